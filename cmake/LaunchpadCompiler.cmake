@@ -1,0 +1,51 @@
+# How all code of this project is compiled: C++20, hidden symbols, position independent, warnings, sanitizers.
+# Third-party headers that only our own .cc files include are looked up here; users of the library need none.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+find_program(LAUNCHPAD_CCACHE ccache)
+if(LAUNCHPAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${LAUNCHPAD_CCACHE}")
+endif()
+
+# lp_header_only(NAME header): the include folder of a header-only library, for private use.
+function(lp_header_only name header)
+  find_path(LAUNCHPAD_${name}_INCLUDE "${header}")
+  if(NOT LAUNCHPAD_${name}_INCLUDE)
+    message(FATAL_ERROR "launchpad: ${header} not found; on Debian: "
+                        "apt-get install libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev")
+  endif()
+  target_include_directories(lp_private SYSTEM INTERFACE "${LAUNCHPAD_${name}_INCLUDE}")
+endfunction()
+
+# What our own targets are compiled with. Never exported.
+add_library(lp_private INTERFACE)
+lp_header_only(SPDLOG spdlog/spdlog.h)
+lp_header_only(FMT fmt/format.h)
+lp_header_only(CLI11 CLI/CLI.hpp)
+lp_header_only(JSON nlohmann/json.hpp)
+target_compile_options(lp_private INTERFACE -Wall -Wextra)
+
+# A compiler that we have not met may warn where ours do not, so it never stops the build of a stranger.
+set(tested_compilers GNU-12 Clang-14)
+string(REGEX MATCH "^[0-9]+" compiler_major "${CMAKE_CXX_COMPILER_VERSION}")
+if(LAUNCHPAD_WERROR AND "${CMAKE_CXX_COMPILER_ID}-${compiler_major}" IN_LIST tested_compilers)
+  target_compile_options(lp_private INTERFACE -Werror)
+endif()
+
+if(LAUNCHPAD_SANITIZE)
+  list(JOIN LAUNCHPAD_SANITIZE "," sanitizers)
+  add_compile_options(-fsanitize=${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${sanitizers})
+  if("thread" IN_LIST LAUNCHPAD_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-tsan)  # It only says that atomic_thread_fence is not modelled.
+  endif()
+endif()
