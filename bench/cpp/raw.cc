@@ -1,0 +1,267 @@
+// The machine's limit for C++: sockets, a futex and memcpy between two processes, and bare child processes.
+// Nothing is framed, serialised or dispatched: what a library does on top of this is its own cost.
+#include <arpa/inet.h>
+#include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+
+#include "measure.h"
+
+extern char** environ;
+
+namespace {
+
+using bench::emit;
+using bench::Options;
+
+constexpr const char* kName = "raw-cpp";
+
+void check(bool ok, const char* what) {
+  if (ok) return;
+  std::perror(what);
+  std::exit(1);
+}
+
+bool read_exactly(int fd, char* data, size_t size) {
+  while (size > 0) {
+    const ssize_t count = read(fd, data, size);
+    if (count <= 0) return false;
+    data += count;
+    size -= count;
+  }
+  return true;
+}
+
+bool write_exactly(int fd, const char* data, size_t size) {
+  while (size > 0) {
+    const ssize_t count = write(fd, data, size);
+    if (count <= 0) return false;
+    data += count;
+    size -= count;
+  }
+  return true;
+}
+
+void unix_pair(int fds[2]) {
+  check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "socketpair");
+}
+
+void tcp_pair(int fds[2]) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  check(bind(listener, generic, size) == 0, "bind");
+  check(listen(listener, 1) == 0, "listen");
+  getsockname(listener, generic, &size);
+  fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  check(connect(fds[0], generic, size) == 0, "connect");
+  fds[1] = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  check(fds[1] >= 0, "accept");
+  close(listener);
+  const int one = 1;
+  for (int i = 0; i < 2; ++i) setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+// A forked child that serves one end of a socket pair until the other end is closed.
+class Peer {
+ public:
+  Peer(void (*pair)(int[2]), const std::function<void(int)>& serve) {
+    int fds[2];
+    pair(fds);
+    pid_ = fork();
+    check(pid_ >= 0, "fork");
+    if (pid_ == 0) {
+      close(fds[0]);
+      serve(fds[1]);
+      _exit(0);
+    }
+    close(fds[1]);
+    fd_ = fds[0];
+  }
+  ~Peer() {
+    close(fd_);
+    waitpid(pid_, nullptr, 0);
+  }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_ = -1;
+  pid_t pid_ = -1;
+};
+
+void serve_stream(int fd) {
+  std::vector<char> buffer(bench::kMiB);
+  while (true) {
+    const ssize_t count = read(fd, buffer.data(), buffer.size());
+    if (count <= 0 || !write_exactly(fd, buffer.data(), count)) return;
+  }
+}
+
+void measure_socket_sync(const Options& options, const char* work, void (*pair)(int[2])) {
+  Peer peer(pair, serve_stream);
+  char payload[bench::kPayload] = {1};
+  bench::measure_sync(kName, options, work, [&] {
+    check(write_exactly(peer.fd(), payload, sizeof(payload)), "write");
+    check(read_exactly(peer.fd(), payload, sizeof(payload)), "read");
+  });
+}
+
+void measure_batches(const Options& options) {
+  Peer peer(unix_pair, serve_stream);
+  std::vector<char> batch(bench::kPayload * bench::kBatch);
+  bench::measure_pipelined(kName, options, [&] {
+    check(write_exactly(peer.fd(), batch.data(), batch.size()), "write");
+    check(read_exactly(peer.fd(), batch.data(), batch.size()), "read");
+  });
+}
+
+void futex(std::atomic<uint32_t>* word, int operation, uint32_t value) {
+  syscall(SYS_futex, word, operation, value, nullptr, nullptr, 0);
+}
+
+// Waits without spinning until the word is `value`.
+void await(std::atomic<uint32_t>* word, uint32_t value) {
+  for (uint32_t seen = word->load(); seen != value; seen = word->load()) {
+    futex(word, FUTEX_WAIT, seen);
+  }
+}
+
+void measure_futex(const Options& options) {
+  struct Shared {
+    alignas(64) std::atomic<uint32_t> ping{0};
+    alignas(64) std::atomic<uint32_t> pong{0};
+    alignas(64) char payload[bench::kPayload];
+  };
+  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  check(memory != MAP_FAILED, "mmap");
+  auto* shared = new (memory) Shared;
+  constexpr uint32_t kEnd = 0xffffffff;
+  const pid_t pid = fork();
+  check(pid >= 0, "fork");
+  if (pid == 0) {
+    for (uint32_t turn = 1;; ++turn) {
+      uint32_t seen;
+      while ((seen = shared->ping.load()) != turn && seen != kEnd) {
+        futex(&shared->ping, FUTEX_WAIT, seen);
+      }
+      if (seen == kEnd) _exit(0);
+      shared->pong.store(turn);
+      futex(&shared->pong, FUTEX_WAKE, 1);
+    }
+  }
+  uint32_t turn = 0;
+  char payload[bench::kPayload] = {};
+  bench::measure_sync(kName, options, "sync_futex", [&] {
+    std::memcpy(shared->payload, payload, sizeof(payload));
+    shared->ping.store(++turn);
+    futex(&shared->ping, FUTEX_WAKE, 1);
+    await(&shared->pong, turn);
+    std::memcpy(payload, shared->payload, sizeof(payload));
+  });
+  shared->ping.store(kEnd);
+  futex(&shared->ping, FUTEX_WAKE, 1);
+  waitpid(pid, nullptr, 0);
+  munmap(memory, sizeof(Shared));
+}
+
+void measure_memcpy(const Options& options) {
+  for (const bench::Size& size : bench::kSizes) {
+    if (size.bytes < 16 * bench::kMiB) continue;
+    std::vector<char> source(size.bytes, 1), target(size.bytes);
+    const auto times = bench::times_of(
+        [&] {
+          std::memcpy(target.data(), source.data(), size.bytes);
+          asm volatile("" : : "r"(target.data()) : "memory");
+        },
+        options.seconds / 2, 1, 3);
+    emit(kName, "memcpy", size.label, size.bytes / bench::quantile(times, 0.5) / 1e9, "GB/s");
+  }
+}
+
+// The server holds a whole array before it answers, as a call does.
+void measure_arrays(const Options& options, const std::string& work, void (*pair)(int[2])) {
+  for (const bench::Size& size : options.sizes()) {
+    const size_t answer = work.starts_with("echo") ? size.bytes : sizeof(float);
+    Peer peer(pair, [&](int fd) {
+      std::vector<char> array(size.bytes);
+      while (read_exactly(fd, array.data(), array.size())) {
+        if (!write_exactly(fd, array.data(), answer)) return;
+      }
+    });
+    std::vector<char> array(size.bytes), back(answer);
+    bench::measure_array(kName, options, work, size, [&](float stamp) {
+      std::memcpy(array.data(), &stamp, sizeof(stamp));
+      check(write_exactly(peer.fd(), array.data(), array.size()), "write");
+      check(read_exactly(peer.fd(), back.data(), back.size()), "read");
+      std::memcpy(&stamp, back.data(), sizeof(stamp));
+      return stamp;
+    });
+  }
+}
+
+// This program started again, once per node, each answering one byte: the least that a launcher of C++ nodes does.
+void measure_launch(const Options& options) {
+  for (const int nodes : options.nodes()) {
+    const double start = bench::now();
+    std::vector<int> answers;
+    std::vector<pid_t> pids;
+    for (int i = 0; i < nodes; ++i) {
+      int fds[2];
+      unix_pair(fds);
+      posix_spawn_file_actions_t actions;
+      posix_spawn_file_actions_init(&actions);
+      posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+      char name[] = "/proc/self/exe", flag[] = "--answer";
+      char* argv[] = {name, flag, nullptr};
+      pid_t pid;
+      check(posix_spawn(&pid, name, &actions, nullptr, argv, environ) == 0, "posix_spawn");
+      posix_spawn_file_actions_destroy(&actions);
+      close(fds[1]);
+      answers.push_back(fds[0]);
+      pids.push_back(pid);
+    }
+    for (const int fd : answers) {
+      char answer;
+      check(read_exactly(fd, &answer, 1), "read");
+      close(fd);
+    }
+    emit(kName, "launch", std::to_string(nodes) + " nodes", bench::now() - start, "s");
+    for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "--answer") == 0) return write(1, "!", 1) == 1 ? 0 : 1;
+  const Options options = bench::parse(argc, argv);
+  if (options.has("sync")) {
+    measure_socket_sync(options, "sync", unix_pair);
+    measure_socket_sync(options, "sync_tcp", tcp_pair);
+    measure_futex(options);
+    if (options.suffix.empty()) measure_memcpy(options);
+  }
+  if (options.has("pipelined")) measure_batches(options);
+  if (options.has("echo")) {
+    measure_arrays(options, "echo", unix_pair);
+    measure_arrays(options, "echo_tcp", tcp_pair);
+  }
+  if (options.has("send")) measure_arrays(options, "send", unix_pair);
+  if (options.has("launch")) measure_launch(options);
+  return 0;
+}
