@@ -26,7 +26,8 @@ TEST(Guarded, WaitReturnsWhenAnotherThreadMakesThePredicateTrue) {
   Guarded<bool> open(false);
   std::thread opener([&] { open.with_notify([](bool& value) { value = true; }); });
   const bool ready = open.wait(
-      std::nullopt, [](bool value) { return value; }, [](bool&, bool is_ready) { return is_ready; });
+      std::nullopt, [](bool value) { return value; },
+      [](bool&, bool is_ready) { return is_ready; });
   opener.join();
   EXPECT_TRUE(ready);
 }

@@ -1,0 +1,52 @@
+// Socket is one end of a stream connection, whatever its transport: bytes in order, no message borders.
+// Reading and writing may go on at the same time in two threads; each by one thread at a time.
+// `shutdown` may be called from any thread and ends both.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <span>
+
+#include "launchpad/base/clock.h"
+#include "launchpad/base/fd.h"
+#include "launchpad/base/result.h"
+
+namespace lp::net {
+
+// What came of one attempt to move bytes.
+enum class Io {
+  kMoved,        // Some bytes were moved.
+  kWouldBlock,   // None can be moved now.
+  kInterrupted,  // A signal came first.
+  kClosed,       // The peer or shutdown() ended the connection.
+};
+
+struct Moved {
+  Io io;
+  size_t size = 0;
+};
+
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(base::Fd fd) : fd_(std::move(fd)) {}
+
+  // Reads what is there; waits for the first byte if `wait`.
+  Moved read(std::span<std::byte> space, bool wait);
+  // Writes what fits now, never waits.
+  Moved write(std::span<const iovec> parts);
+  void shutdown();
+
+  int fd() const { return fd_.get(); }
+  bool valid() const { return fd_.valid(); }
+
+ private:
+  base::Fd fd_;
+};
+
+// Waits until the socket is readable and/or writable, or the deadline passes (kWouldBlock then).
+// Both flags say on return what holds.
+Io wait_for(int fd, bool& readable, bool& writable, const base::Deadline& deadline);
+
+}  // namespace lp::net

@@ -1,0 +1,32 @@
+#include "launchpad/net/socket_listener.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace lp::net {
+
+SocketListener::~SocketListener() {
+  if (!unlink_path_.empty()) ::unlink(unlink_path_.c_str());
+}
+
+Result<std::optional<Socket>> SocketListener::accept() {
+  while (true) {
+    base::Fd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (fd.valid()) {
+      if (!admit_(fd.get())) continue;
+      return std::optional<Socket>(Socket(std::move(fd)));
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return std::optional<Socket>();
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    return system_error(Code::kResourceExhausted, "cannot accept a connection at", address_);
+  }
+}
+
+Error system_error(Code code, const std::string& what, const Address& address) {
+  return Error(code, what + " '" + address.str() + "': " + std::strerror(errno));
+}
+
+}  // namespace lp::net

@@ -1,0 +1,96 @@
+#include "launchpad/wire/frame.h"
+
+#include <bit>
+#include <cstring>
+
+namespace lp::wire {
+namespace {
+
+template <class T>
+void put(char*& out, T value) {
+  static_assert(std::endian::native == std::endian::little, "a big-endian machine needs byte swaps here");
+  std::memcpy(out, &value, sizeof(value));
+  out += sizeof(value);
+}
+
+template <class T>
+T get(const std::byte*& in) {
+  T value;
+  std::memcpy(&value, in, sizeof(value));
+  in += sizeof(value);
+  return value;
+}
+
+Error too_large(std::string what, uint64_t size, uint64_t limit) {
+  return Error(Code::kResourceExhausted, "a message's " + what + " is " + std::to_string(size) +
+                                             ", the limit is " + std::to_string(limit));
+}
+
+}  // namespace
+
+void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t argument,
+                       std::string_view method, const Payload& payload) {
+  char header[kHeaderBytes];
+  char* at = header;
+  put<uint32_t>(at, kFrameMagic);
+  put<uint8_t>(at, static_cast<uint8_t>(type));
+  put<uint8_t>(at, static_cast<uint8_t>(payload.encoding));
+  put<uint16_t>(at, static_cast<uint16_t>(method.size()));
+  put<uint32_t>(at, static_cast<uint32_t>(payload.buffers.size()));
+  put<uint32_t>(at, static_cast<uint32_t>(payload.body.size()));
+  put<uint64_t>(at, id);
+  put<uint64_t>(at, argument);
+  out.append(header, kHeaderBytes);
+  out.append(method);
+  for (const Buffer& buffer : payload.buffers) {
+    const uint64_t size = buffer.size();
+    out.append(reinterpret_cast<const char*>(&size), sizeof(size));
+  }
+  out.append(payload.body);
+}
+
+Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits& limits) {
+  if (get<uint32_t>(bytes) != kFrameMagic) {
+    return Error(Code::kInvalidArgument, "these bytes are no courier frame");
+  }
+  FrameHeader header;
+  const auto type = get<uint8_t>(bytes);
+  const auto encoding = get<uint8_t>(bytes);
+  if (type < static_cast<uint8_t>(FrameType::kHello) || type > static_cast<uint8_t>(FrameType::kBye) ||
+      encoding > static_cast<uint8_t>(Encoding::kPickle)) {
+    return Error(Code::kInvalidArgument, "a courier frame of unknown type");
+  }
+  header.type = static_cast<FrameType>(type);
+  header.encoding = static_cast<Encoding>(encoding);
+  header.method_size = get<uint16_t>(bytes);
+  header.buffer_count = get<uint32_t>(bytes);
+  header.body_size = get<uint32_t>(bytes);
+  header.id = get<uint64_t>(bytes);
+  header.argument = get<uint64_t>(bytes);
+  if (header.method_size > limits.method_bytes) {
+    return too_large("method name", header.method_size, limits.method_bytes);
+  }
+  if (header.body_size > limits.body_bytes) {
+    return too_large("body in bytes", header.body_size, limits.body_bytes);
+  }
+  if (header.buffer_count > limits.buffers) {
+    return too_large("number of buffers", header.buffer_count, limits.buffers);
+  }
+  return header;
+}
+
+Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits) {
+  if (method.size() > limits.method_bytes) return too_large("method name", method.size(), limits.method_bytes);
+  if (payload.body.size() > limits.body_bytes) {
+    return too_large("body in bytes", payload.body.size(), limits.body_bytes);
+  }
+  if (payload.buffers.size() > limits.buffers) {
+    return too_large("number of buffers", payload.buffers.size(), limits.buffers);
+  }
+  if (payload.bytes() > limits.total_bytes) {
+    return too_large("size in bytes", payload.bytes(), limits.total_bytes);
+  }
+  return {};
+}
+
+}  // namespace lp::wire

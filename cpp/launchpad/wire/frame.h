@@ -1,0 +1,64 @@
+// Frames: how messages follow each other on a connection. A fixed header of 32 bytes (little endian), then
+// the method's name, the sizes of the buffers (8 bytes each), the body, the buffers. Pure values, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "launchpad/base/result.h"
+#include "launchpad/wire/payload.h"
+
+namespace lp::wire {
+
+inline constexpr uint32_t kFrameMagic = 0x3143504c;  // "LPC1"
+inline constexpr size_t kHeaderBytes = 32;
+
+enum class FrameType : uint8_t {
+  kHello = 1,    // client -> server, first: who I am. Body: typed values.
+  kWelcome = 2,  // server -> client: who I am.
+  kCall = 3,
+  kReply = 4,
+  kError = 5,   // A reply that is an error; `argument` is its Code. Body: typed values.
+  kCancel = 6,  // client -> server: nobody waits for call `id` any more.
+  kBye = 7,     // server -> client: I stop; calls without a reply were not and will not be run.
+};
+
+// What one frame may be. A frame beyond them ends the connection with RESOURCE_EXHAUSTED.
+struct FrameLimits {
+  uint64_t body_bytes = uint64_t{1} << 31;
+  uint64_t total_bytes = uint64_t{1} << 36;
+  uint32_t buffers = 1 << 16;
+  uint32_t method_bytes = 1024;
+};
+
+struct Frame {
+  FrameType type = FrameType::kCall;
+  uint64_t id = 0;
+  // kCall: nanoseconds until the deadline (0: none). kError: the Code.
+  uint64_t argument = 0;
+  std::string method;
+  Payload payload;
+};
+
+struct FrameHeader {
+  FrameType type = FrameType::kCall;
+  Encoding encoding = Encoding::kTyped;
+  uint16_t method_size = 0;
+  uint32_t buffer_count = 0;
+  uint32_t body_size = 0;
+  uint64_t id = 0;
+  uint64_t argument = 0;
+};
+
+// Appends everything of the frame but its buffers to `out`: header, method, buffer sizes, body.
+void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t argument,
+                       std::string_view method, const Payload& payload);
+
+// The header in these kHeaderBytes bytes, or why they are none.
+Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits& limits);
+
+// INVALID_ARGUMENT or RESOURCE_EXHAUSTED when such a message would not be taken by a peer with these limits.
+Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits);
+
+}  // namespace lp::wire

@@ -1,0 +1,123 @@
+#include "launchpad/wire/frame_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "launchpad/base/check.h"
+
+namespace lp::wire {
+namespace {
+
+// Below this, copying out of the staging buffer is cheaper than another system call.
+constexpr size_t kDirectBytes = 16 * 1024;
+
+}  // namespace
+
+void FrameReader::check_invariants() const {
+  LP_CHECK(begin_ <= end_);
+  LP_CHECK(end_ <= staging_.size());
+  LP_CHECK(part_ <= parts_.size());
+  LP_CHECK(part_ == parts_.size() || filled_ <= parts_[part_].size());
+}
+
+std::span<std::byte> FrameReader::space() {
+  if (frame_ && part_ < parts_.size() && staged() == 0 && parts_[part_].size() - filled_ >= kDirectBytes) {
+    return parts_[part_].subspan(filled_);
+  }
+  if (staging_.empty()) staging_.resize(kStagingBytes);
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+  } else if (begin_ > 0 && staging_.size() - end_ < kStagingBytes / 2) {
+    std::memmove(staging_.data(), staging_.data() + begin_, staged());
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  // A head (method, sizes of many buffers) that is longer than the buffer.
+  if (end_ == staging_.size()) staging_.resize(staging_.size() * 2);
+  return std::span(staging_).subspan(end_);
+}
+
+void FrameReader::commit(size_t size) {
+  if (frame_ && part_ < parts_.size() && staged() == 0 && parts_[part_].size() - filled_ >= kDirectBytes) {
+    filled_ += size;
+    if (filled_ == parts_[part_].size()) {
+      ++part_;
+      filled_ = 0;
+    }
+  } else {
+    end_ += size;
+  }
+  check_invariants();
+}
+
+Result<std::optional<Frame>> FrameReader::next() {
+  if (broken_) return *broken_;
+  if (!frame_) {
+    auto complete = parse_head();
+    if (!complete.ok()) {
+      broken_ = complete.error();
+      return *broken_;
+    }
+    if (!*complete) return std::optional<Frame>();
+  }
+  if (!fill_parts()) return std::optional<Frame>();
+  std::optional<Frame> done = std::move(frame_);
+  frame_.reset();
+  parts_.clear();
+  part_ = filled_ = 0;
+  return done;
+}
+
+Result<bool> FrameReader::parse_head() {
+  if (staged() < kHeaderBytes) return false;
+  const std::byte* at = staging_.data() + begin_;
+  LP_TRY_ASSIGN(header_, parse_frame_header(at, limits_));
+  const size_t head = kHeaderBytes + header_.method_size + size_t{8} * header_.buffer_count;
+  if (staged() < head) return false;
+  frame_.emplace();
+  frame_->type = header_.type;
+  frame_->id = header_.id;
+  frame_->argument = header_.argument;
+  frame_->payload.encoding = header_.encoding;
+  at += kHeaderBytes;
+  frame_->method.assign(reinterpret_cast<const char*>(at), header_.method_size);
+  at += header_.method_size;
+  uint64_t total = header_.body_size;
+  std::vector<uint64_t> sizes(header_.buffer_count);
+  if (!sizes.empty()) std::memcpy(sizes.data(), at, 8 * sizes.size());
+  for (const uint64_t size : sizes) {
+    if (size > limits_.total_bytes || total + size > limits_.total_bytes) {
+      return Error(Code::kResourceExhausted, "a message is larger than the limit of " +
+                                                 std::to_string(limits_.total_bytes) + " bytes");
+    }
+    total += size;
+  }
+  begin_ += head;
+  try {
+    frame_->payload.body.resize(header_.body_size);
+    for (const uint64_t size : sizes) frame_->payload.buffers.push_back(Buffer::allocate(size));
+  } catch (const std::bad_alloc&) {
+    return Error(Code::kResourceExhausted,
+                 "no memory for a message of " + std::to_string(total) + " bytes");
+  }
+  parts_.push_back(std::as_writable_bytes(std::span(frame_->payload.body)));
+  for (Buffer& buffer : frame_->payload.buffers) parts_.emplace_back(buffer.mutable_data(), buffer.size());
+  return true;
+}
+
+bool FrameReader::fill_parts() {
+  while (part_ < parts_.size()) {
+    const std::span<std::byte> rest = parts_[part_].subspan(filled_);
+    const size_t size = std::min(rest.size(), staged());
+    if (size > 0) std::memcpy(rest.data(), staging_.data() + begin_, size);
+    begin_ += size;
+    filled_ += size;
+    if (filled_ < parts_[part_].size()) return false;
+    ++part_;
+    filled_ = 0;
+  }
+  return true;
+}
+
+}  // namespace lp::wire

@@ -1,0 +1,57 @@
+// FrameReader turns a connection's bytes into frames. Its owner asks where the next bytes go (`space`), reads
+// into it, says how many came (`commit`), and takes what is complete (`next`). Large bodies and buffers are
+// read straight to where they stay. Pure: no I/O. One thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "launchpad/wire/frame.h"
+
+namespace lp::wire {
+
+class FrameReader {
+ public:
+  explicit FrameReader(FrameLimits limits = {}) : limits_(limits) {}
+
+  // Where the next bytes of the connection go; never empty.
+  std::span<std::byte> space();
+
+  // `size` bytes were written to the start of space().
+  void commit(size_t size);
+
+  // The next complete frame; nothing if more bytes are needed; or what is wrong with the bytes, for ever.
+  Result<std::optional<Frame>> next();
+
+  // After the handshake, larger frames are welcome.
+  void set_limits(FrameLimits limits) { limits_ = limits; }
+
+  // True between frames.
+  bool idle() const { return !frame_ && begin_ == end_; }
+
+  void check_invariants() const;
+
+ private:
+  static constexpr size_t kStagingBytes = 64 * 1024;
+
+  size_t staged() const { return end_ - begin_; }
+  // Parses as much of the current frame as is staged. False: more bytes are needed.
+  Result<bool> parse_head();
+  bool fill_parts();
+
+  FrameLimits limits_;
+  std::vector<std::byte> staging_;
+  size_t begin_ = 0;  // Staged bytes are [begin_, end_).
+  size_t end_ = 0;
+
+  std::optional<Frame> frame_;  // Being assembled.
+  std::vector<std::span<std::byte>> parts_;  // Its body and buffers.
+  size_t part_ = 0;                          // The part being filled,
+  size_t filled_ = 0;                        // and how much of it is.
+  FrameHeader header_;
+  std::optional<Error> broken_;
+};
+
+}  // namespace lp::wire

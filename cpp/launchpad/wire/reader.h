@@ -1,0 +1,81 @@
+// Reader takes typed values out of a Payload, in the order a Writer put them in. It trusts nothing: the first
+// thing that does not fit is kept as `error()`, and every read after it gives a zero value. One thread; the
+// payload must outlive it, but tensors that it gave out keep their memory alive.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "launchpad/base/result.h"
+#include "launchpad/wire/payload.h"
+#include "launchpad/wire/tensor.h"
+
+namespace lp::wire {
+
+// What comes next.
+enum class Kind { kNothing, kNil, kBool, kInt, kReal, kString, kBytes, kList, kTuple, kMap, kTensor };
+
+// The name that error messages use: Python's, e.g. "int", "list".
+std::string_view kind_name(Kind kind);
+
+// Nesting beyond this is refused.
+inline constexpr int kMaxDepth = 64;
+
+class Reader {
+ public:
+  explicit Reader(const Payload& payload) : payload_(payload), in_(payload.body) {}
+
+  Kind peek() const;
+  bool at_end() const { return position_ >= in_.size(); }
+
+  void nil();
+  bool boolean();
+  int64_t integer();
+  uint64_t unsigned_integer();
+  double real();  // Takes an integer too.
+  std::string_view string();
+  std::string_view bytes();
+  // The number of values that follow (for a map: pairs). `list` takes a tuple too.
+  size_t list();
+  size_t map();
+  Tensor tensor();
+  // Steps over one value of any kind.
+  void skip(int depth = 0);
+
+  bool ok() const { return !error_.has_value(); }
+  const std::optional<Error>& error() const { return error_; }
+  // Keeps the first failure.
+  void fail(std::string message);
+  void expected(std::string_view what);
+
+  // For trying one alternative after another.
+  struct Mark {
+    size_t position;
+    std::optional<Error> error;
+  };
+  Mark mark() const { return {position_, error_}; }
+  void rewind(const Mark& mark) {
+    position_ = mark.position;
+    error_ = mark.error;
+  }
+
+ private:
+  // The next `size` bytes, or empty and a failure.
+  std::string_view take(size_t size);
+  template <class T>
+  T big_endian();
+  // Reads an integer of any width as (magnitude bits, negative).
+  bool read_integer(uint64_t& bits, bool& negative);
+  // Steps over an extension's header; its size and type.
+  size_t extension(uint8_t& type);
+  Tensor tensor_from(std::string_view content);
+
+  const Payload& payload_;
+  std::string_view in_;
+  size_t position_ = 0;
+  std::optional<Error> error_;
+};
+
+}  // namespace lp::wire

@@ -1,0 +1,82 @@
+// Tensor is an n-dimensional array: a dtype, a shape, strides in bytes and a shared buffer. It is what a
+// numpy array becomes in C++ and back. A value: copies share the buffer, `clone()` does not.
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "launchpad/base/result.h"
+#include "launchpad/wire/buffer.h"
+#include "launchpad/wire/dtype.h"
+
+namespace lp {
+
+class Tensor {
+ public:
+  using Shape = std::vector<int64_t>;
+
+  Tensor() : Tensor(DType::kFloat32, Shape{0}) {}
+  // Fresh zeros in row-major order. Throws Error (INVALID_ARGUMENT) for a negative or overflowing shape.
+  Tensor(DType dtype, Shape shape);
+  // Shares `buffer`; `strides` in bytes, one per dimension. Throws Error if an element would lie outside it.
+  Tensor(DType dtype, Shape shape, Shape strides, wire::Buffer buffer);
+
+  // A copy of `values` in row-major order; their count must be the shape's product.
+  template <class T>
+  static Tensor of(Shape shape, std::span<const T> values) {
+    Tensor tensor(dtype_of<T>(), std::move(shape));
+    tensor.fill_from(std::as_bytes(values));
+    return tensor;
+  }
+  template <class T>
+  static Tensor of(Shape shape, std::initializer_list<T> values) {
+    return of(std::move(shape), std::span<const T>(values.begin(), values.size()));
+  }
+  // A one-dimensional copy.
+  template <class T>
+  static Tensor of(const std::vector<T>& values) {
+    return of(Shape{static_cast<int64_t>(values.size())}, std::span<const T>(values));
+  }
+
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  const Shape& strides() const { return strides_; }
+  const wire::Buffer& buffer() const { return buffer_; }
+  int64_t size() const;  // Number of elements.
+  size_t nbytes() const { return static_cast<size_t>(size()) * dtype_size(dtype_); }
+  bool contiguous() const;  // Row-major without gaps.
+
+  // The elements in row-major order. Throws Error if T is not the dtype or the tensor is not contiguous.
+  template <class T>
+  std::span<const T> data() const {
+    check_access(dtype_of<T>());
+    return {reinterpret_cast<const T*>(buffer_.data()), static_cast<size_t>(size())};
+  }
+  // The same, to write to. Copies of this Tensor see the change.
+  template <class T>
+  std::span<T> mutable_data() {
+    check_access(dtype_of<T>());
+    return {reinterpret_cast<T*>(buffer_.mutable_data()), static_cast<size_t>(size())};
+  }
+
+  // A row-major copy in memory of its own.
+  Tensor clone() const;
+
+  // The row-major strides, in bytes, of such a shape.
+  static Shape row_major_strides(const Shape& shape, size_t item_size);
+  // Number of elements, or an error if a dimension is negative or the product overflows.
+  static Result<int64_t> element_count(const Shape& shape, size_t item_size);
+
+ private:
+  void check_access(DType dtype) const;
+  void fill_from(std::span<const std::byte> bytes);
+
+  DType dtype_;
+  Shape shape_;
+  Shape strides_;
+  wire::Buffer buffer_;
+};
+
+}  // namespace lp
