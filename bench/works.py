@@ -1,29 +1,37 @@
 """The works that every Python contender does, and the one way in which they are timed.
 
-A contender is an object with some of the methods of `Contender`; `main` runs what it has and prints one JSON
-line per measurement. Standard library and numpy only, and readable by Python 3.8, since it runs inside each
-peer's own virtual environment. It starts no process and knows no peer.
+A contender is an object with some of the methods of `Contender`; `main` runs what it has and prints
+one JSON line per measurement. Standard library and numpy only, and readable by Python 3.8, since it
+runs inside each peer's own virtual environment. It starts no process and knows no peer.
 """
 
 import argparse
 import json
 import os
-import sys
 import time
 
 KIB, MIB = 1024, 1024 * 1024
-SIZES = {'1 KiB': KIB, '64 KiB': 64 * KIB, '1 MiB': MIB, '16 MiB': 16 * MIB, '100 MiB': 100 * MIB}
-QUICK_SIZES = ('1 KiB', '1 MiB', '16 MiB')
-PAYLOAD = b'x' * 64
+SIZES = {"1 KiB": KIB, "64 KiB": 64 * KIB, "1 MiB": MIB, "16 MiB": 16 * MIB, "100 MiB": 100 * MIB}
+QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
+PAYLOAD = b"x" * 64
 BATCH = 1000
-WORKS = ('sync', 'pipelined', 'echo', 'send', 'launch')
+CALLS = ("sync", "pipelined", "echo", "send")
+WORKS = (*CALLS, "launch", "import", "size")
+
+
+def footprint():
+    """The module that measures imports and sizes, which itself uses this one."""
+    import footprint as module
+
+    return module
 
 
 class Contender:
     """What a contender may have. Leave out what it cannot do: it is then left out of the table."""
 
-    name = ''
+    name = ""
     batch_size = BATCH
+    module = distribution = ""  # What is imported and installed; empty: not measured.
 
     def open(self):
         """Starts the server process and connects to it."""
@@ -31,10 +39,20 @@ class Contender:
     def close(self):
         """Ends what `open` started."""
 
+    def measure_import(self):
+        """Seconds of the import of `module`."""
+        if self.module:
+            footprint().measure_import(self.name, self.module)
+
+    def measure_size(self):
+        """MB that `distribution` installs."""
+        if self.distribution:
+            footprint().measure_size(self.name, self.distribution)
+
     # call(payload): one round trip of 64 B; gives the payload back.
     # batch(payload, count): `count` round trips, all issued before the first is waited for.
-    # echo(array): gives an equal array back. send(array): gives the array's first element, as a float.
-    # launch(nodes): yields (work, seconds) from launch to the answer of the last of `nodes` processes.
+    # echo(array): gives an equal array back. send(array): gives its first element, as a float.
+    # launch(nodes): yields (work, seconds) from launch to the last of `nodes` processes' answer.
 
 
 class Options:
@@ -42,7 +60,7 @@ class Options:
 
     def __init__(self, quick=False, works=WORKS, one_core=False):
         self.quick = quick
-        self.suffix = '_one_core' if one_core else ''
+        self.suffix = "_one_core" if one_core else ""
         self.works = tuple(works)
         self.seconds = 0.2 if quick else 0.8
         self.sizes = {k: v for k, v in SIZES.items() if not quick or k in QUICK_SIZES}
@@ -51,14 +69,15 @@ class Options:
 
 def emit(contender, work, metric, value, unit):
     """Prints one measurement."""
-    line = dict(contender=contender, work=work, metric=metric, value=value, unit=unit)
+    line = {"contender": contender, "work": work, "metric": metric, "value": value, "unit": unit}
     print(json.dumps(line), flush=True)
 
 
 def emit_error(contender, work, error):
     """Prints that a work failed, and why."""
-    text = '%s: %s' % (type(error).__name__, str(error).strip().split('\n')[0][:200])
-    print(json.dumps(dict(contender=contender, work=work, error=text)), flush=True)
+    first = str(error).strip().split("\n")[0][:200]
+    line = {"contender": contender, "work": work, "error": f"{type(error).__name__}: {first}"}
+    print(json.dumps(line), flush=True)
 
 
 def quantile(values, fraction):
@@ -84,29 +103,30 @@ def times_of(call, seconds, warm_up, at_least):
     return times
 
 
-def measure_sync(contender, options, work='sync', call=None):
+def measure_sync(contender, options, work="sync", call=None):
     """p50 and p99 of a round trip of 64 B, in us."""
     call, work = call or contender.call, work + options.suffix
     if bytes(call(PAYLOAD)) != PAYLOAD:
-        raise RuntimeError('the answer is not the payload')
+        raise RuntimeError("the answer is not the payload")
     times = times_of(lambda: call(PAYLOAD), options.seconds, 500, 20)
-    emit(contender.name, work, 'p50', quantile(times, 0.5) * 1e6, 'us')
-    emit(contender.name, work, 'p99', quantile(times, 0.99) * 1e6, 'us')
+    emit(contender.name, work, "p50", quantile(times, 0.5) * 1e6, "us")
+    emit(contender.name, work, "p99", quantile(times, 0.99) * 1e6, "us")
 
 
 def measure_pipelined(contender, options):
     """Calls of 64 B per second with `batch_size` outstanding: the median batch."""
     count = contender.batch_size
     times = times_of(lambda: contender.batch(PAYLOAD, count), options.seconds, 3, 3)
-    emit(contender.name, 'pipelined', 'calls', count / quantile(times, 0.5), 'calls/s')
+    emit(contender.name, "pipelined", "calls", count / quantile(times, 0.5), "calls/s")
 
 
 def measure_arrays(contender, options, work):
     """GB/s of float32 arrays; echo counts the bytes twice (there and back), send once.
 
-    Each call stamps the array, and the answer must bring the stamp back: nothing can be answered from a cache.
+    Each call stamps the array, and the answer must bring the stamp back: no cache can answer.
     """
     import numpy as np
+
     for label, size in options.sizes.items():
         array = np.zeros(size // 4, np.float32)
         stamp = 0
@@ -116,33 +136,36 @@ def measure_arrays(contender, options, work):
             stamp += 1
             array[0] = stamp
             answer = getattr(contender, work)(array)
-            if work == 'echo':
+            if work == "echo":
                 if answer.nbytes != array.nbytes or answer.dtype != array.dtype:
-                    raise RuntimeError('the answer is another array')
+                    raise RuntimeError("the answer is another array")
                 answer = answer[0]
             if float(answer) != stamp:
-                raise RuntimeError('the answer belongs to another call')
+                raise RuntimeError("the answer belongs to another call")
 
         times = times_of(call, options.seconds / 2, 2, 3)
-        moved = array.nbytes * (2 if work == 'echo' else 1)
-        emit(contender.name, work, label, moved / quantile(times, 0.5) / 1e9, 'GB/s')
+        moved = array.nbytes * (2 if work == "echo" else 1)
+        emit(contender.name, work, label, moved / quantile(times, 0.5) / 1e9, "GB/s")
 
 
 def measure_launch(contender, options):
     """Seconds from launch to the answer of the last of 4 and 32 nodes."""
     for nodes in options.nodes:
         for work, seconds in contender.launch(nodes):
-            emit(contender.name, work, '%d nodes' % nodes, seconds, 's')
+            emit(contender.name, work, f"{nodes} nodes", seconds, "s")
 
 
 def measure(contender, options):
-    """Runs all works of `options` that the contender has; a work that fails is reported, others go on."""
-    steps = dict(
-        sync=('call', lambda: measure_sync(contender, options)),
-        pipelined=('batch', lambda: measure_pipelined(contender, options)),
-        echo=('echo', lambda: measure_arrays(contender, options, 'echo')),
-        send=('send', lambda: measure_arrays(contender, options, 'send')),
-        launch=('launch', lambda: measure_launch(contender, options)))
+    """Runs all works of `options` that the contender has; if one fails, the others go on."""
+    steps = {
+        "sync": ("call", lambda: measure_sync(contender, options)),
+        "pipelined": ("batch", lambda: measure_pipelined(contender, options)),
+        "echo": ("echo", lambda: measure_arrays(contender, options, "echo")),
+        "send": ("send", lambda: measure_arrays(contender, options, "send")),
+        "launch": ("launch", lambda: measure_launch(contender, options)),
+        "import": ("measure_import", lambda: contender.measure_import()),
+        "size": ("measure_size", lambda: contender.measure_size()),
+    }
     for work in options.works:
         method, step = steps[work]
         if hasattr(contender, method):
@@ -155,27 +178,25 @@ def measure(contender, options):
 def parse(argv=None):
     """The options on the command line, and what is left of it."""
     parser = argparse.ArgumentParser()
-    parser.add_argument('--works', default=','.join(WORKS))
-    parser.add_argument('--quick', action='store_true')
-    parser.add_argument('--one-core', action='store_true', help='all processes share the last core')
+    parser.add_argument("--works", default=",".join(WORKS))
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--one-core", action="store_true", help="all processes share the last core")
     known, rest = parser.parse_known_args(argv)
     if known.one_core:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    return Options(known.quick, [w for w in known.works.split(',') if w], known.one_core), rest
+    return Options(known.quick, [w for w in known.works.split(",") if w], known.one_core), rest
 
 
 def main(contender, argv=None):
     """Runs one contender from open to close."""
     options, _ = parse(argv)
     wanted = options.works
-    options.works = [w for w in wanted if w != 'launch']
+    options.works = [w for w in wanted if w in CALLS]
     if options.works:
         contender.open()
         try:
             measure(contender, options)
         finally:
             contender.close()
-    if 'launch' in wanted:
-        options.works = ['launch']
-        measure(contender, options)
-    sys.stdout.flush()
+    options.works = [w for w in wanted if w not in CALLS]
+    measure(contender, options)

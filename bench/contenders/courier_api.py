@@ -1,10 +1,12 @@
 """Ours (`ours-py`) and upstream (`dm-launchpad`), through the one API that both have.
 
-`ours-py` runs its calls inside a launched program, where the launcher gives the addresses; `ours-py-tcp` and
-`dm-launchpad` call a courier.Server that stands alone in its own process. Launch is the same program for both:
-N CourierNodes and one PyNode that calls each of them.
+`ours-py` runs its calls inside a launched program, where the launcher gives the addresses; `ours-
+py-tcp` and `dm-launchpad` call a courier.Server that stands alone in its own process. Launch is the
+same program for both: N CourierNodes and one PyNode that calls each of them.
 """
 
+import contextlib
+import copy
 import os
 import subprocess
 import sys
@@ -13,7 +15,10 @@ import time
 
 import works
 
-CALL_TIMEOUT = 20  # Seconds. Upstream hangs on some arguments; a hang is an error of that work, not of the run.
+BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PYPROJECT = os.path.join(os.path.dirname(BENCH), "pyproject.toml")
+# Seconds. Upstream hangs on some arguments: that is an error of that work, not of the run.
+CALL_TIMEOUT = 20
 
 
 class Node:
@@ -29,9 +34,13 @@ class Node:
 class Calls(works.Contender):
     """The works of a courier.Client."""
 
+    module = "launchpad"
+
     def __init__(self, name, client=None):
         self.name = name
         self.client = client
+        if name == "dm-launchpad":
+            self.distribution = name + " tensorflow dm-reverb"
 
     def call(self, payload):
         return self.client.echo(payload)
@@ -53,7 +62,8 @@ class Standalone(Calls):
 
     def open(self):
         import courier
-        command = [sys.executable, __file__, '--serve']
+
+        command = [sys.executable, __file__, "--serve"]
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         address = self.server.stdout.readline().decode().strip()
         self.client = courier.Client(address, call_timeout=CALL_TIMEOUT)
@@ -64,13 +74,37 @@ class Standalone(Calls):
         self.server.wait()
 
 
+class Program(Calls):
+    """Ours: what is measured around a program."""
+
+    def launch(self, nodes):
+        return launch(nodes)
+
+    def measure_size(self):
+        works.footprint().measure_our_size(self.name, PYPROJECT)
+
+
+class StandaloneOurs(Standalone):
+    """Only calls: the rest is Program's."""
+
+    module = ""
+
+
+class Upstream(Standalone):
+    """Upstream: a server that stands alone, and programs."""
+
+    def launch(self, nodes):
+        return launch(nodes)
+
+
 def serve():
     """Serves until standard input is closed."""
     import courier
+
     node = Node()
-    server = courier.Server('bench')
-    server.Bind('echo', node.echo)
-    server.Bind('send', node.send)
+    server = courier.Server("bench")
+    server.Bind("echo", node.echo)
+    server.Bind("send", node.send)
     server.Start()
     print(server.address, flush=True)
     sys.stdin.read()
@@ -79,7 +113,7 @@ def serve():
 
 def write(path, text):
     """Leaves a node's answer for the launcher."""
-    with open(path, 'w') as file:
+    with open(path, "w") as file:
         file.write(text)
 
 
@@ -94,55 +128,54 @@ def call_all(nodes, path, stop):
 
 def measure_calls(node, name, options, path, stop):
     """The driver of the calls: measures inside the program, with its lines going to a file."""
-    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    standard, sys.stdout = sys.stdout, open(path, 'w')
-    try:
+    with open(path, "w") as file, contextlib.redirect_stdout(file):
         works.measure(Calls(name, node), options)
-    finally:
-        sys.stdout.close()
-        sys.stdout = standard
     stop()
 
 
 def run_program(nodes, driver, *args):
-    """Launches `nodes` CourierNodes and `driver(clients, *args, stop)` as processes; waits for the end."""
+    """Launches `nodes` CourierNodes and `driver(clients, *args, stop)` as processes, to the end."""
     import launchpad as lp
-    program = lp.Program('bench')
-    with program.group('node'):
+
+    program = lp.Program("bench")
+    with program.group("node"):
         handles = [program.add_node(lp.CourierNode(Node)) for _ in range(nodes)]
-    stop = lp.make_program_stopper('local_mp')
+    stop = lp.make_program_stopper("local_mp")
     given = handles if driver is call_all else handles[0]
-    program.add_node(lp.PyNode(driver, given, *args, stop), label='driver')
-    lp.launch(program, launch_type='local_mp', terminal='current_terminal')
+    program.add_node(lp.PyNode(driver, given, *args, stop), label="driver")
+    lp.launch(program, launch_type="local_mp", terminal="current_terminal")
 
 
 def launch_in_child(nodes, path):
-    """The launch work in a process of its own, since a stop may end the launcher (upstream). Gives seconds."""
-    command = [sys.executable, __file__, '--launch', str(nodes), path]
+    """Seconds of the launch work, in a process of its own: upstream's stop ends the launcher."""
+    command = [sys.executable, __file__, "--launch", str(nodes), path]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     try:
         child.wait(timeout=60)
     except subprocess.TimeoutExpired:
         child.kill()
+        child.wait()
         raise
-    with open(path + '.start') as start, open(path) as end:
+    if not os.path.exists(path):
+        raise RuntimeError(f"the program ended without an answer, exit status {child.returncode}")
+    with open(path + ".start") as start, open(path) as end:
         return float(end.read()) - float(start.read())
 
 
 def launch(nodes):
     """Launch of a program, the import of launchpad excluded."""
     with tempfile.TemporaryDirectory() as folder:
-        yield 'launch', launch_in_child(nodes, os.path.join(folder, 'end'))
+        yield "launch", launch_in_child(nodes, os.path.join(folder, "end"))
 
 
-def measure_in_program(name):
+def measure_in_program(name, given):
     """The calls of `ours-py`."""
-    options, _ = works.parse()
-    options.works = [w for w in options.works if w != 'launch']
+    options = copy.copy(given)
+    options.works = [w for w in given.works if w in works.CALLS]
     if not options.works:
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, 'lines')
+        path = os.path.join(folder, "lines")
         standard = os.dup(1)
         os.dup2(2, 1)  # The nodes' output is not ours.
         try:
@@ -156,30 +189,31 @@ def measure_in_program(name):
 
 def main():
     """One of: a server, a launcher, a contender."""
-    if '--serve' in sys.argv:
+    if "--serve" in sys.argv:
         serve()
         return
-    if '--launch' in sys.argv:
+    if "--launch" in sys.argv:
         nodes, path = sys.argv[-2:]
         sys.argv = sys.argv[:1]
         import launchpad  # noqa: F401  (not part of the launch)
-        write(path + '.start', repr(time.monotonic()))
+
+        write(path + ".start", repr(time.monotonic()))
         run_program(int(nodes), call_all, path)
         return
-    name = sys.argv[sys.argv.index('--name') + 1]
-    if name == 'ours-py':
+    name = sys.argv[sys.argv.index("--name") + 1]
+    if name == "ours-py":
         options, _ = works.parse()
-        measure_in_program(name)
-        if 'launch' in options.works:
-            contender = Calls(name)
-            contender.launch = launch
-            works.measure_launch(contender, options)
-        return
-    contender = Standalone(name)
-    if name == 'dm-launchpad':
-        contender.launch = launch
-    works.main(contender)
+        try:
+            measure_in_program(name, options)
+        except Exception as error:
+            works.emit_error(name, "calls", error)
+        options.works = [w for w in options.works if w not in works.CALLS]
+        works.measure(Program(name), options)
+    elif name == "ours-py-tcp":
+        works.main(StandaloneOurs(name))
+    else:
+        works.main(Upstream(name))
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """Peer: gRPC for Python over a Unix socket, with generic handlers, so no generated code.
 
-Small payloads go as bare bytes, which is the least that gRPC costs; arrays as pickles of protocol 5.
+Small payloads go as bare bytes, which is the least that gRPC costs; arrays as pickles of protocol
+5.
 """
 
 import os
@@ -11,14 +12,14 @@ import tempfile
 from concurrent import futures
 
 import grpc
-
 import works
 
-UNLIMITED = [('grpc.max_send_message_length', -1), ('grpc.max_receive_message_length', -1)]
+UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
 def serve(address):
     """Serves until standard input is closed."""
+
     def send(request, _):
         return pickle.dumps(float(pickle.loads(request)[0]))
 
@@ -28,7 +29,7 @@ def serve(address):
     methods = dict(echo=lambda request, _: request, echo_array=echo_array, send=send)
     handlers = {k: grpc.unary_unary_rpc_method_handler(f) for k, f in methods.items()}
     server = grpc.server(futures.ThreadPoolExecutor(4), options=UNLIMITED)
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler('bench', handlers)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("bench", handlers)])
     server.add_insecure_port(address)
     server.start()
     sys.stdin.read()
@@ -36,17 +37,19 @@ def serve(address):
 
 
 class Grpc(works.Contender):
-    name = 'grpc-py'
+    name = "grpc-py"
+    module, distribution = "grpc", "grpcio"
 
     def open(self):
         self.folder = tempfile.TemporaryDirectory()
-        address = 'unix:' + os.path.join(self.folder.name, 's')
-        command = [sys.executable, __file__, '--serve', address]
+        address = "unix:" + os.path.join(self.folder.name, "s")
+        command = [sys.executable, __file__, "--serve", address]
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE)
         self.channel = grpc.insecure_channel(address, options=UNLIMITED)
         grpc.channel_ready_future(self.channel).result(timeout=20)
-        self.methods = {k: self.channel.unary_unary('/bench/' + k)
-                        for k in ('echo', 'echo_array', 'send')}
+        self.methods = {
+            k: self.channel.unary_unary("/bench/" + k) for k in ("echo", "echo_array", "send")
+        }
 
     def close(self):
         self.channel.close()
@@ -55,22 +58,22 @@ class Grpc(works.Contender):
         self.folder.cleanup()
 
     def call(self, payload):
-        return self.methods['echo'](payload)
+        return self.methods["echo"](payload)
 
     def batch(self, payload, count):
-        pending = [self.methods['echo'].future(payload) for _ in range(count)]
+        pending = [self.methods["echo"].future(payload) for _ in range(count)]
         for future in pending:
             future.result()
 
     def echo(self, array):
-        return pickle.loads(self.methods['echo_array'](pickle.dumps(array, 5)))
+        return pickle.loads(self.methods["echo_array"](pickle.dumps(array, 5)))
 
     def send(self, array):
-        return pickle.loads(self.methods['send'](pickle.dumps(array, 5)))
+        return pickle.loads(self.methods["send"](pickle.dumps(array, 5)))
 
 
-if __name__ == '__main__':
-    if '--serve' in sys.argv:
+if __name__ == "__main__":
+    if "--serve" in sys.argv:
         serve(sys.argv[-1])
     else:
         works.main(Grpc())

@@ -5,9 +5,8 @@ One actor in one spawned process for calls; meshes of 4 and 32 processes for lau
 
 import time
 
-from monarch.actor import Actor, endpoint, this_host
-
 import works
+from monarch.actor import Actor, endpoint, this_host
 
 
 class Node(Actor):
@@ -23,11 +22,12 @@ class Node(Actor):
 
 
 class Monarch(works.Contender):
-    name = 'monarch'
+    name = "monarch"
+    module, distribution = "monarch.actor", "torchmonarch"
 
     def open(self):
-        self.processes = this_host().spawn_procs({'gpus': 1})
-        self.node = self.processes.spawn('node', Node)
+        self.processes = this_host().spawn_procs({"gpus": 1})
+        self.node = self.processes.spawn("node", Node)
         self.call(works.PAYLOAD)
 
     def close(self):
@@ -49,11 +49,11 @@ class Monarch(works.Contender):
 
     def launch(self, nodes):
         start = time.perf_counter()
-        processes = this_host().spawn_procs({'gpus': nodes})
-        processes.spawn('nodes', Node).echo.call(works.PAYLOAD).get()
-        yield 'launch', time.perf_counter() - start
+        processes = this_host().spawn_procs({"gpus": nodes})
+        processes.spawn("nodes", Node).echo.call(works.PAYLOAD).get()
+        yield "launch", time.perf_counter() - start
         processes.stop().get()
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     works.main(Monarch())

@@ -1,7 +1,8 @@
-"""Peer: multiprocessing of the standard library. A Pipe between two processes; spawned and forked processes.
+"""Peer: multiprocessing of the standard library. A Pipe between two processes; spawned and forked
+processes.
 
-Objects are pickled by Connection.send, as its users have it. A Pipe has no futures: the pipelined work keeps
-100 messages in flight, which is what fits the sockets' buffers.
+Objects are pickled by Connection.send, as its users have it. A Pipe has no futures: the pipelined
+work keeps 100 messages in flight, which is what fits the sockets' buffers.
 """
 
 import multiprocessing
@@ -17,7 +18,7 @@ def serve(connection):
         if message is None:
             return
         if isinstance(message, tuple):
-            message = message[1] if message[0] == 'echo' else float(message[1][0])
+            message = message[1] if message[0] == "echo" else float(message[1][0])
         connection.send(message)
 
 
@@ -27,12 +28,12 @@ def answer_once(connection):
 
 
 class Pipe(works.Contender):
-    name = 'mp-pipe'
+    name = "mp-pipe"
     batch_size = 100
 
     def open(self):
         self.connection, theirs = multiprocessing.Pipe()
-        context = multiprocessing.get_context('spawn')
+        context = multiprocessing.get_context("spawn")
         self.process = context.Process(target=serve, args=(theirs,))
         self.process.start()
 
@@ -51,15 +52,15 @@ class Pipe(works.Contender):
             self.connection.recv()
 
     def echo(self, array):
-        self.connection.send(('echo', array))
+        self.connection.send(("echo", array))
         return self.connection.recv()
 
     def send(self, array):
-        self.connection.send(('send', array))
+        self.connection.send(("send", array))
         return self.connection.recv()
 
     def launch(self, nodes):
-        for method, work in (('spawn', 'launch'), ('fork', 'launch_forked')):
+        for method, work in (("spawn", "launch"), ("fork", "launch_forked")):
             context = multiprocessing.get_context(method)
             start = time.perf_counter()
             started = []
@@ -77,5 +78,5 @@ class Pipe(works.Contender):
                 process.join()
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     works.main(Pipe())

@@ -1,4 +1,5 @@
-"""The machine's limit for Python: plain sockets between two processes, numpy's copy, and bare interpreters.
+"""The machine's limit for Python: plain sockets between two processes, numpy's copy, and bare
+interpreters.
 
 Nothing is framed, pickled or dispatched: what a Python library does on top of this is its own cost.
 """
@@ -10,7 +11,6 @@ import sys
 import time
 
 import numpy as np
-
 import works
 
 
@@ -26,7 +26,7 @@ def read_exactly(sock, view):
 
 def tcp_pair():
     """Two connected TCP sockets on loopback without Nagle's delay."""
-    with socket.create_server(('127.0.0.1', 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         theirs, _ = listener.accept()
     for sock in (ours, theirs):
@@ -37,7 +37,7 @@ def tcp_pair():
 class Raw(works.Contender):
     """Each kind of traffic has its own server process, which knows the size of a message."""
 
-    name = 'raw-py'
+    name = "raw-py"
 
     def __init__(self):
         self.peers = {}
@@ -80,67 +80,70 @@ class Raw(works.Contender):
             sock.sendall(data)
 
     def call(self, payload):
-        sock = self._peer('sync', self._pong)
+        sock = self._peer("sync", self._pong)
         sock.sendall(payload)
         return sock.recv(64)
 
     def call_tcp(self, payload):
-        sock = self._peer('sync_tcp', self._pong, tcp_pair)
+        sock = self._peer("sync_tcp", self._pong, tcp_pair)
         sock.sendall(payload)
         return sock.recv(64)
 
     def batch(self, payload, count):
-        sock = self._peer('batch', self._stream)
+        sock = self._peer("batch", self._stream)
         sock.sendall(payload * count)
         if not read_exactly(sock, memoryview(bytearray(len(payload) * count))):
-            raise RuntimeError('the server is gone')
+            raise RuntimeError("the server is gone")
 
     def _array_peer(self, work, size):
         def serve(sock):
             buffer = memoryview(bytearray(size))
             while read_exactly(sock, buffer):
-                sock.sendall(buffer if work == 'echo' else buffer[:4])
+                sock.sendall(buffer if work == "echo" else buffer[:4])
+
         return self._peer((work, size), serve)
 
     def echo(self, array):
-        sock = self._array_peer('echo', array.nbytes)
+        sock = self._array_peer("echo", array.nbytes)
         answer = np.empty_like(array)
         sock.sendall(array)
-        read_exactly(sock, memoryview(answer).cast('B'))
+        read_exactly(sock, memoryview(answer).cast("B"))
         return answer
 
     def send(self, array):
-        sock = self._array_peer('send', array.nbytes)
+        sock = self._array_peer("send", array.nbytes)
         sock.sendall(array)
         answer = np.empty(1, np.float32)
-        read_exactly(sock, memoryview(answer).cast('B'))
+        read_exactly(sock, memoryview(answer).cast("B"))
         return answer[0]
 
     def launch(self, nodes):
         """Bare interpreters: what no launcher of fresh Python processes can be faster than."""
         start = time.perf_counter()
-        children = [subprocess.Popen([sys.executable, '-c', 'pass']) for _ in range(nodes)]
+        children = [subprocess.Popen([sys.executable, "-c", "pass"]) for _ in range(nodes)]
         for child in children:
             child.wait()
-        yield 'launch', time.perf_counter() - start
+        yield "launch", time.perf_counter() - start
 
 
 def measure_extras(contender, options):
     """What only the limit has: TCP, and numpy's copy."""
-    works.measure_sync(contender, options, 'sync_tcp', contender.call_tcp)
+    works.measure_sync(contender, options, "sync_tcp", contender.call_tcp)
     if options.suffix:
         return
-    for label in ('16 MiB', '100 MiB'):
+    for label in ("16 MiB", "100 MiB"):
         source = np.ones(works.SIZES[label] // 4, np.float32)
         target = np.zeros_like(source)
-        times = works.times_of(lambda s=source, t=target: np.copyto(t, s), options.seconds / 2, 1, 3)
+        times = works.times_of(
+            lambda s=source, t=target: np.copyto(t, s), options.seconds / 2, 1, 3
+        )
         rate = source.nbytes / works.quantile(times, 0.5) / 1e9
-        works.emit(contender.name, 'memcpy', label, rate, 'GB/s')
+        works.emit(contender.name, "memcpy", label, rate, "GB/s")
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     raw = Raw()
     given, _ = works.parse()
-    if 'sync' in given.works:
+    if "sync" in given.works:
         measure_extras(raw, given)
     works.main(raw)

@@ -1,7 +1,7 @@
 """Peer: Ray actors on this machine, with arrays through its object store.
 
-Launch is measured with ray.init() already done; launch_with_init adds the seconds that init took. The dashboard
-is off, and every address is loopback.
+Launch is measured with ray.init() already done; launch_with_init adds the seconds that init took.
+The dashboard is off, and every address is loopback.
 """
 
 import os
@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 import ray
-
 import works
 
 
@@ -26,16 +25,23 @@ class Node:
 
 
 class Ray(works.Contender):
-    name = 'ray'
+    name = "ray"
+    module, distribution = "ray", "ray"
     init_seconds = None
 
     def init(self):
         """Starts Ray, once."""
         if self.init_seconds is None:
             start = time.perf_counter()
-            ray.init(num_cpus=2, include_dashboard=False, object_store_memory=2 << 30,
-                     _temp_dir=os.path.join(tempfile.gettempdir(), 'r'),
-                     _node_ip_address='127.0.0.1', log_to_driver=False, logging_level='ERROR')
+            ray.init(
+                num_cpus=2,
+                include_dashboard=False,
+                object_store_memory=2 << 30,
+                _temp_dir=os.path.join(tempfile.gettempdir(), "r"),
+                _node_ip_address="127.0.0.1",
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
             self.init_seconds = time.perf_counter() - start
 
     def open(self):
@@ -66,10 +72,10 @@ class Ray(works.Contender):
         seconds = time.perf_counter() - start
         for node in started:
             ray.kill(node)
-        yield 'launch', seconds
-        yield 'launch_with_init', seconds + self.init_seconds
+        yield "launch", seconds
+        yield "launch_with_init", seconds + self.init_seconds
 
 
-if __name__ == '__main__':
+if __name__ == "__main__":
     works.main(Ray())
     ray.shutdown()

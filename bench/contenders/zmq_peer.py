@@ -1,7 +1,8 @@
 """Peer: pyzmq over ipc. REQ/REP for calls and arrays, DEALER/ROUTER for pipelined calls.
 
-Small payloads go as bare bytes. Arrays go as a pickle of protocol 5 with its buffers as message parts of their
-own, without copies where zmq allows it: the receiver's array is a view of the message.
+Small payloads go as bare bytes. Arrays go as a pickle of protocol 5 with its buffers as message
+parts of their own, without copies where zmq allows it: the receiver's array is a view of the
+message.
 """
 
 import os
@@ -11,9 +12,8 @@ import sys
 import tempfile
 import threading
 
-import zmq
-
 import works
+import zmq
 
 
 def pack(value):
@@ -36,7 +36,7 @@ def serve_arrays(socket):
             socket.send(parts[0].bytes)
             continue
         work, array = unpack(parts)
-        socket.send_multipart(pack(array if work == 'echo' else float(array[0])), copy=False)
+        socket.send_multipart(pack(array if work == "echo" else float(array[0])), copy=False)
 
 
 def serve_calls(socket):
@@ -46,15 +46,16 @@ def serve_calls(socket):
 
 
 class Zmq(works.Contender):
-    name = 'pyzmq'
+    name = "pyzmq"
+    module, distribution = "zmq", "pyzmq"
 
     def open(self):
         self.folder = tempfile.TemporaryDirectory()
         self.servers, self.sockets = [], {}
         self.context = zmq.Context()
-        for kind, theirs in (('REQ', 'REP'), ('DEALER', 'ROUTER')):
-            address = 'ipc://' + os.path.join(self.folder.name, kind)
-            command = [sys.executable, __file__, '--serve', theirs, address]
+        for kind, theirs in (("REQ", "REP"), ("DEALER", "ROUTER")):
+            address = "ipc://" + os.path.join(self.folder.name, kind)
+            command = [sys.executable, __file__, "--serve", theirs, address]
             self.servers.append(subprocess.Popen(command, stdin=subprocess.PIPE))
             socket = self.context.socket(getattr(zmq, kind))
             socket.set_hwm(0)
@@ -70,25 +71,25 @@ class Zmq(works.Contender):
         self.folder.cleanup()
 
     def call(self, payload):
-        self.sockets['REQ'].send(payload)
-        return self.sockets['REQ'].recv()
+        self.sockets["REQ"].send(payload)
+        return self.sockets["REQ"].recv()
 
     def batch(self, payload, count):
-        socket = self.sockets['DEALER']
+        socket = self.sockets["DEALER"]
         for _ in range(count):
             socket.send(payload)
         for _ in range(count):
             socket.recv()
 
     def _exchange(self, value):
-        self.sockets['REQ'].send_multipart(pack(value), copy=False)
-        return unpack(self.sockets['REQ'].recv_multipart(copy=False))
+        self.sockets["REQ"].send_multipart(pack(value), copy=False)
+        return unpack(self.sockets["REQ"].recv_multipart(copy=False))
 
     def echo(self, array):
-        return self._exchange(('echo', array))
+        return self._exchange(("echo", array))
 
     def send(self, array):
-        return self._exchange(('send', array))
+        return self._exchange(("send", array))
 
 
 def main_server(kind, address):
@@ -96,14 +97,14 @@ def main_server(kind, address):
     socket = zmq.Context().socket(getattr(zmq, kind))
     socket.set_hwm(0)
     socket.bind(address)
-    serve = serve_arrays if kind == 'REP' else serve_calls
+    serve = serve_arrays if kind == "REP" else serve_calls
     threading.Thread(target=serve, args=(socket,), daemon=True).start()
     sys.stdin.read()
     os._exit(0)
 
 
-if __name__ == '__main__':
-    if '--serve' in sys.argv:
+if __name__ == "__main__":
+    if "--serve" in sys.argv:
         main_server(*sys.argv[-2:])
     else:
         works.main(Zmq())

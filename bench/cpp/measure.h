@@ -1,5 +1,6 @@
-// What every C++ contender shares: the options on its command line, the timing loop, and the JSON lines that
-// run.py reads. The twin of works.py: the same works, sizes, warm-up and statistics. It starts no process.
+// What every C++ contender shares: the options on its command line, the timing loop, and the JSON
+// lines that run.py reads. The twin of works.py: the same works, sizes, warm-up and statistics. It
+// starts no process.
 #pragma once
 
 #include <sched.h>
@@ -139,7 +140,8 @@ void measure_pipelined(const char* contender, const Options& options, Batch batc
   emit(contender, "pipelined", "calls", kBatch / quantile(times, 0.5), "calls/s");
 }
 
-// `call(stamp)` moves one array of `bytes` whose first float is `stamp`, and gives the answer's stamp back.
+// `call(stamp)` moves one array of `bytes` whose first float is `stamp`, and gives the answer's
+// stamp back.
 template <class Call>
 bool measure_array(const char* contender, const Options& options, const std::string& work,
                    const Size& size, Call call) {

@@ -1,5 +1,6 @@
-// The machine's limit for C++: sockets, a futex and memcpy between two processes, and bare child processes.
-// Nothing is framed, serialised or dispatched: what a library does on top of this is its own cost.
+// The machine's limit for C++: sockets, a futex and memcpy between two processes, and bare child
+// processes. Nothing is framed, serialised or dispatched: what a library does on top of this is its
+// own cost.
 #include <arpa/inet.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
@@ -146,8 +147,8 @@ void measure_futex(const Options& options) {
     alignas(64) std::atomic<uint32_t> pong{0};
     alignas(64) char payload[bench::kPayload];
   };
-  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   check(memory != MAP_FAILED, "mmap");
   auto* shared = new (memory) Shared;
   constexpr uint32_t kEnd = 0xffffffff;
@@ -214,7 +215,8 @@ void measure_arrays(const Options& options, const std::string& work, void (*pair
   }
 }
 
-// This program started again, once per node, each answering one byte: the least that a launcher of C++ nodes does.
+// This program started again, once per node, each answering one byte: the least that a launcher of
+// C++ nodes does.
 void measure_launch(const Options& options) {
   for (const int nodes : options.nodes()) {
     const double start = bench::now();

@@ -1,0 +1,244 @@
+"""Turns one run's results (results.json) into RESULTS.md. Pure: no clock, no file, no process.
+
+Costs: a contender's `x limit` says how many times the limit's time it needs (for rates: how many
+times slower it is), so 1.00 is the limit and less is better, for every unit. `x ours` says the same
+against ours.
+"""
+
+import statistics
+
+import entries
+import targets
+
+RATES = ("GB/s", "calls/s")
+SINGLE_WORKS = (
+    (
+        "sync_one_core",
+        "Synchronous call of 64 B, all processes on one core",
+        "What the software costs: no core has to be woken.",
+    ),
+    (
+        "sync",
+        "Synchronous call of 64 B, placed by the scheduler",
+        "The same unpinned. It falls on one core or on two as the scheduler likes, so a round trip "
+        "may pay for waking a core twice.",
+    ),
+    (
+        "pipelined",
+        "Pipelined calls of 64 B",
+        "1,000 calls issued before the first is waited for, again and again (mp-pipe: 100). The "
+        "limit writes them all in one system call.",
+    ),
+    (
+        "launch",
+        "Nodes, from launch to all answered",
+        "Limit: that many bare interpreters (`python -c pass`), or C++ children, started at once. "
+        "mp-pipe: spawned processes. Ray: with ray.init() done before.",
+    ),
+    ("launch_with_init", "Nodes with the start of the system itself", "Ray, including ray.init()."),
+    ("launch_forked", "Nodes by fork", "multiprocessing processes forked from a warm one."),
+    ("import", "Import of the package", "In a fresh interpreter, its own start excluded."),
+    ("size", "Installed size", "With all that it depends on, except numpy."),
+)
+ARRAY_WORKS = (
+    ("echo", "Echo of a float32 array", "GB/s, the bytes counted twice: there and back."),
+    ("send", "Send of a float32 array", "GB/s, the bytes counted once; the answer is one number."),
+)
+LIMIT_ROWS = (
+    ("sync_one_core", "Unix socket ping-pong, one core"),
+    ("sync", "Unix socket ping-pong, unpinned"),
+    ("sync_tcp_one_core", "TCP loopback ping-pong, one core"),
+    ("sync_tcp", "TCP loopback ping-pong, unpinned"),
+    ("sync_futex_one_core", "futex ping-pong, one core"),
+    ("sync_futex", "futex ping-pong, unpinned"),
+    ("memcpy", "memcpy / numpy.copyto"),
+    ("pipelined", "Unix socket, 64 B in batches of 1,000"),
+    ("echo", "Unix socket echo"),
+    ("echo_tcp", "TCP loopback echo"),
+    ("send", "Unix socket send"),
+    ("launch", "bare child processes"),
+)
+
+
+def medians(measurements):
+    """{(contender, work, metric): (median of the rounds, unit)}."""
+    return {
+        (row["contender"], row["work"], row["metric"]): (
+            statistics.median(row["values"]),
+            row["unit"],
+        )
+        for row in measurements
+    }
+
+
+def number(value):
+    """Three digits that count, with thousands' commas."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = 2 if abs(value) < 10 else 1
+    while abs(value) < 10 ** (1 - digits) and digits < 6:
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
+def cost(value, other, unit):
+    """How many times `other`'s cost: times divide, rates divide the other way."""
+    return other / value if unit in RATES else value / other
+
+
+def table(head, rows):
+    """A Markdown table; the first column is text, the others are numbers."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def ratio(found, entry, work, metric, against):
+    """The cost of an entry over that of `against`-<its language>, as text; may be empty."""
+    mine = found.get((entry.name, work, metric))
+    work = "launch" if against == "raw" and work.startswith("launch") else work
+    other = found.get((f"{against}-{entry.language}", work, metric))
+    if (
+        not mine
+        or not other
+        or entry.group == entries.LIMIT
+        or entry.name == f"{against}-{entry.language}"
+    ):
+        return ""
+    return number(cost(mine[0], other[0], mine[1]))
+
+
+def metrics_of(found, work):
+    """The metrics of a work, in the order in which they were measured."""
+    return list(dict.fromkeys(metric for _, w, metric in found if w == work))
+
+
+def single_table(found, work):
+    """Rows: contenders. Columns: for each metric the median, x limit, x ours."""
+    metrics = metrics_of(found, work)
+    head = ["contender"]
+    for metric in metrics:
+        unit = next(u for (_, w, m), (_, u) in found.items() if (w, m) == (work, metric))
+        head += [f"{metric}, {unit}", "x limit", "x ours"]
+    rows = []
+    for entry in entries.ENTRIES:
+        if not any((entry.name, work, metric) in found for metric in metrics):
+            continue
+        row = [entry.name]
+        for metric in metrics:
+            value = found.get((entry.name, work, metric))
+            row += [
+                number(value[0]) if value else "",
+                ratio(found, entry, work, metric, "raw"),
+                ratio(found, entry, work, metric, "ours"),
+            ]
+        rows.append(row)
+    return table(head, rows)
+
+
+def array_tables(found, work):
+    """Three tables over the sizes: GB/s, x limit, x ours; the first with memcpy."""
+    metrics = metrics_of(found, work)
+    present = [e for e in entries.ENTRIES if any((e.name, work, m) in found for m in metrics)]
+
+    def block(title, cell, rows):
+        filled = [[entry.name] + [cell(entry, metric) for metric in metrics] for entry in rows]
+        return table([title, *metrics], [row for row in filled if any(row[1:])])
+
+    def absolute(entry, metric):
+        value = found.get((entry.name, work, metric))
+        return number(value[0]) if value else ""
+
+    parts = [block("GB/s", absolute, present)]
+    for against in ("raw", "ours"):
+        title = "x limit" if against == "raw" else "x ours"
+        rows = block(title, lambda e, m, a=against: ratio(found, e, work, m, a), present)
+        if rows.count("\n") > 1:
+            parts.append(rows)
+    return "\n\n".join(parts)
+
+
+def limit_table(found):
+    """What the machine can do."""
+    rows = []
+    for work, label in LIMIT_ROWS:
+        for metric in metrics_of(found, work):
+            cells = [found.get((name, work, metric)) for name in ("raw-cpp", "raw-py")]
+            if any(cells):
+                unit = next(c[1] for c in cells if c)
+                rows.append([label, metric] + [number(c[0]) if c else "" for c in cells] + [unit])
+    return table(["limit", "what", "C++", "Python", "unit"], rows)
+
+
+def target_table(found, wanted):
+    """The targets, what was measured, and whether they are reached."""
+    rows = []
+    for target in wanted:
+        value = target.value(found)
+        said = "not measured" if value is None else number(value)
+        reached = "" if value is None else ("yes" if target.reached(value) else "no")
+        rows.append([target.name, target.text(), said, reached])
+    return table(["target", "to reach", "measured", "reached"], rows)
+
+
+def machine_text(results):
+    """Two lines on the machine and the run."""
+    facts = results["machine"]
+    kind = "virtual machine" if facts["virtual"] else "machine"
+    how = "a quick run: rough figures" if results["quick"] else "a full run"
+    return (
+        f"{facts['date']}; {kind} with {facts['cores']} cores ({facts['processor']}), "
+        f"{facts['memory_gib']} GiB of memory, Linux {facts['kernel']}, Python {facts['python']}; "
+        f"load before the run {facts['load_before']}. {how}: medians of {results['rounds']} "
+        f"round(s) in which the contenders took turns, {results.get('seconds', '?')} s in all."
+    )
+
+
+def contenders_text(results):
+    """What each contender is, and what went wrong."""
+    rows = []
+    measured = {row["contender"] for row in results["measurements"]}
+    for entry in entries.ENTRIES:
+        notes = "; ".join(results["notes"].get(entry.name, []))
+        if entry.name in measured or notes:
+            version = results["versions"].get(entry.name, "")
+            rows.append(
+                f"- **{entry.name}**: {entry.what}"
+                + (f" ({version})" if version else "")
+                + (f". {notes}" if notes else "")
+            )
+    return "\n".join(rows)
+
+
+def render(results):
+    """RESULTS.md of one run."""
+    found = medians(results["measurements"])
+    parts = [
+        "# Benchmarks",
+        machine_text(results),
+        "Again: `./dev bench` (`--quick`, `--only ours,raw`, `--no-peers`, `--rounds N`). How it "
+        "measures: [README.md](README.md).",
+        "`x limit`: how many times the cost of the limit of the same language in this run (1.00 is "
+        "the limit, less is better, for every unit). `x ours`: how many times the cost of ours of "
+        "the same language (above 1: ours is better).",
+        "## To reach",
+        target_table(found, targets.NOW),
+        "Later:",
+        target_table(found, targets.LATER),
+        "## Contenders",
+        contenders_text(results),
+        "## The machine's limit",
+        limit_table(found),
+    ]
+    for work, title, meaning in SINGLE_WORKS:
+        if metrics_of(found, work):
+            parts += ["## " + title, meaning, single_table(found, work)]
+    for work, title, meaning in ARRAY_WORKS:
+        if metrics_of(found, work):
+            parts += [
+                "## " + title,
+                meaning + " Each call stamps the array, and the answer must bring the stamp back.",
+                array_tables(found, work),
+            ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,95 @@
+"""What is to be reached, as data: NOW for the first release, LATER for the work on speed. Pure."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """`key` (contender, work, metric) against a bound: absolute, or a factor of `other`.
+
+    With `other` the value is the plain quotient key / other, so a rate is to be above its bound.
+    """
+
+    name: str
+    key: tuple
+    bound: float
+    other: tuple | None = None
+    above: bool = False
+    unit: str = ""
+
+    def value(self, found):
+        """What was measured, or None."""
+        mine = found.get(self.key)
+        if self.other is None or mine is None:
+            return mine and mine[0]
+        other = found.get(self.other)
+        return other and mine[0] / other[0]
+
+    def reached(self, value):
+        """Whether that is enough."""
+        return value >= self.bound if self.above else value <= self.bound
+
+    def text(self):
+        """The bound, as people read it."""
+        sign = ">=" if self.above else "<="
+        if self.other:
+            return f"{sign} {self.bound:g} x {self.other[0]} {self.other[1]}"
+        return f"{sign} {self.bound:,.15g} {self.unit}".rstrip()
+
+
+def sync(language, bound):
+    """The synchronous call against the raw Unix-socket ping-pong, on one core and unpinned."""
+    name = {"py": "Python", "cpp": "C++"}[language]
+    return tuple(
+        Target(
+            f"{name} sync call, {place}",
+            (f"ours-{language}", work, "p50"),
+            bound,
+            (f"raw-{language}", work, "p50"),
+        )
+        for work, place in (("sync_one_core", "one core"), ("sync", "unpinned"))
+    )
+
+
+NOW = (
+    *sync("py", 2.5),
+    *sync("cpp", 1.6),
+    Target("Python futures", ("ours-py", "pipelined", "calls"), 40_000, above=True, unit="calls/s"),
+    Target(
+        "C++ pipelined", ("ours-cpp", "pipelined", "calls"), 300_000, above=True, unit="calls/s"
+    ),
+    Target("import of launchpad", ("ours-py", "import", "package"), 0.15, unit="s"),
+    Target("installed size without numpy", ("ours-py", "size", "installed"), 15, unit="MB"),
+)
+LATER = (
+    *sync("py", 1.0),
+    *sync("cpp", 0.7),
+    Target(
+        "Python futures", ("ours-py", "pipelined", "calls"), 100_000, above=True, unit="calls/s"
+    ),
+    Target(
+        "C++ pipelined", ("ours-cpp", "pipelined", "calls"), 2_000_000, above=True, unit="calls/s"
+    ),
+    Target(
+        "echo of 16 MiB, Python",
+        ("ours-py", "echo", "16 MiB"),
+        1.0,
+        ("raw-cpp", "memcpy", "16 MiB"),
+        above=True,
+    ),
+    Target(
+        "send of 100 MiB, Python",
+        ("ours-py", "send", "100 MiB"),
+        1.0,
+        ("raw-cpp", "memcpy", "100 MiB"),
+        above=True,
+    ),
+    Target(
+        "tcp loopback call, Python, one core",
+        ("ours-py-tcp", "sync_one_core", "p50"),
+        1.5,
+        ("raw-py", "sync_tcp_one_core", "p50"),
+    ),
+    Target("4 Python nodes", ("ours-py", "launch", "4 nodes"), 0.2, unit="s"),
+    Target("32 Python nodes", ("ours-py", "launch", "32 nodes"), 0.6, unit="s"),
+)

@@ -1,0 +1,155 @@
+"""The report writer turns results into the tables that it promises. No benchmark runs here."""
+
+import copy
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import entries
+import report
+import run
+import targets
+import works
+
+FACTS = {
+    "date": "2026-01-02",
+    "virtual": False,
+    "cores": 2,
+    "processor": "Some CPU",
+    "memory_gib": 8,
+    "kernel": "6.1",
+    "python": "3.11.2",
+    "load_before": 0.1,
+}
+
+
+def row(contender, work, metric, unit, *values):
+    return {
+        "contender": contender,
+        "work": work,
+        "metric": metric,
+        "unit": unit,
+        "values": list(values),
+    }
+
+
+@pytest.fixture
+def results():
+    measurements = [
+        row("raw-py", "sync", "p50", "us", 11, 10, 30),
+        row("ours-py", "sync", "p50", "us", 22),
+        row("pyzmq", "sync", "p50", "us", 110),
+        row("raw-cpp", "echo", "1 MiB", "GB/s", 8),
+        row("ours-cpp", "echo", "1 MiB", "GB/s", 4),
+        row("grpc-cpp", "echo", "1 MiB", "GB/s", 1),
+        row("raw-py", "launch", "4 nodes", "s", 0.02),
+        row("ray", "launch_with_init", "4 nodes", "s", 2.0),
+        row("ours-py", "pipelined", "calls", "calls/s", 50_000),
+        row("ours-py", "import", "package", "s", 0.3),
+    ]
+    return {
+        "machine": FACTS,
+        "quick": False,
+        "rounds": 3,
+        "seconds": 60,
+        "measurements": measurements,
+        "versions": {"pyzmq": "pyzmq 27.3.0"},
+        "notes": {"monarch": ["not installed: no wheel"]},
+    }
+
+
+def lines_of(results):
+    return report.render(results).splitlines()
+
+
+def test_a_row_has_the_median_of_the_rounds_and_its_cost_against_limit_and_ours(results):
+    lines = lines_of(results)
+    assert "| contender | p50, us | x limit | x ours |" in lines
+    assert "| raw-py | 11.0 |  |  |" in lines
+    assert "| ours-py | 22.0 | 2.00 |  |" in lines
+    assert "| pyzmq | 110 | 10.0 | 5.00 |" in lines
+
+
+def test_a_rate_costs_more_when_it_is_lower(results):
+    text = report.render(results)
+    assert (
+        "| GB/s | 1 MiB |\n| --- | ---: |\n"
+        "| raw-cpp | 8.00 |\n| ours-cpp | 4.00 |\n| grpc-cpp | 1.00 |" in text
+    )
+    assert "| x limit | 1 MiB |\n| --- | ---: |\n| ours-cpp | 2.00 |\n| grpc-cpp | 8.00 |" in text
+    assert "| x ours | 1 MiB |\n| --- | ---: |\n| grpc-cpp | 4.00 |" in text
+
+
+def test_every_kind_of_launch_is_held_against_bare_processes(results):
+    assert "| ray | 2.00 | 100 |  |" in lines_of(results)
+
+
+def test_a_target_says_by_itself_whether_it_is_reached(results):
+    lines = lines_of(results)
+    assert "| Python sync call, unpinned | <= 2.5 x raw-py sync | 2.00 | yes |" in lines
+    assert "| Python sync call, unpinned | <= 1 x raw-py sync | 2.00 | no |" in lines
+    assert "| Python futures | >= 40,000 calls/s | 50,000 | yes |" in lines
+    assert "| Python futures | >= 100,000 calls/s | 50,000 | no |" in lines
+    assert "| import of launchpad | <= 0.15 s | 0.30 | no |" in lines
+    assert "| C++ pipelined | >= 300,000 calls/s | not measured |  |" in lines
+
+
+def test_what_could_not_be_installed_is_named_with_its_reason_and_has_no_row(results):
+    lines = lines_of(results)
+    assert "- **monarch**: Monarch actors. not installed: no wheel" in lines
+    assert "- **pyzmq**: pyzmq over ipc: REQ/REP, DEALER/ROUTER (pyzmq 27.3.0)" in lines
+    assert not any(line.startswith("| monarch") for line in lines)
+
+
+def test_the_report_changes_nothing_and_works_without_measurements(results):
+    before = copy.deepcopy(results)
+    report.render(results)
+    assert results == before
+    assert "not measured" in report.render(dict(results, measurements=[], notes={}))
+
+
+def test_results_json_is_read_back_as_it_was(results):
+    assert json.loads(run.as_json(results)) == results
+    assert json.loads(run.as_json(dict(results, measurements=[])))["measurements"] == []
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0, "0"),
+        (25_375_558.4, "25,375,558"),
+        (99.96, "100.0"),
+        (12.345, "12.3"),
+        (1.0, "1.00"),
+        (0.0123, "0.012"),
+        (0.00016, "0.00016"),
+    ],
+)
+def test_a_number_shows_the_digits_that_count(value, text):
+    assert report.number(value) == text
+
+
+def test_targets_and_tables_name_only_contenders_and_works_that_exist():
+    names = {entry.name for entry in entries.ENTRIES}
+    for target in targets.NOW + targets.LATER:
+        assert {target.key[0], (target.other or target.key)[0]} <= names
+    known = {work for work, *_ in report.SINGLE_WORKS + report.ARRAY_WORKS}
+    assert set(works.WORKS) <= known
+    assert set(run.ALL_WORKS.split(",")) == set(works.WORKS)
+
+
+def test_a_part_of_the_run_does_not_replace_the_committed_results():
+    assert run.parse([]).out == run.BENCH
+    for part in (["--quick"], ["--only", "ours,raw"], ["--no-peers"], ["--works", "sync"]):
+        assert run.parse(part).out != run.BENCH
+
+
+def test_an_unknown_contender_is_refused():
+    assert [e.name for e in entries.chosen(["raw"])] == ["raw-cpp", "raw-py"]
+    assert not any(e.group == entries.PEERS for e in entries.chosen((), peers=False))
+    with pytest.raises(ValueError, match="unknown contender: nobody"):
+        entries.chosen(["nobody"])
