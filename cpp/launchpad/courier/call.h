@@ -1,0 +1,54 @@
+// Call is one request on its way through a server: what a handler gets, and what it answers through. It may
+// be moved to another thread and answered later; a call that is dropped unanswered answers INTERNAL itself.
+// One thread at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "launchpad/base/clock.h"
+#include "launchpad/base/result.h"
+#include "launchpad/wire/payload.h"
+
+namespace lp::courier {
+
+class Session;
+
+class Call {
+ public:
+  Call(std::shared_ptr<Session> session, uint64_t id, std::string method, wire::Payload arguments,
+       base::Deadline deadline);
+  Call(Call&&) noexcept = default;
+  Call& operator=(Call&&) = delete;
+  ~Call();
+
+  const std::string& method() const { return method_; }
+  const wire::Payload& arguments() const { return arguments_; }
+  wire::Payload& arguments() { return arguments_; }
+  const base::Deadline& deadline() const { return deadline_; }
+  // The caller's language: a handler answers a "cpp" caller in typed values only.
+  const std::string& caller_language() const;
+  // True once the caller cancelled it or went away.
+  bool cancelled() const;
+
+  // Exactly one of these, once.
+  void reply(const wire::Payload& result);
+  void fail(const Error& error);
+  void finish(const Result<wire::Payload>& result);
+
+  // The connection it came on.
+  const std::shared_ptr<Session>& session() const { return session_; }
+
+ private:
+  std::shared_ptr<Session> session_;  // Null once answered or moved from.
+  uint64_t id_;
+  std::string method_;
+  wire::Payload arguments_;
+  base::Deadline deadline_;
+};
+
+// Runs on a server's thread; must not throw.
+using Handler = std::function<void(Call)>;
+
+}  // namespace lp::courier

@@ -1,0 +1,130 @@
+// Channel is a client's way to one server: calls go out on it and their answers come back, from any number of
+// threads. It connects at the first call and again after a break. A waiting thread reads the connection itself
+// if nobody else does, and hands that role on; a thread of the channel's own reads only while answers with
+// callbacks are outstanding and nobody waits. Any thread. Closed by its owner; the last one to let go.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "launchpad/courier/link.h"
+
+namespace lp::courier {
+
+using Answer = Result<wire::Payload>;
+using Callback = std::function<void(Answer)>;
+
+struct ChannelOptions {
+  // Wait for a server that does not listen yet. False: UNAVAILABLE at once.
+  bool wait_for_ready = true;
+  // The server was made to listen before anybody could call it: if nobody listens, it has ended.
+  bool prebound = false;
+  std::string server_name{};     // How errors name the server; its address if empty.
+  std::string language = "cpp";  // Told to the server.
+  size_t max_pending = 1 << 20;  // Calls without an answer; beyond it RESOURCE_EXHAUSTED.
+  wire::FrameLimits limits{};
+  // Asked at every tick of a waiting call, without any lock: true ends the wait with ABORTED.
+  std::function<bool()> interrupted{};
+  // Wraps the running of a batch of callbacks (to take a lock once, say).
+  std::function<void(const std::function<void()>&)> around_callbacks{};
+};
+
+// A call that was sent. Its fields are the channel's, under its lock.
+struct Pending {
+  uint64_t id = 0;
+  std::string method;
+  base::Deadline deadline;
+  bool done = false;
+  bool waited_for = false;  // A thread is parked on `arrived`.
+  std::optional<Answer> answer;
+  Callback callback;
+  std::condition_variable arrived;
+};
+
+class Channel : public std::enable_shared_from_this<Channel> {
+ public:
+  static std::shared_ptr<Channel> make(net::Address address, ChannelOptions options);
+  ~Channel();
+
+  // Sends and waits for the answer.
+  Answer call(std::string_view method, const wire::Payload& arguments, const base::Deadline& deadline);
+
+  // Sends; returns once the message is on its way. With `callback` the answer goes there, on the channel's
+  // thread; else to `wait`.
+  Result<std::shared_ptr<Pending>> start(std::string_view method, const wire::Payload& arguments,
+                                         const base::Deadline& deadline, Callback callback = nullptr);
+  Answer wait(const std::shared_ptr<Pending>& pending);
+  // False: not answered by `deadline`. Does not take the answer.
+  bool wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline);
+  // The call ends with CANCELLED here, and the server is told. False if it was answered before.
+  bool cancel(const std::shared_ptr<Pending>& pending);
+
+  // Who the server is; connects if need be.
+  Result<Peer> peer(const base::Deadline& deadline);
+
+  // Every call on its way, and every later one, fails with CANCELLED. From a callback too.
+  void close();
+
+  const net::Address& address() const { return address_; }
+
+ private:
+  struct Entry {
+    Pending* pending;
+    std::shared_ptr<Pending> owner;  // Null for a call whose caller waits.
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
+  Channel(net::Address address, ChannelOptions options);
+
+  Status connect(Lock& lock, const base::Deadline& deadline);
+  Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline, Peer& peer);
+  Status pause(base::Nanos duration, const base::Deadline& deadline);
+  Status keep_waiting();
+  Status submit(Lock& lock, std::string_view method, const wire::Payload& arguments, Pending& pending,
+                std::shared_ptr<Pending> owner);
+  Status flush(Lock& lock, const base::Deadline& deadline);
+  Answer await(Lock& lock, Pending& pending);
+  bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
+  // True: the wait was interrupted.
+  bool read_step(Lock& lock, const base::Deadline& deadline);
+  void deliver(std::vector<wire::Frame>& frames);
+  void complete(Entry entry, Answer answer);
+  void break_link(const std::shared_ptr<Link>& link);
+  void fail_all(const Error& error);
+  void hand_over();
+  // Takes the call off the list, if it is still on it; then its owner is the caller's.
+  std::optional<Entry> take(uint64_t id);
+  void forget(Pending& pending);
+  void read_in_background();
+  void expire_callbacks();
+  std::optional<base::TimePoint> next_callback_deadline() const;
+  std::string server_name() const;
+
+  const net::Address address_;
+  const ChannelOptions options_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // Connected, or closed.
+  std::condition_variable background_;
+  bool closed_ = false;
+  bool connecting_ = false;
+  bool reading_ = false;  // Somebody has the reader's role.
+  bool has_background_ = false;
+  std::shared_ptr<Link> link_;
+  Peer peer_;
+  Outbox outbox_;
+  uint64_t next_id_ = 1;
+  size_t callbacks_due_ = 0;      // Pending calls that have a callback,
+  size_t timed_callbacks_ = 0;    // of these with a deadline.
+  std::unordered_map<uint64_t, Entry> pending_;
+  std::vector<Pending*> waiting_;  // Parked threads that could take the reader's role.
+  std::vector<std::function<void()>> ready_;  // Callbacks to run.
+};
+
+}  // namespace lp::courier

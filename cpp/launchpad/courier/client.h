@@ -1,0 +1,104 @@
+// Client<T> calls the methods of a T that lives in another node. A value: copies share the connection, which
+// ends with the last of them. Any thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "launchpad/courier/channel.h"
+#include "launchpad/courier/future.h"
+#include "launchpad/courier/methods.h"
+#include "launchpad/wire/codec.h"
+
+namespace lp {
+namespace courier {
+
+// Closes the channel with the last client.
+std::shared_ptr<Channel> make_shared_channel(net::Address address, ChannelOptions options);
+
+// Typed arguments as a server takes them: a list.
+template <class Arguments>
+wire::Payload encode_arguments(const Arguments& arguments) {
+  wire::Payload payload;
+  wire::Writer writer(payload);
+  writer.begin_list(std::tuple_size_v<Arguments>);
+  std::apply([&](const auto&... argument) { (wire::write(writer, argument), ...); }, arguments);
+  return payload;
+}
+
+}  // namespace courier
+
+template <class T>
+class Client {
+ public:
+  Client() = default;
+  explicit Client(std::shared_ptr<courier::Channel> channel) : channel_(std::move(channel)) {}
+  // A client of a server that some other program runs, e.g. "localhost:1234". Throws Error for a bad address.
+  static Client connect(std::string_view address, courier::ChannelOptions options = {}) {
+    return Client(courier::make_shared_channel(net::Address::parse(address).value_or_throw(), std::move(options)));
+  }
+
+  // Calls and waits. Throws lp::RemoteError if the method threw, lp::Error if the call could not be made.
+  template <auto Method, class... Args>
+  auto call(Args&&... args) const {
+    return result<Method>(std::forward<Args>(args)...).value_or_throw();
+  }
+  // The same as a Result.
+  template <auto Method, class... Args>
+  auto result(Args&&... args) const {
+    using S = checked<Method, Args...>;
+    const typename S::Arguments arguments(std::forward<Args>(args)...);
+    constexpr std::string_view name = courier::method_name<Method>();
+    return courier::decode_answer<typename S::Return>(
+        channel().call(name, courier::encode_arguments(arguments), deadline()), name);
+  }
+  // Calls without waiting.
+  template <auto Method, class... Args>
+  auto async(Args&&... args) const {
+    using S = checked<Method, Args...>;
+    const typename S::Arguments arguments(std::forward<Args>(args)...);
+    constexpr std::string_view name = courier::method_name<Method>();
+    return Future<typename S::Return>(
+        channel_, name, channel().start(name, courier::encode_arguments(arguments), deadline()));
+  }
+
+  // A client whose calls fail with DEADLINE_EXCEEDED if they take longer.
+  Client within(base::Nanos timeout) const {
+    Client copy = *this;
+    copy.timeout_ = timeout;
+    return copy;
+  }
+
+  bool valid() const { return channel_ != nullptr; }
+  std::string address() const { return channel().address().str(); }
+
+ private:
+  template <auto Method, class... Args>
+  struct Check {
+    static_assert(std::is_member_function_pointer_v<decltype(Method)>, "name the method as &T::method");
+    using S = courier::Signature<decltype(Method)>;
+    static_assert(std::is_base_of_v<typename S::Class, T>, "this is no method of the client's class T");
+    static_assert(courier::Serves<T>,
+                  "the class does not say what others may call: add `using courier_methods = lp::Methods<...>;`");
+    static_assert(T::courier_methods::template contains<Method>, "the method is not listed in T::courier_methods");
+    static_assert(sizeof...(Args) == S::arity, "the method takes another number of arguments");
+    static_assert(courier::Accepts<S, std::tuple<Args...>>::value, "an argument has the wrong type");
+  };
+  template <auto Method, class... Args>
+  using checked = typename Check<Method, Args...>::S;
+
+  courier::Channel& channel() const {
+    LP_CHECK(valid()) << "an empty Client: it was default-constructed";
+    return *channel_;
+  }
+  base::Deadline deadline() const { return timeout_ ? base::Deadline::after(*timeout_) : base::Deadline(); }
+
+  std::shared_ptr<courier::Channel> channel_;
+  std::optional<base::Nanos> timeout_;
+};
+
+}  // namespace lp

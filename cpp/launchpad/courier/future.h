@@ -1,0 +1,71 @@
+// Future<R> is the answer to an asynchronous call, once it comes. `get` and `result` may be called once, from
+// any thread; the waiting thread reads the connection itself. Dropping a future lets the call run on.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "launchpad/courier/channel.h"
+#include "launchpad/wire/codec.h"
+
+namespace lp {
+namespace courier {
+
+// The typed value in an answer, or why it is none.
+template <class R>
+Result<R> decode_answer(Answer answer, std::string_view method) {
+  LP_TRY_ASSIGN(const wire::Payload payload, std::move(answer));
+  const auto wrong = [&](const std::string& why) {
+    return Error(Code::kInvalidArgument, "the result of '" + std::string(method) + "': " + why);
+  };
+  if (payload.encoding != wire::Encoding::kTyped) return wrong("it is a Python pickle, no typed value");
+  wire::Reader reader(payload);
+  if constexpr (std::is_void_v<R>) {
+    return {};
+  } else {
+    R value = wire::read<R>(reader);
+    if (!reader.ok()) return wrong(reader.error()->message);
+    return value;
+  }
+}
+
+}  // namespace courier
+
+template <class R>
+class Future {
+ public:
+  Future() = default;
+  Future(std::shared_ptr<courier::Channel> channel, std::string_view method,
+         Result<std::shared_ptr<courier::Pending>> started)
+      : channel_(std::move(channel)), method_(method), started_(std::move(started)) {}
+
+  bool valid() const { return channel_ != nullptr; }
+
+  // Waits; the value or the error.
+  Result<R> result() {
+    LP_CHECK(valid()) << "a Future gives its result once";
+    const auto channel = std::exchange(channel_, nullptr);
+    if (!started_.ok()) return std::move(started_).error();
+    return courier::decode_answer<R>(channel->wait(started_.value()), method_);
+  }
+  // Waits; the value, or throws lp::Error (lp::RemoteError if the method threw).
+  R get() { return result().value_or_throw(); }
+
+  // False: there is no answer yet after `timeout`.
+  bool wait_for(base::Nanos timeout) {
+    LP_CHECK(valid()) << "a Future gives its result once";
+    return !started_.ok() || channel_->wait_done(started_.value(), base::Deadline::after(timeout));
+  }
+  bool ready() { return wait_for(base::Nanos(0)); }
+
+  // The call ends with CANCELLED, and the server is told. False if it was answered before.
+  bool cancel() { return started_.ok() && valid() && channel_->cancel(started_.value()); }
+
+ private:
+  std::shared_ptr<courier::Channel> channel_;
+  std::string_view method_;  // Of static storage: it comes from a member pointer.
+  Result<std::shared_ptr<courier::Pending>> started_ = Error(Code::kInternal, "an empty Future");
+};
+
+}  // namespace lp

@@ -1,0 +1,59 @@
+#include "launchpad/courier/handshake.h"
+
+#include "launchpad/wire/reader.h"
+#include "launchpad/wire/writer.h"
+
+namespace lp::courier {
+
+wire::Payload encode_peer(const Peer& peer) {
+  wire::Payload payload;
+  wire::Writer writer(payload);
+  writer.begin_list(3);
+  writer.integer(peer.version);
+  writer.string(peer.language);
+  writer.string(peer.name);
+  return payload;
+}
+
+Result<Peer> decode_peer(const wire::Payload& payload) {
+  wire::Reader reader(payload);
+  Peer peer;
+  const size_t count = reader.list();
+  peer.version = static_cast<int>(reader.integer());
+  if (reader.ok() && peer.version != kProtocolVersion) {
+    return Error(Code::kFailedPrecondition,
+                 "the other end speaks version " + std::to_string(peer.version) +
+                     " of courier's protocol, this one version " + std::to_string(kProtocolVersion) +
+                     ": install the same launchpad on both sides");
+  }
+  peer.language = reader.string();
+  peer.name = reader.string();
+  if (!reader.ok() || count != 3) return Error(Code::kInvalidArgument, "the greeting is malformed");
+  return peer;
+}
+
+wire::Payload encode_error(const Error& error) {
+  wire::Payload payload;
+  wire::Writer writer(payload);
+  writer.begin_list(4);
+  writer.string(error.message);
+  writer.string(error.remote_type);
+  writer.string(error.remote_trace);
+  writer.bytes(error.remote_data);
+  return payload;
+}
+
+Error decode_error(Code code, const wire::Payload& payload) {
+  wire::Reader reader(payload);
+  Error error;
+  error.code = code == Code::kOk ? Code::kUnknown : code;
+  reader.list();
+  error.message = reader.string();
+  error.remote_type = reader.string();
+  error.remote_trace = reader.string();
+  error.remote_data = reader.bytes();
+  if (!reader.ok()) error.message = "the server answered with a malformed error";
+  return error;
+}
+
+}  // namespace lp::courier

@@ -1,0 +1,27 @@
+// What the two ends of a connection tell each other first, and how errors travel. Pure values.
+#pragma once
+
+#include <string>
+
+#include "launchpad/wire/frame.h"
+
+namespace lp::courier {
+
+// Ends with different numbers do not talk to each other.
+inline constexpr int kProtocolVersion = 1;
+
+// Who is at an end of a connection.
+struct Peer {
+  int version = kProtocolVersion;
+  std::string language = "cpp";  // "cpp" or "python": which encodings it understands.
+  std::string name{};            // E.g. "producer/0"; may be empty.
+};
+
+wire::Payload encode_peer(const Peer& peer);
+// INVALID_ARGUMENT for bytes that are none, FAILED_PRECONDITION for another version.
+Result<Peer> decode_peer(const wire::Payload& payload);
+
+wire::Payload encode_error(const Error& error);
+Error decode_error(Code code, const wire::Payload& payload);
+
+}  // namespace lp::courier

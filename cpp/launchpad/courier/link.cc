@@ -1,0 +1,71 @@
+#include "launchpad/courier/link.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+
+namespace lp::courier {
+
+Link::Link(net::Socket socket, wire::FrameLimits limits) : socket_(std::move(socket)), reader_(limits) {
+  // A blocked read looks up every tick; that costs nothing while bytes come.
+  timeval tick{};
+  tick.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(kTick).count();
+  ::setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick));
+}
+
+Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
+                         const std::function<Status()>& keep_waiting) {
+  Outbox out;
+  out.append(wire::FrameType::kHello, 0, 0, {}, encode_peer(self));
+  std::vector<wire::Frame> frames;
+  while (frames.empty()) {
+    if (out.flush(socket_) == net::Io::kClosed) break;
+    bool writable = !out.empty();
+    const net::Io io = read_frames(frames, writable, deadline);
+    if (io == net::Io::kClosed) break;
+    LP_TRY(keep_waiting());
+    if (frames.empty() && deadline.passed()) {
+      return Error(Code::kDeadlineExceeded, "the server did not greet in time");
+    }
+  }
+  if (broken_) return *broken_;
+  if (frames.empty()) return Error(Code::kUnavailable, "the server closed the connection");
+  const wire::Frame& frame = frames.front();
+  if (frame.type == wire::FrameType::kError) {
+    return decode_error(static_cast<Code>(frame.argument), frame.payload);
+  }
+  if (frame.type != wire::FrameType::kWelcome) {
+    return Error(Code::kInvalidArgument, "the server's first frame is no greeting");
+  }
+  return decode_peer(frame.payload);
+}
+
+net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable, const base::Deadline& deadline) {
+  const bool near = !deadline.never() && deadline.left() < kTick;
+  if (!writable && !near) return read_once(frames, true);
+  bool readable = true;
+  const auto tick = base::Deadline::after(kTick);
+  const net::Io io = net::wait_for(socket_.fd(), readable, writable, near ? deadline : tick);
+  if (io != net::Io::kMoved || !readable) return io == net::Io::kMoved ? net::Io::kWouldBlock : io;
+  return read_once(frames, false);
+}
+
+net::Io Link::read_available(std::vector<wire::Frame>& frames) { return read_once(frames, false); }
+
+net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
+  const net::Moved moved = socket_.read(reader_.space(), wait);
+  if (moved.io != net::Io::kMoved) return moved.io;
+  reader_.commit(moved.size);
+  while (true) {
+    auto next = reader_.next();
+    if (!next.ok()) {
+      broken_ = std::move(next).error();
+      return net::Io::kClosed;
+    }
+    if (!next->has_value()) return net::Io::kMoved;
+    frames.push_back(std::move(**next));
+  }
+}
+
+}  // namespace lp::courier

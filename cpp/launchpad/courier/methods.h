@@ -1,0 +1,74 @@
+// Methods<&T::a, &T::b> lists what others may call on a T; put `using courier_methods = lp::Methods<...>;`
+// in the class. Names come from the pointers. Compile time only.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+
+namespace lp {
+namespace courier {
+
+// The last identifier of the text of a member pointer: "Producer::work" -> "work".
+template <auto Method>
+consteval std::string_view method_name() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  // "... [with auto Method = &Producer::work; std::string_view = ...]" (g++), "... [Method = &Producer::work]" (clang).
+  text.remove_prefix(text.find("Method = ") + 9);
+  text = text.substr(0, text.find_first_of(";]"));
+  text.remove_prefix(text.rfind("::") + 2);
+  return text;
+}
+
+// What a method takes and gives.
+template <class>
+struct Signature;
+template <class T, class R, class... A>
+struct Signature<R (T::*)(A...)> {
+  using Class = T;
+  using Return = std::decay_t<R>;
+  using Arguments = std::tuple<std::decay_t<A>...>;
+  static constexpr size_t arity = sizeof...(A);
+  template <class... G>
+  static constexpr bool takes = sizeof...(G) == sizeof...(A) &&
+                                std::conjunction_v<std::is_convertible<G, std::decay_t<A>>...>;
+};
+template <class T, class R, class... A>
+struct Signature<R (T::*)(A...) const> : Signature<R (T::*)(A...)> {};
+template <class T, class R, class... A>
+struct Signature<R (T::*)(A...) noexcept> : Signature<R (T::*)(A...)> {};
+template <class T, class R, class... A>
+struct Signature<R (T::*)(A...) const noexcept> : Signature<R (T::*)(A...)> {};
+
+// is_convertible<...> over two packs of different length must not be expanded.
+template <class S, class Given, class = void>
+struct Accepts : std::false_type {};
+template <class S, class... G>
+struct Accepts<S, std::tuple<G...>, std::enable_if_t<S::arity == sizeof...(G)>>
+    : std::bool_constant<S::template takes<G...>> {};
+
+}  // namespace courier
+
+template <auto... Method>
+struct Methods {
+  static constexpr size_t size = sizeof...(Method);
+  static constexpr std::array<std::string_view, sizeof...(Method)> names = {
+      courier::method_name<Method>()...};
+  template <auto M>
+  static constexpr bool contains = ((courier::method_name<Method>() == courier::method_name<M>()) || ...);
+  // Calls visitor.template operator()<M>() for each.
+  template <class Visitor>
+  static void for_each(Visitor&& visitor) {
+    (visitor.template operator()<Method>(), ...);
+  }
+};
+
+namespace courier {
+
+// A class that says what others may call.
+template <class T>
+concept Serves = requires { T::courier_methods::size; };
+
+}  // namespace courier
+}  // namespace lp

@@ -1,0 +1,56 @@
+#include "launchpad/courier/router.h"
+
+#include <exception>
+
+#include "launchpad/wire/codec.h"
+
+namespace lp::courier {
+
+Status Router::bind(std::string method, Handler handler) {
+  if (method.empty()) return Error(Code::kInvalidArgument, "a method's name must not be empty");
+  if (!handler) return Error(Code::kInvalidArgument, "the handler of '" + method + "' is missing");
+  handlers_.with([&](auto& handlers) {
+    handlers.insert_or_assign(std::move(method), std::make_shared<const Handler>(std::move(handler)));
+  });
+  return {};
+}
+
+void Router::unbind(const std::string& method) {
+  handlers_.with([&](auto& handlers) { handlers.erase(method); });
+}
+
+std::vector<std::string> Router::names() const {
+  return handlers_.with([](const auto& handlers) {
+    std::vector<std::string> names;
+    for (const auto& [name, handler] : handlers) names.push_back(name);
+    return names;
+  });
+}
+
+std::shared_ptr<const Handler> Router::find(const std::string& method) const {
+  return handlers_.with([&](const auto& handlers) -> std::shared_ptr<const Handler> {
+    auto found = handlers.find(method);
+    if (found == handlers.end()) found = handlers.find("*");
+    return found == handlers.end() ? nullptr : found->second;
+  });
+}
+
+void Router::run(Call call) const {
+  if (const auto handler = find(call.method())) {
+    (*handler)(std::move(call));
+    return;
+  }
+  if (call.method() == kListMethods) {
+    wire::Payload payload;
+    wire::Writer writer(payload);
+    wire::write(writer, names());
+    call.reply(payload);
+    return;
+  }
+  std::string known;
+  for (const std::string& name : names()) known += (known.empty() ? "" : ", ") + name;
+  call.fail(Error(Code::kNotFound, "method " + call.method() + " not found; there is " +
+                                       (known.empty() ? "none" : known)));
+}
+
+}  // namespace lp::courier

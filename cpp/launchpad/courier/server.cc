@@ -1,0 +1,26 @@
+#include "launchpad/courier/server.h"
+
+#include "launchpad/courier/server_core.h"
+
+namespace lp::courier {
+
+Server::Server(ServerOptions options) : core_(std::make_shared<ServerCore>(std::move(options))) {}
+
+Server::~Server() { stop(); }
+
+Router& Server::router() { return core_->router(); }
+
+Status Server::start(std::unique_ptr<net::Listener> listener) { return core_->start(std::move(listener)); }
+
+const net::Address& Server::address() const {
+  LP_CHECK(core_->started()) << "a server has no address before start()";
+  return core_->address();
+}
+
+bool Server::started() const { return core_->started(); }
+
+void Server::stop(base::Deadline grace) { core_->stop(grace); }
+
+void Server::join() { core_->join(); }
+
+}  // namespace lp::courier

@@ -1,0 +1,56 @@
+// Server answers calls at one address. Its threads wait for whatever comes next; the one that reads a request
+// runs the method, while another takes over the waiting, so a call crosses no thread. Owned by whoever serves
+// an object. Any thread; handlers run on the server's threads, several at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "launchpad/courier/router.h"
+#include "launchpad/net/transport.h"
+#include "launchpad/wire/frame.h"
+
+namespace lp::courier {
+
+class ServerCore;
+
+struct ServerOptions {
+  std::string name{};            // How errors name it, e.g. "producer/0".
+  std::string language = "cpp";  // Told to clients.
+  int threads = 16;              // Handlers that run at the same time, at most.
+  size_t max_queued_calls = 4096;  // Read but not running. Beyond it no more is read: clients wait.
+  wire::FrameLimits limits{};
+  // Run at the start and the end of each of its threads.
+  std::function<void()> on_thread_start{};
+  std::function<void()> on_thread_end{};
+};
+
+class Server {
+ public:
+  explicit Server(ServerOptions options = {});
+  // Stops, and waits for handlers that still run.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  Router& router();
+
+  // FAILED_PRECONDITION if it was started before.
+  Status start(std::unique_ptr<net::Listener> listener);
+  // Where it listens. Only after start.
+  const net::Address& address() const;
+  bool started() const;
+
+  // Takes no more calls, tells clients, waits until running handlers have answered (or `grace` is over), and
+  // ends its connections. Queued calls fail with UNAVAILABLE. Idempotent.
+  void stop(base::Deadline grace = {});
+  // Waits until it is stopped.
+  void join();
+
+ private:
+  std::shared_ptr<ServerCore> core_;
+};
+
+}  // namespace lp::courier

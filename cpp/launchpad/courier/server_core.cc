@@ -1,0 +1,301 @@
+#include "launchpad/courier/server_core.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "launchpad/base/log.h"
+
+namespace lp::courier {
+namespace {
+
+// Answers that are kept back together at most.
+constexpr int kMaxCorkedAnswers = 32;
+// Finished calls per kStealAfter from which the queue counts as moving: another thread would only contend.
+constexpr uint64_t kMovingCalls = 16;
+
+// Handlers of which server run on this thread, outermost first: such a thread must not wait for itself.
+thread_local const ServerCore* running_core = nullptr;
+
+Error stopping_error(const std::string& name) {
+  return Error(Code::kUnavailable, (name.empty() ? "the server" : "'" + name + "'") +
+                                       " is stopping: the call was not run");
+}
+
+void watch(int epoll, int fd, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  LP_CHECK(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) << std::strerror(errno);
+}
+
+}  // namespace
+
+ServerCore::ServerCore(ServerOptions options)
+    : options_(std::move(options)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
+  if (started_.exchange(true)) return Error(Code::kFailedPrecondition, "Server already started");
+  if (!epoll_.valid() || !timer_.valid() || !wake_.valid()) {
+    return Error(Code::kResourceExhausted, "no file descriptors left for a server");
+  }
+  address_ = listener->address();
+  listener_fd_ = listener->fd();
+  listener_.with([&](auto& owned) { owned = std::move(listener); });
+  watch(epoll_.get(), listener_fd_, EPOLLIN | EPOLLET);
+  watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET);
+  watch(epoll_.get(), wake_.get(), EPOLLIN);
+  threads_.store(1);
+  spawn_thread();
+  return {};
+}
+
+void ServerCore::spawn_thread() {
+  life_.with([](Life& life) { ++life.threads; });
+  std::thread([self = shared_from_this()] {
+    if (self->options_.on_thread_start) self->options_.on_thread_start();
+    self->work();
+    if (self->options_.on_thread_end) self->options_.on_thread_end();
+    self->life_.with_notify([](Life& life) { --life.threads; });
+  }).detach();
+}
+
+void ServerCore::work() {
+  Cork cork;
+  while (!ending_.load(std::memory_order_acquire)) {
+    if (auto call = next_call(cork)) run(std::move(*call));
+    else if (auto session = next_readable()) read(session);
+    else wait_for_event();
+    Session::set_corked_on_this_thread(nullptr);
+  }
+}
+
+std::optional<Call> ServerCore::next_call(Cork& cork) {
+  bool more = false;
+  auto call = queue_.with([&](Queue& queue) -> std::optional<Call> {
+    if (queue.calls.empty()) return std::nullopt;
+    std::optional<Call> next(std::move(queue.calls.front()));
+    queue.calls.pop_front();
+    ++queue.finished;
+    more = !queue.calls.empty();
+    if (more) {
+      if (queue.corked.empty() || queue.corked.back() != next->session()) {
+        queue.corked.push_back(next->session());
+      }
+      if (!queue.timer_armed) arm_timer(queue, kStealAfter);
+    }
+    return next;
+  });
+  // Nothing may be left behind when the thread goes on to something that may take long: the last call, an
+  // event, or another session's call.
+  if (cork.session && (!more || call->session() != cork.session || cork.answers >= kMaxCorkedAnswers)) {
+    cork.session->flush();
+    cork = {};
+  }
+  if (more) {
+    cork.session = call->session();
+    ++cork.answers;
+    Session::set_corked_on_this_thread(cork.session.get());
+  }
+  return call;
+}
+
+std::shared_ptr<Session> ServerCore::next_readable() {
+  return queue_.with([&](Queue& queue) -> std::shared_ptr<Session> {
+    if (queue.readable.empty()) return nullptr;
+    auto session = std::move(queue.readable.front());
+    queue.readable.pop_front();
+    return session;
+  });
+}
+
+void ServerCore::wait_for_event() {
+  epoll_event event{};
+  idle_.fetch_add(1, std::memory_order_acq_rel);
+  const int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
+  idle_.fetch_sub(1, std::memory_order_acq_rel);
+  if (count <= 0) return;
+  const int fd = event.data.fd;
+  if (fd == wake_.get()) return;
+  if (fd == timer_.get()) return on_timer();
+  if (fd == listener_fd_) return accept_all();
+  const auto session = session_at(fd);
+  if (session == nullptr) return;
+  if ((event.events & EPOLLOUT) != 0 && session->flush_ready()) read(session);
+  if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && session->claim_turn()) {
+    read(session);
+  }
+}
+
+// Some calls that were read together still wait: either the one before them blocks, or they are many.
+void ServerCore::on_timer() {
+  uint64_t expirations = 0;
+  [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
+  std::vector<std::shared_ptr<Session>> corked;
+  auto call = queue_.with([&](Queue& queue) -> std::optional<Call> {
+    queue.timer_armed = false;
+    corked.swap(queue.corked);
+    if (queue.calls.empty()) return std::nullopt;
+    if (queue.finished - queue.finished_at_arming >= kMovingCalls) {
+      arm_timer(queue, kStealAfter);
+      return std::nullopt;
+    }
+    std::optional<Call> next(std::move(queue.calls.front()));
+    queue.calls.pop_front();
+    ++queue.finished;
+    // The rest must not wait as long again: wake one more thread now.
+    if (!queue.calls.empty()) arm_timer(queue, base::Nanos(1));
+    return next;
+  });
+  for (const auto& session : corked) session->flush();
+  if (call) run(std::move(*call));
+}
+
+void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
+  queue.timer_armed = true;
+  queue.finished_at_arming = queue.finished;
+  itimerspec when{};
+  when.it_value.tv_nsec = delay.count();
+  ::timerfd_settime(timer_.get(), 0, &when, nullptr);
+}
+
+void ServerCore::accept_all() {
+  const auto listener = listener_.with([](auto& owned) { return owned; });
+  while (listener != nullptr && !stopping_.load(std::memory_order_acquire)) {
+    auto accepted = listener->accept();
+    if (!accepted.ok()) return base::log(base::LogLevel::kError, accepted.error().message);
+    if (!accepted->has_value()) return;
+    const int fd = (*accepted)->fd();
+    auto session = std::make_shared<Session>(std::move(**accepted), epoll_.get(),
+                                             Peer{.language = options_.language, .name = options_.name},
+                                             options_.limits);
+    sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
+    watch(epoll_.get(), fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
+  }
+}
+
+std::shared_ptr<Session> ServerCore::session_at(int fd) {
+  return sessions_.with([&](auto& sessions) -> std::shared_ptr<Session> {
+    const auto found = sessions.find(fd);
+    return found == sessions.end() ? nullptr : found->second;
+  });
+}
+
+void ServerCore::drop(const std::shared_ptr<Session>& session) {
+  session->close();
+  // Out of the poller before its number can be another's.
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, session->fd(), nullptr);
+  sessions_.with([&](auto& sessions) {
+    const auto found = sessions.find(session->fd());
+    if (found != sessions.end() && found->second == session) sessions.erase(found);
+  });
+}
+
+void ServerCore::read(const std::shared_ptr<Session>& session) {
+  // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in the socket.
+  const bool full = queue_.with([&](Queue& queue) {
+    if (queue.calls.size() < options_.max_queued_calls) return false;
+    queue.readable.push_back(session);
+    return true;
+  });
+  if (full) return;
+  std::vector<wire::Frame> frames;
+  const Session::Turn turn = session->read(frames);
+  if (turn == Session::Turn::kMore) {
+    queue_.with([&](Queue& queue) { queue.readable.push_back(session); });
+  }
+  if (!frames.empty()) take(session, frames);
+  if (turn == Session::Turn::kClosed) drop(session);
+}
+
+// Cancels first, since they are about calls before them; then the calls, the first one on this thread at once.
+void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames) {
+  std::vector<Call> calls;
+  for (wire::Frame& frame : frames) {
+    if (frame.type == wire::FrameType::kCall) {
+      session->count_call();
+      base::Deadline deadline;
+      if (frame.argument != 0) {
+        constexpr uint64_t kLongest = uint64_t{1} << 62;
+        deadline = base::Deadline::after(base::Nanos(std::min(frame.argument, kLongest)));
+      }
+      calls.emplace_back(session, frame.id, std::move(frame.method), std::move(frame.payload), deadline);
+    } else if (frame.type == wire::FrameType::kCancel) {
+      session->cancel(frame.id);
+    }
+  }
+  if (calls.size() == 1) return run(std::move(calls.front()));
+  if (calls.empty()) return;
+  queue_.with([&](Queue& queue) {
+    for (Call& call : calls) queue.calls.push_back(std::move(call));
+  });
+}
+
+void ServerCore::run(Call call) {
+  const bool refused = life_.with([](Life& life) {
+    if (life.phase == Phase::kServing) ++life.running;
+    return life.phase != Phase::kServing;
+  });
+  if (refused) return call.fail(stopping_error(options_.name));
+  // Somebody must go on waiting for events while this thread is away.
+  if (idle_.load(std::memory_order_acquire) == 0 && threads_.load(std::memory_order_acquire) < options_.threads &&
+      threads_.fetch_add(1, std::memory_order_acq_rel) < options_.threads) {
+    spawn_thread();
+  }
+  if (call.deadline().passed()) {
+    call.fail(Error(Code::kDeadlineExceeded, "the deadline of '" + call.method() +
+                                                 "' passed before the call was run: it was not"));
+  } else if (call.cancelled()) {
+    call.fail(Error(Code::kCancelled, "the call was cancelled before it was run"));
+  } else {
+    const ServerCore* outer = std::exchange(running_core, this);
+    router_.run(std::move(call));
+    running_core = outer;
+  }
+  life_.with_notify([](Life& life) { --life.running; });
+}
+
+void ServerCore::stop(const base::Deadline& grace) {
+  if (!started()) return;
+  const bool first = life_.with([](Life& life) {
+    if (life.phase != Phase::kServing) return false;
+    life.phase = Phase::kStopping;
+    return true;
+  });
+  if (!first) return join();
+  stopping_.store(true, std::memory_order_release);
+  // From now on, who connects is refused.
+  listener_.with([&](auto& owned) {
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_fd_, nullptr);
+    owned.reset();
+  });
+  std::deque<Call> queued;
+  queue_.with([&](Queue& queue) { queued.swap(queue.calls); });
+  for (Call& call : queued) call.fail(stopping_error(options_.name));
+  const int own = running_core == this ? 1 : 0;
+  life_.wait(grace.at(), [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
+  const auto sessions = sessions_.with([](auto& map) { return map; });
+  for (const auto& [fd, session] : sessions) session->say_bye();
+  ending_.store(true, std::memory_order_release);
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
+  life_.wait(grace.at(), [&](Life& life) { return life.threads <= own; }, [](Life&, bool) {});
+  for (const auto& [fd, session] : sessions) session->close();
+  sessions_.with([](auto& map) { map.clear(); });
+  life_.with_notify([](Life& life) { life.phase = Phase::kStopped; });
+}
+
+void ServerCore::join() {
+  if (running_core == this) return;
+  life_.wait(std::nullopt, [](Life& life) { return life.phase == Phase::kStopped; }, [](Life&, bool) {});
+}
+
+}  // namespace lp::courier

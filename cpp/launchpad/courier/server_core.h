@@ -1,0 +1,93 @@
+// ServerCore is what a Server's threads share: the poller, the sessions, and the queue of calls that were read
+// together. Leader and followers: all idle threads wait in one epoll set, the kernel wakes one per event.
+//
+// Calls that arrive in one read are queued and run one after the other, with their answers corked; should one
+// of them block, a timer (kStealAfter) wakes another thread, which sends those answers and takes over the
+// rest. So many small calls cost no thread hop, and a slow one delays the others by no more than that.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "launchpad/base/fd.h"
+#include "launchpad/base/guarded.h"
+#include "launchpad/courier/server.h"
+#include "launchpad/courier/session.h"
+
+namespace lp::courier {
+
+inline constexpr base::Nanos kStealAfter{500'000};
+
+class ServerCore : public std::enable_shared_from_this<ServerCore> {
+ public:
+  explicit ServerCore(ServerOptions options);
+
+  Status start(std::unique_ptr<net::Listener> listener);
+  void stop(const base::Deadline& grace);
+  void join();
+
+  Router& router() { return router_; }
+  const net::Address& address() const { return address_; }
+  bool started() const { return started_.load(std::memory_order_acquire); }
+
+ private:
+  enum class Phase { kServing, kStopping, kStopped };
+
+  struct Queue {
+    std::deque<Call> calls;
+    std::deque<std::shared_ptr<Session>> readable;  // Whose next turn of reading is due.
+    std::vector<std::shared_ptr<Session>> corked;   // What the timer flushes, should their thread block.
+    bool timer_armed = false;
+    uint64_t finished = 0;           // Queued calls that were run,
+    uint64_t finished_at_arming = 0;  // and how many when the timer was armed.
+  };
+  // A thread's own: the session whose answers it holds back, and how many.
+  struct Cork {
+    std::shared_ptr<Session> session;
+    int answers = 0;
+  };
+  struct Life {
+    Phase phase = Phase::kServing;
+    int threads = 0;
+    int running = 0;  // Handlers.
+  };
+
+  void spawn_thread();
+  void work();
+  // The next queued call. Flushes the cork before a call that may leave it behind.
+  std::optional<Call> next_call(Cork& cork);
+  std::shared_ptr<Session> next_readable();
+  void wait_for_event();
+  void on_timer();
+  void accept_all();
+  // By the owner of the session's turn.
+  void read(const std::shared_ptr<Session>& session);
+  void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
+  void run(Call call);
+  void drop(const std::shared_ptr<Session>& session);
+  void arm_timer(Queue& queue, base::Nanos delay);
+  std::shared_ptr<Session> session_at(int fd);
+
+  const ServerOptions options_;
+  Router router_;
+  net::Address address_;
+  int listener_fd_ = -1;
+  base::Guarded<std::shared_ptr<net::Listener>> listener_;  // Null once stopping.
+  base::Fd epoll_;
+  base::Fd timer_;
+  base::Fd wake_;  // Readable for ever once the threads shall end.
+  std::atomic<bool> started_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> ending_{false};
+  std::atomic<int> idle_{0};     // Threads that wait for events.
+  std::atomic<int> threads_{0};  // Threads there are, or are being made.
+  base::Guarded<Queue> queue_;
+  base::Guarded<Life> life_;
+  base::Guarded<std::unordered_map<int, std::shared_ptr<Session>>> sessions_;
+};
+
+}  // namespace lp::courier

@@ -1,0 +1,156 @@
+#include "launchpad/courier/session.h"
+
+#include <sys/epoll.h>
+
+#include "launchpad/base/log.h"
+
+namespace lp::courier {
+namespace {
+
+// Until the greeting is done, a stranger gets no more memory than this.
+constexpr wire::FrameLimits kGreetingLimits{
+    .body_bytes = 4096, .total_bytes = 4096, .buffers = 0, .method_bytes = 64};
+constexpr size_t kMaxCancelledIds = 65536;
+constexpr size_t kCorkedBytes = 64 * 1024;
+
+thread_local const Session* corked_session = nullptr;
+
+}  // namespace
+
+Session::Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits)
+    : socket_(std::move(socket)),
+      epoll_fd_(epoll_fd),
+      self_(std::move(self)),
+      limits_(limits),
+      reader_(kGreetingLimits) {}
+
+void Session::set_corked_on_this_thread(const Session* session) { corked_session = session; }
+
+Session::~Session() { close(); }
+
+Session::Turn Session::read(std::vector<wire::Frame>& frames) {
+  uint32_t seen = edges_.load(std::memory_order_acquire);
+  while (true) {
+    if (frames.size() >= kMaxFramesPerTurn) return Turn::kMore;
+    const bool held = out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });
+    if (held) return Turn::kHeld;
+    const std::span<std::byte> space = reader_.space();
+    const net::Moved moved = socket_.read(space, false);
+    if (moved.io == net::Io::kClosed) return Turn::kClosed;
+    if (moved.io == net::Io::kInterrupted) continue;
+    if (moved.io == net::Io::kMoved) {
+      reader_.commit(moved.size);
+      while (true) {
+        auto next = reader_.next();
+        if (!next.ok()) {
+          base::log(base::LogLevel::kWarning, "closed a connection: " + next.error().message);
+          return Turn::kClosed;
+        }
+        if (!next->has_value()) break;
+        if (greeted_) frames.push_back(std::move(**next));
+        else if (!greet(**next)) return Turn::kClosed;
+      }
+      // A full read leaves more behind; a short one has drained the socket (epoll(7), edge-triggered).
+      if (moved.size == space.size()) continue;
+    }
+    if (edges_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel)) return Turn::kDrained;
+    // Another edge came while this thread read; `seen` is its number now.
+  }
+}
+
+bool Session::greet(const wire::Frame& frame) {
+  if (frame.type != wire::FrameType::kHello) {
+    base::log(base::LogLevel::kWarning, "closed a connection that did not start with a greeting");
+    return false;
+  }
+  auto peer = decode_peer(frame.payload);
+  if (!peer.ok()) {
+    base::log(base::LogLevel::kWarning, "closed a connection: " + peer.error().message);
+    answer(wire::FrameType::kError, 0, static_cast<uint64_t>(peer.error().code), encode_error(peer.error()));
+    return false;
+  }
+  peer_ = std::move(peer).value();
+  greeted_ = true;
+  reader_.set_limits(limits_);
+  answer(wire::FrameType::kWelcome, 0, 0, encode_peer(self_));
+  return true;
+}
+
+void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload) {
+  const bool is_answer = type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
+  const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  out_.with([&](Out& out) {
+    if (last) out.cancelled.clear();
+    if (out.closing || closed()) return;
+    if (const Status fits = wire::check_frame({}, payload, limits_); !fits.ok() && is_answer) {
+      out.box.append(wire::FrameType::kError, id, static_cast<uint64_t>(fits.error().code), {},
+                     encode_error(fits.error()));
+    } else {
+      out.box.append(type, id, argument, {}, payload);
+    }
+    if (corked_session != this || out.box.bytes() > kCorkedBytes) flush_locked(out);
+  });
+}
+
+void Session::flush() {
+  out_.with([&](Out& out) { flush_locked(out); });
+}
+
+void Session::flush_locked(Out& out) {
+  if (out.box.empty() || out.watching || closed()) return;
+  const net::Io io = out.box.flush(socket_);
+  if (io == net::Io::kWouldBlock) watch(out, true);
+  else if (io == net::Io::kClosed) out.box.clear();
+}
+
+bool Session::flush_ready() {
+  return out_.with([&](Out& out) {
+    if (out.watching) {
+      watch(out, false);
+      flush_locked(out);
+    }
+    if (out.closing && out.box.empty()) close();
+    if (!out.reading_held || out.box.bytes() > kMaxUnsentBytes / 2) return false;
+    out.reading_held = false;
+    return true;
+  });
+}
+
+void Session::watch(Out& out, bool writable) {
+  if (out.watching == writable) return;
+  out.watching = writable;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (writable ? EPOLLOUT : 0u);
+  event.data.fd = socket_.fd();
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, socket_.fd(), &event);
+}
+
+void Session::say_bye() {
+  out_.with([&](Out& out) {
+    if (closed() || out.closing) return;
+    out.box.append(wire::FrameType::kBye, 0, 0, {}, {});
+    out.closing = true;
+    flush_locked(out);
+    if (out.box.empty()) close();
+  });
+}
+
+void Session::close() {
+  if (!closed_.exchange(true, std::memory_order_acq_rel)) socket_.shutdown();
+}
+
+bool Session::is_cancelled(uint64_t id) {
+  if (closed()) return true;
+  return out_.with([&](Out& out) { return out.cancelled.contains(id); });
+}
+
+void Session::cancel(uint64_t id) {
+  out_.with([&](Out& out) {
+    if (calls_.load(std::memory_order_acquire) == 0) return;
+    // Ids of calls that were answered meanwhile stay until no call is in flight: bounded all the same.
+    if (out.cancelled.size() >= kMaxCancelledIds) out.cancelled.clear();
+    out.cancelled.insert(id);
+  });
+}
+
+}  // namespace lp::courier

@@ -1,0 +1,86 @@
+// Session is the server's end of one connection: it turns bytes into frames for whoever of the server's
+// threads finds it readable, and sends answers from any thread. Shared by the server and the calls in flight.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+#include "launchpad/base/guarded.h"
+#include "launchpad/courier/handshake.h"
+#include "launchpad/courier/outbox.h"
+#include "launchpad/net/socket.h"
+#include "launchpad/wire/frame_reader.h"
+
+namespace lp::courier {
+
+// Unsent answers beyond this stop the reading of further calls, until the client takes some.
+inline constexpr size_t kMaxUnsentBytes = 64 << 20;
+// What one turn of reading takes at most, so that one client cannot keep a thread for itself.
+inline constexpr size_t kMaxFramesPerTurn = 256;
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits);
+  ~Session();
+
+  enum class Turn {
+    kDrained,  // Everything that was there is read; an edge tells of more.
+    kMore,     // More may be there: whoever got this owns the next turn.
+    kHeld,     // Not read on, since the client does not take its answers; a flush will tell.
+    kClosed,
+  };
+
+  // After an edge: true if the caller now owns the next turn of reading, false if another thread has it.
+  bool claim_turn() { return edges_.fetch_add(1, std::memory_order_acq_rel) == 0; }
+  // By the owner of the turn. Appends complete calls and cancels to `frames`.
+  Turn read(std::vector<wire::Frame>& frames);
+
+  // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
+  bool flush_ready();
+
+  // Sends an answer. From a thread that has corked this session it waits for flush() or a full outbox.
+  void answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload);
+  void flush();
+  static void set_corked_on_this_thread(const Session* session);
+  // Sends kBye and closes once all is sent.
+  void say_bye();
+  void close();
+
+  bool is_cancelled(uint64_t id);
+  void cancel(uint64_t id);
+  // A call came in / was answered; says when the set of cancelled ids can be forgotten.
+  void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }
+
+  const Peer& peer() const { return peer_; }
+  int fd() const { return socket_.fd(); }
+  bool closed() const { return closed_.load(std::memory_order_acquire); }
+
+ private:
+  struct Out {
+    Outbox box;
+    bool watching = false;      // The poller tells when more can be sent.
+    bool reading_held = false;  // Reading waits for the outbox to shrink.
+    bool closing = false;
+    std::unordered_set<uint64_t> cancelled;
+  };
+
+  bool greet(const wire::Frame& frame);
+  void flush_locked(Out& out);
+  void watch(Out& out, bool writable);
+
+  net::Socket socket_;
+  const int epoll_fd_;
+  const Peer self_;
+  const wire::FrameLimits limits_;
+  wire::FrameReader reader_;     // The reading thread's.
+  bool greeted_ = false;         // The reading thread's, until true.
+  Peer peer_;                    // Set by the greeting, constant after.
+  std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
+  std::atomic<int64_t> calls_{0};   // In flight.
+  std::atomic<bool> closed_{false};
+  base::Guarded<Out> out_;
+};
+
+}  // namespace lp::courier
