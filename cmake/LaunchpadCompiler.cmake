@@ -1,5 +1,6 @@
-# How all code of this project is compiled: C++20, hidden symbols, position independent, warnings, sanitizers.
-# Third-party headers that only our own .cc files include are looked up here; users of the library need none.
+# How all code of this project is compiled: C++20, hidden symbols, position independent, warnings,
+# sanitizers. Third-party headers that only our own .cc files include are looked up here; users of
+# the library need none.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -34,7 +35,7 @@ lp_header_only(CLI11 CLI/CLI.hpp)
 lp_header_only(JSON nlohmann/json.hpp)
 target_compile_options(lp_private INTERFACE -Wall -Wextra)
 
-# A compiler that we have not met may warn where ours do not, so it never stops the build of a stranger.
+# A compiler that we have not met may warn where ours do not: that must not stop a stranger's build.
 set(tested_compilers GNU-12 Clang-14)
 string(REGEX MATCH "^[0-9]+" compiler_major "${CMAKE_CXX_COMPILER_VERSION}")
 if(LAUNCHPAD_WERROR AND "${CMAKE_CXX_COMPILER_ID}-${compiler_major}" IN_LIST tested_compilers)

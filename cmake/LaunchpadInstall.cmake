@@ -1,5 +1,6 @@
-# What `cmake --install` lays down for a C++ user: archive, headers, and the package for find_package(launchpad).
-# The Python package is a component of its own, `python` (see bindings/CMakeLists.txt).
+# What `cmake --install` lays down for a C++ user: archive, headers, and the package for
+# find_package(launchpad). The Python package is a component of its own, `python`: see
+# bindings/CMakeLists.txt.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -4,12 +4,8 @@
 #   x_test.cc         part of the layer's GoogleTest program <layer>_test
 #   x_test_program.cc a program of its own for the tests, in <build>/test_programs/
 
-# lp_begin_library(name): after it, layers add themselves to `name`; lp_finish_library makes the archive.
-function(lp_begin_library name)
-  set_property(GLOBAL PROPERTY lp_layers "")
-endfunction()
-
-# lp_library(layer DEPS other layers...). The list in cpp/launchpad/CMakeLists.txt is the layer diagram.
+# lp_library(layer DEPS other layers...): cpp/launchpad/CMakeLists.txt calls it for each layer, and
+# so is the layer diagram.
 function(lp_library layer)
   cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
   set(folder "${CMAKE_CURRENT_SOURCE_DIR}/${layer}")
@@ -39,7 +35,7 @@ function(lp_library layer)
   endif()
 endfunction()
 
-# The test of a layer is linked to the layer and those below it, so that a broken upper layer does not stop it.
+# A layer's test is linked to it and those below: a broken upper layer does not stop it.
 function(lp_layer_test layer)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${layer}_test ${arg_SOURCES})
@@ -51,7 +47,7 @@ function(lp_layer_test layer)
 endfunction()
 
 # One archive of all layers' objects: what users link. It needs nothing but threads.
-function(lp_finish_library name)
+function(lp_archive name)
   get_property(layers GLOBAL PROPERTY lp_layers)
   add_library(${name} STATIC)
   add_library(${name}::${name} ALIAS ${name})
@@ -96,7 +92,8 @@ function(lp_program source)
     OUTPUT_NAME ${program} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${arg_FOLDER}")
 endfunction()
 
-# lp_programs(examples FOLDER examples/cpp): a program for each .cc of the folder; target `examples` makes all.
+# lp_programs(examples FOLDER examples/cpp): a program for each .cc of the folder; the target
+# `examples` makes all.
 function(lp_programs group)
   cmake_parse_arguments(arg "" "FOLDER" "" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${arg_FOLDER}/*.cc")

@@ -1,10 +1,13 @@
-"""Makes .venv see this source tree as an installed package: a .pth file and the distribution's metadata.
+"""Makes .venv see this source tree as an installed package: a .pth file and the metadata.
 
-Run by ./dev with .venv's Python. It builds nothing: CMake's preset `dev` links the extension into the tree.
+Run by ./dev with .venv's Python. It builds nothing: CMake's preset `dev` links the built extension
+into the tree.
 """
 
+import contextlib
 import os
 import pathlib
+import shutil
 import sysconfig
 
 from scikit_build_core.build import prepare_metadata_for_build_wheel
@@ -17,9 +20,10 @@ def main() -> None:
     link = site / "launchpad_source.pth"
     link.write_text(f"{ROOT / 'python'}\n")
     os.chdir(ROOT)
-    for old in site.glob("lp_launchpad-*.dist-info/*"):
-        old.unlink() if old.is_file() else None
-    info = site / prepare_metadata_for_build_wheel(str(site))
+    for old in site.glob("lp_launchpad-*.dist-info"):
+        shutil.rmtree(old)
+    with contextlib.redirect_stdout(None):
+        info = site / prepare_metadata_for_build_wheel(str(site))
     (info / "INSTALLER").write_text("dev\n")
     owned = [link, *sorted(p for p in info.rglob("*") if p.is_file()), info / "RECORD"]
     (info / "RECORD").write_text("".join(f"{p.relative_to(site)},,\n" for p in owned))
