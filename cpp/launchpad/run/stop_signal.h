@@ -1,0 +1,35 @@
+// StopSignal tells the nodes of a program that it shall end: a flag to wait for and handlers to run, once.
+// Shared by the nodes of one process. Any thread; `request` runs the handlers on the calling thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+
+#include "launchpad/base/clock.h"
+#include "launchpad/base/guarded.h"
+
+namespace lp::run {
+
+class StopSignal {
+ public:
+  // Idempotent. Each handler runs once; what one throws is logged and does not keep the others from running.
+  void request();
+  bool requested() const;
+  // True: the stop was requested. False: the deadline passed first.
+  bool wait(const base::Deadline& deadline = {});
+
+  // `handler` runs at the stop (at once, if that was requested already). The number removes it.
+  uint64_t add_handler(std::function<void()> handler);
+  void remove_handler(uint64_t number);
+
+ private:
+  struct State {
+    bool requested = false;
+    uint64_t next = 1;
+    std::map<uint64_t, std::function<void()>> handlers;
+  };
+  base::Guarded<State> state_;
+};
+
+}  // namespace lp::run
