@@ -36,8 +36,9 @@ struct Task {
   // How to start it as a process of its own. None: the launcher's own binary, started again.
   std::optional<Command> command;
   // What the command reads to know what to run: the content of a file in the run directory.
-  // Made when a process is about to be started (it may be costly); null: nothing.
-  std::function<Result<std::string>()> payload;
+  // Made when a process is about to be started (it may be costly), with a context that knows the addresses of
+  // the run; null: nothing.
+  std::function<Result<std::string>(const run::Context&)> payload;
 };
 
 struct Plan {

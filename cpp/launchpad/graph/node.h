@@ -1,0 +1,85 @@
+// Node is a node of the graph: what a program is drawn of. Kinds of one's own derive from it. It is made and
+// added by one thread; `run` is called once per run, on the node's own thread or in its own process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "launchpad/courier/serve.h"
+#include "launchpad/courier/server.h"
+#include "launchpad/graph/plan.h"
+#include "launchpad/graph/resolve.h"
+#include "launchpad/graph/slot.h"
+
+namespace lp {
+
+// What a running node may do with the run that it is part of. Any thread of the node.
+class NodeContext {
+ public:
+  explicit NodeContext(std::shared_ptr<const run::Context> context) : context_(std::move(context)) {}
+
+  // "label/index".
+  std::string name() const { return context_->name(); }
+  bool stopping() const { return context_->stop->requested(); }
+  // False: the timeout passed first.
+  bool wait_for_stop(base::Deadline deadline = {}) const { return context_->stop->wait(deadline); }
+  void stop_program() const { context_->request_stop(); }
+
+  // Answers calls of the methods that T lists, at this node's address. Throws lp::Error.
+  template <class T>
+  std::unique_ptr<courier::Server> serve(T& object, int threads = 16) const {
+    auto server = make_server(threads);
+    courier::serve(server->router(), object);
+    server->start(context_->listen().value_or_throw()).value_or_throw();
+    return server;
+  }
+  // A server that is not started yet, whose threads know this node.
+  std::unique_ptr<courier::Server> make_server(int threads = 16) const;
+
+  const std::shared_ptr<const run::Context>& run_context() const { return context_; }
+
+ private:
+  std::shared_ptr<const run::Context> context_;
+};
+
+class Node {
+ public:
+  Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  virtual ~Node() = default;
+
+  // What it is, e.g. "CourierNode<Producer>": the same in every process that draws the program.
+  virtual std::string kind() const = 0;
+  // The node's work. What it throws ends the program and is shown. Not called if there is a command.
+  virtual void run(NodeContext& context) = 0;
+  // True: the node answers calls at an address of its own (NodeContext::serve).
+  virtual bool serves() const { return false; }
+  // A process to start instead of calling run; it finds `payload` in its run directory.
+  virtual std::optional<graph::Command> command() const { return std::nullopt; }
+  virtual Result<std::string> payload(const run::Context&) const { return std::string(); }
+  // Asked when the drawing is done: whether the node is complete.
+  virtual Status check() const { return {}; }
+
+  const graph::SlotPtr& slot() const { return slot_; }
+  // The nodes whose handles it holds.
+  const graph::Inputs& inputs() const { return inputs_; }
+
+ protected:
+  // The handles inside become edges of the graph. Call it where arguments are set.
+  template <class... Args>
+  void track(const Args&... arguments) {
+    (graph::Resolver<Args>::collect(arguments, inputs_), ...);
+  }
+  void forget_inputs() { inputs_.clear(); }
+
+ private:
+  graph::SlotPtr slot_ = std::make_shared<graph::Slot>();
+  graph::Inputs inputs_;
+
+  friend class Program;
+};
+
+}  // namespace lp

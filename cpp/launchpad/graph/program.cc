@@ -1,0 +1,93 @@
+#include "launchpad/graph/program.h"
+
+#include <algorithm>
+#include <map>
+
+namespace lp {
+namespace {
+
+[[noreturn]] void reject(std::string why) { throw_error(Error(Code::kInvalidArgument, std::move(why))); }
+
+}  // namespace
+
+Program::Program(std::string name) : name_(std::move(name)) {}
+
+Group Program::group(std::string label) {
+  if (label.empty()) reject("Label should not be empty.");
+  if (group_->has_value()) reject("group() cannot be nested.");
+  *group_ = std::move(label);
+  return Group(group_.get());
+}
+
+const std::string& Program::current_group() const {
+  if (!group_->has_value()) reject("Current group is only available in group context.");
+  return **group_;
+}
+
+void Program::add(std::shared_ptr<Node> node, std::string label, std::source_location where) {
+  if (node == nullptr) reject("the node is null");
+  if (group_->has_value()) {
+    if (label.empty()) label = **group_;
+    if (label != **group_) {
+      reject("The given label does not match the current group: " + label + " vs " + **group_ + ".");
+    }
+  }
+  if (label.empty()) reject("Label should not be empty.");
+  graph::Slot& slot = *node->slot();
+  if (slot.added()) reject("this node was already added, as '" + slot.name() + "': make a second node");
+  slot.program = group_.get();
+  slot.index = static_cast<int>(std::count_if(nodes_.begin(), nodes_.end(), [&](const Added& added) {
+    return added.node->slot()->label == label;
+  }));
+  slot.label = std::move(label);
+  slot.number = static_cast<int>(nodes_.size());
+  nodes_.push_back(
+      {std::move(node), std::string(where.file_name()) + ":" + std::to_string(where.line())});
+}
+
+Status Program::check_edges(const Added& added) const {
+  const std::string self = "node '" + added.node->slot()->name() + "' (added at " + added.where + ")";
+  for (const graph::SlotPtr& input : added.node->inputs()) {
+    if (input == nullptr || !input->added()) {
+      return Error(Code::kInvalidArgument,
+                   self + " holds a handle to a node that was never added to a program: call add_node for it");
+    }
+    if (input->program != group_.get()) {
+      return Error(Code::kInvalidArgument, self + " holds a handle to '" + input->name() +
+                                               "' of another program: nodes reach only their own program's");
+    }
+  }
+  return {};
+}
+
+Result<graph::Plan> Program::plan() const {
+  graph::Plan plan;
+  plan.program = name_;
+  for (const Added& added : nodes_) {
+    const Node& node = *added.node;
+    LP_TRY(check_edges(added));
+    if (Status complete = node.check(); !complete.ok()) {
+      return Error(complete.error().code, "node '" + node.slot()->name() + "' (added at " + added.where +
+                                              "): " + complete.error().message);
+    }
+    graph::Task task;
+    task.number = node.slot()->number;
+    task.label = node.slot()->label;
+    task.index = node.slot()->index;
+    task.kind = node.kind();
+    task.serves = node.serves();
+    for (const graph::SlotPtr& input : node.inputs()) task.inputs.push_back(input->number);
+    task.command = node.command();
+    if (!task.command) {
+      task.entry = [shared = added.node](std::shared_ptr<const run::Context> context) {
+        NodeContext node_context(std::move(context));
+        shared->run(node_context);
+      };
+    }
+    task.payload = [shared = added.node](const run::Context& context) { return shared->payload(context); };
+    plan.tasks.push_back(std::move(task));
+  }
+  return plan;
+}
+
+}  // namespace lp

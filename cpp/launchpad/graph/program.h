@@ -1,0 +1,81 @@
+// Program is a graph that is being drawn: nodes under labels, edges where a handle was given to another node.
+// One thread. Bad drawing throws lp::Error (INVALID_ARGUMENT) at the call; `plan()` checks the whole.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "launchpad/graph/node.h"
+
+namespace lp {
+
+// While it lives, nodes are added under its label.
+class Group {
+ public:
+  explicit Group(std::optional<std::string>* current) : current_(current) {}
+  Group(Group&& other) noexcept : current_(std::exchange(other.current_, nullptr)) {}
+  Group& operator=(Group&&) = delete;
+  ~Group() { close(); }
+  void close() {
+    if (current_ != nullptr) std::exchange(current_, nullptr)->reset();
+  }
+
+ private:
+  std::optional<std::string>* current_;
+};
+
+class Program {
+ public:
+  explicit Program(std::string name);
+  Program(Program&&) noexcept = default;
+  Program& operator=(Program&&) noexcept = default;
+
+  const std::string& name() const { return name_; }
+
+  // Errors: an empty label, a group inside a group.
+  [[nodiscard]] Group group(std::string label);
+  // The open group's label. Error outside of one.
+  const std::string& current_group() const;
+
+  // Adds a node of the library's (CourierNode, FunctionNode, PythonNode), or of one's own kind: a
+  // shared_ptr to a class derived from Node that has `create_handle()`. Returns the node's handle.
+  // Errors: no label outside a group, another label inside one, a node that was added before.
+  template <class N>
+  auto add_node(const N& node, std::string label = "",
+                std::source_location where = std::source_location::current()) {
+    if constexpr (requires { node.node(); }) {
+      add(node.node(), std::move(label), where);
+      return node.create_handle();
+    } else {
+      static_assert(requires { std::shared_ptr<Node>(node); },
+                    "add a node of the library's or a std::shared_ptr to a class derived from lp::Node");
+      add(node, std::move(label), where);
+      return node->create_handle();
+    }
+  }
+  void add(std::shared_ptr<Node> node, std::string label,
+           std::source_location where = std::source_location::current());
+
+  struct Added {
+    std::shared_ptr<Node> node;
+    std::string where;  // "file:line" of add_node.
+  };
+  const std::vector<Added>& nodes() const { return nodes_; }
+
+  // The frozen graph, checked: every handle's node is part of this program, every node is complete.
+  Result<graph::Plan> plan() const;
+
+ private:
+  Status check_edges(const Added& added) const;
+
+  std::string name_;
+  // On the heap, since a Group points to it and a Program may be moved.
+  std::unique_ptr<std::optional<std::string>> group_ = std::make_unique<std::optional<std::string>>();
+  std::vector<Added> nodes_;
+};
+
+}  // namespace lp
