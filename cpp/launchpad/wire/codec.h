@@ -4,8 +4,10 @@
 // `read(Reader&) -> T` (failures stay in the Reader) and `name()`, the type as error messages print it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <optional>
@@ -141,7 +143,7 @@ struct Codec<std::vector<T>> {
   static std::vector<T> read(Reader& r) {
     std::vector<T> values;
     if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-      if (r.peek() == Kind::kTensor) return from_tensor(r);
+      if (r.peek() == Kind::kTensor && !r.exact()) return from_tensor(r);
     }
     const size_t count = r.list();
     // A claimed count is not yet paid for: large ones grow as they are read.
@@ -154,11 +156,16 @@ struct Codec<std::vector<T>> {
     const Tensor tensor = r.tensor();
     if (!r.ok()) return {};
     if (tensor.dtype() != dtype_of<T>() || tensor.shape().size() != 1) {
-      r.fail("expected " + name() + " or a one-dimensional array of " + std::string(dtype_name(dtype_of<T>())));
+      r.fail("expected " + name() + " or a one-dimensional array of " +
+             std::string(dtype_name(dtype_of<T>())) + ", got a " +
+             std::to_string(tensor.shape().size()) + "-dimensional array of " +
+             std::string(dtype_name(tensor.dtype())));
       return {};
     }
-    const auto data = tensor.data<T>();
-    return std::vector<T>(data.begin(), data.end());
+    std::vector<T> values(static_cast<size_t>(tensor.size()));
+    // By bytes: a payload that never left this process may hold memory that is not aligned.
+    if (!values.empty()) std::memcpy(values.data(), tensor.buffer().data(), tensor.nbytes());
+    return values;
   }
   static std::string name() { return "list[" + Codec<T>::name() + "]"; }
 };
@@ -216,7 +223,7 @@ struct Codec<std::tuple<T...>> {
     w.end_tuple(mark);
   }
   static std::tuple<T...> read(Reader& r) {
-    const size_t count = r.list();
+    const size_t count = r.tuple();
     if (r.ok() && count != sizeof...(T)) {
       r.fail("expected " + std::to_string(sizeof...(T)) + " elements, got " + std::to_string(count));
     }
@@ -258,7 +265,7 @@ struct Codec<std::optional<T>> {
   static std::string name() { return Codec<T>::name() + " | None"; }
 };
 
-// The first alternative that fits what is there.
+// The first alternative that fits what is there: exactly, or else by a conversion (an int as a float).
 template <Encodable... T>
 struct Codec<std::variant<T...>> {
   using Variant = std::variant<T...>;
@@ -268,16 +275,17 @@ struct Codec<std::variant<T...>> {
   static Variant read(Reader& r) {
     std::optional<Variant> found;
     const auto start = r.mark();
+    const bool exact = r.exact();
+    r.set_exact(true);
     (attempt<T>(r, start, found) || ...);
+    r.set_exact(exact);
+    if (!exact && !found) (attempt<T>(r, start, found) || ...);
     if (found) return std::move(*found);
     if (!start.error) r.expected(name());
     return Variant();
   }
-  static constexpr bool has_integer = ((std::is_integral_v<T> && !std::is_same_v<T, bool>) || ...);
   template <class A>
   static bool attempt(Reader& r, const Reader::Mark& start, std::optional<Variant>& found) {
-    // An int would read as a float too, but then it would not come back as what it was.
-    if (std::is_floating_point_v<A> && r.peek() == Kind::kInt && has_integer) return false;
     A value = Codec<A>::read(r);
     if (r.ok()) found.emplace(std::move(value));
     else r.rewind(start);

@@ -1,5 +1,7 @@
 #include "launchpad/wire/fields.h"
 
+#include <algorithm>
+
 namespace lp::wire {
 
 std::vector<std::string_view> split_field_names(std::string_view names) {

@@ -2,9 +2,12 @@
 // Put it inside the struct. The struct must be default-constructible. Part of codec.h.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "launchpad/wire/codec.h"
@@ -43,29 +46,36 @@ struct Codec<T> {
   }
   static T read(Reader& r) {
     T value{};
-    const size_t count = r.map();
-    if (r.ok() && count != names().size()) return wrong(r, value);
-    for (size_t n = 0; n < count && r.ok(); ++n) {
+    const Reader::Level level(r);
+    std::array<bool, kCount> seen{};
+    for (size_t n = r.map(); n > 0 && r.ok(); --n) {
       const std::string_view key = r.string();
-      bool known = false;
-      size_t i = 0;
-      std::apply([&](auto&... field) { ((known |= names()[i++] == key && read_field(r, field)), ...); },
-                 value.lp_fields());
-      if (r.ok() && !known) return wrong(r, value);
+      if (r.ok()) read_field(r, key, value, seen);
     }
+    const auto missing = static_cast<size_t>(std::find(seen.begin(), seen.end(), false) - seen.begin());
+    if (r.ok() && missing < kCount) complain(r, names()[missing], "is missing");
     return value;
   }
   static std::string name() { return "dict with " + std::string(T::lp_field_names()); }
 
  private:
-  template <class Field>
-  static bool read_field(Reader& r, Field& field) {
-    field = Codec<Field>::read(r);
-    return true;
+  static constexpr size_t kCount = std::tuple_size_v<decltype(std::declval<T&>().lp_fields())>;
+
+  static void read_field(Reader& r, std::string_view key, T& value, std::array<bool, kCount>& seen) {
+    const auto field = static_cast<size_t>(std::find(names().begin(), names().end(), key) - names().begin());
+    if (field >= kCount) return complain(r, key, "is none of them");
+    if (std::exchange(seen[field], true)) return complain(r, key, "comes twice");
+    size_t i = 0;
+    std::apply([&](auto&... fields) { ((i++ == field ? read_into(r, fields) : void()), ...); },
+               value.lp_fields());
   }
-  static T wrong(Reader& r, T& value) {
-    r.fail("expected a dict with exactly the fields " + std::string(T::lp_field_names()));
-    return std::move(value);
+  template <class Field>
+  static void read_into(Reader& r, Field& field) {
+    field = Codec<Field>::read(r);
+  }
+  static void complain(Reader& r, std::string_view field, std::string_view what) {
+    r.fail("expected a dict with exactly the fields " + std::string(T::lp_field_names()) + ": '" +
+           std::string(field) + "' " + std::string(what));
   }
 };
 

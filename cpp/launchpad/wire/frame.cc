@@ -1,5 +1,6 @@
 #include "launchpad/wire/frame.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -76,14 +77,18 @@ Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits
   if (header.buffer_count > limits.buffers) {
     return too_large("number of buffers", header.buffer_count, limits.buffers);
   }
+  if (header.body_size > limits.total_bytes) {
+    return too_large("size in bytes", header.body_size, limits.total_bytes);
+  }
   return header;
 }
 
 Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits) {
-  if (method.size() > limits.method_bytes) return too_large("method name", method.size(), limits.method_bytes);
-  if (payload.body.size() > limits.body_bytes) {
-    return too_large("body in bytes", payload.body.size(), limits.body_bytes);
-  }
+  // Whatever the limits say, the header has 16 and 32 bits for these sizes.
+  const auto method_bytes = std::min<uint64_t>(limits.method_bytes, UINT16_MAX);
+  const auto body_bytes = std::min<uint64_t>(limits.body_bytes, UINT32_MAX);
+  if (method.size() > method_bytes) return too_large("method name", method.size(), method_bytes);
+  if (payload.body.size() > body_bytes) return too_large("body in bytes", payload.body.size(), body_bytes);
   if (payload.buffers.size() > limits.buffers) {
     return too_large("number of buffers", payload.buffers.size(), limits.buffers);
   }

@@ -87,7 +87,7 @@ Result<bool> FrameReader::parse_head() {
   std::vector<uint64_t> sizes(header_.buffer_count);
   if (!sizes.empty()) std::memcpy(sizes.data(), at, 8 * sizes.size());
   for (const uint64_t size : sizes) {
-    if (size > limits_.total_bytes || total + size > limits_.total_bytes) {
+    if (size > limits_.total_bytes - total) {  // `total` is never larger.
       return Error(Code::kResourceExhausted, "a message is larger than the limit of " +
                                                  std::to_string(limits_.total_bytes) + " bytes");
     }

@@ -15,6 +15,9 @@ namespace lp::wire {
 class FrameReader {
  public:
   explicit FrameReader(FrameLimits limits = {}) : limits_(limits) {}
+  // Stays where it is: parts_ point into frame_.
+  FrameReader(const FrameReader&) = delete;
+  FrameReader& operator=(const FrameReader&) = delete;
 
   // Where the next bytes of the connection go; never empty.
   std::span<std::byte> space();

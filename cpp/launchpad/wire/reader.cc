@@ -139,7 +139,7 @@ uint64_t Reader::unsigned_integer() {
 
 double Reader::real() {
   const Kind kind = peek();
-  if (kind == Kind::kInt) {
+  if (kind == Kind::kInt && !exact_) {
     uint64_t bits = 0;
     bool negative = false;
     if (!read_integer(bits, negative)) return 0;
@@ -178,10 +178,24 @@ std::string_view Reader::bytes() {
 }
 
 size_t Reader::list() {
-  const Kind kind = peek();
-  if (kind == Kind::kTuple) position_ += 6;  // The list inside has its own header.
+  if (peek() == Kind::kTuple && !exact_) return tuple();
+  return bare_list("list");
+}
+
+size_t Reader::tuple() {
+  if (peek() != Kind::kTuple) {
+    if (!exact_) return bare_list("tuple");
+    expected("tuple");
+    return 0;
+  }
+  uint8_t type = 0;
+  if (extension(type) > in_.size() - position_) fail("a tuple is cut short");
+  return bare_list("tuple");
+}
+
+size_t Reader::bare_list(std::string_view what) {
   if (peek() != Kind::kList) {
-    expected("list");
+    expected(what);
     return 0;
   }
   const auto tag = static_cast<uint8_t>(in_[position_++]);
@@ -260,7 +274,12 @@ void Reader::skip(int depth) {
     case Kind::kNothing: return fail("the value is cut short or malformed");
     case Kind::kNil:
     case Kind::kBool: ++position_; return;
-    case Kind::kInt:
+    case Kind::kInt: {
+      uint64_t bits = 0;
+      bool negative = false;
+      read_integer(bits, negative);
+      return;
+    }
     case Kind::kReal: real(); return;
     case Kind::kString: string(); return;
     case Kind::kBytes: bytes(); return;
@@ -271,7 +290,7 @@ void Reader::skip(int depth) {
     }
     case Kind::kList:
     case Kind::kTuple: {
-      for (size_t n = list(); n > 0 && ok(); --n) skip(depth + 1);
+      for (size_t n = peek() == Kind::kList ? list() : tuple(); n > 0 && ok(); --n) skip(depth + 1);
       return;
     }
     case Kind::kMap: {

@@ -37,8 +37,9 @@ class Reader {
   double real();  // Takes an integer too.
   std::string_view string();
   std::string_view bytes();
-  // The number of values that follow (for a map: pairs). `list` takes a tuple too.
+  // The number of values that follow (for a map: pairs). Unless exact, a list and a tuple stand for each other.
   size_t list();
+  size_t tuple();
   size_t map();
   Tensor tensor();
   // Steps over one value of any kind.
@@ -49,6 +50,24 @@ class Reader {
   // Keeps the first failure.
   void fail(std::string message);
   void expected(std::string_view what);
+
+  // While true a value is read only as what it was written as: no int as a float, no tuple or array as a list.
+  bool exact() const { return exact_; }
+  void set_exact(bool exact) { exact_ = exact; }
+
+  // Held while a struct is read: a type may contain itself, and must not exhaust the stack.
+  class Level {
+   public:
+    explicit Level(Reader& reader) : reader_(reader) {
+      if (++reader_.depth_ > kMaxDepth) reader_.fail("a value is nested too deeply");
+    }
+    ~Level() { --reader_.depth_; }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+
+   private:
+    Reader& reader_;
+  };
 
   // For trying one alternative after another.
   struct Mark {
@@ -68,6 +87,8 @@ class Reader {
   T big_endian();
   // Reads an integer of any width as (magnitude bits, negative).
   bool read_integer(uint64_t& bits, bool& negative);
+  // The count of a list that has no tuple around it.
+  size_t bare_list(std::string_view what);
   // Steps over an extension's header; its size and type.
   size_t extension(uint8_t& type);
   Tensor tensor_from(std::string_view content);
@@ -75,6 +96,8 @@ class Reader {
   const Payload& payload_;
   std::string_view in_;
   size_t position_ = 0;
+  int depth_ = 0;
+  bool exact_ = false;
   std::optional<Error> error_;
 };
 

@@ -36,6 +36,10 @@ Tensor::Shape Tensor::row_major_strides(const Shape& shape, size_t item_size) {
 }
 
 Result<int64_t> Tensor::element_count(const Shape& shape, size_t item_size) {
+  if (shape.size() > kMaxRank) {
+    return Error(Code::kInvalidArgument, "a tensor has at most " + std::to_string(kMaxRank) +
+                                             " dimensions, not " + std::to_string(shape.size()));
+  }
   int64_t count = 1;
   bool empty = false;
   for (const int64_t dimension : shape) {
@@ -102,12 +106,16 @@ Tensor Tensor::clone() const {
   return copy;
 }
 
-void Tensor::check_access(DType dtype) const {
+void Tensor::check_access(DType dtype, size_t alignment) const {
   if (dtype != dtype_) {
     reject("the tensor holds " + std::string(dtype_name(dtype_)) + ", not " +
            std::string(dtype_name(dtype)));
   }
   if (!contiguous()) reject("the tensor is not contiguous: clone() it first");
+  if (size() > 0 && reinterpret_cast<uintptr_t>(buffer_.data()) % alignment != 0) {
+    reject("the tensor's memory is not aligned for " + std::string(dtype_name(dtype_)) +
+           ": clone() it first");
+  }
 }
 
 void Tensor::fill_from(std::span<const std::byte> bytes) {

@@ -16,9 +16,10 @@ namespace lp {
 class Tensor {
  public:
   using Shape = std::vector<int64_t>;
+  static constexpr size_t kMaxRank = 64;  // Dimensions, as in numpy.
 
   Tensor() : Tensor(DType::kFloat32, Shape{0}) {}
-  // Fresh zeros in row-major order. Throws Error (INVALID_ARGUMENT) for a negative or overflowing shape.
+  // Fresh zeros in row-major order. Throws Error (INVALID_ARGUMENT) for a shape that cannot be.
   Tensor(DType dtype, Shape shape);
   // Shares `buffer`; `strides` in bytes, one per dimension. Throws Error if an element would lie outside it.
   Tensor(DType dtype, Shape shape, Shape strides, wire::Buffer buffer);
@@ -48,16 +49,17 @@ class Tensor {
   size_t nbytes() const { return static_cast<size_t>(size()) * dtype_size(dtype_); }
   bool contiguous() const;  // Row-major without gaps.
 
-  // The elements in row-major order. Throws Error if T is not the dtype or the tensor is not contiguous.
+  // The elements in row-major order. Throws Error if T is not the dtype, or the tensor is not contiguous or
+  // not aligned.
   template <class T>
   std::span<const T> data() const {
-    check_access(dtype_of<T>());
+    check_access(dtype_of<T>(), alignof(T));
     return {reinterpret_cast<const T*>(buffer_.data()), static_cast<size_t>(size())};
   }
   // The same, to write to. Copies of this Tensor see the change.
   template <class T>
   std::span<T> mutable_data() {
-    check_access(dtype_of<T>());
+    check_access(dtype_of<T>(), alignof(T));
     return {reinterpret_cast<T*>(buffer_.mutable_data()), static_cast<size_t>(size())};
   }
 
@@ -66,11 +68,11 @@ class Tensor {
 
   // The row-major strides, in bytes, of such a shape.
   static Shape row_major_strides(const Shape& shape, size_t item_size);
-  // Number of elements, or an error if a dimension is negative or the product overflows.
+  // Number of elements, or an error if a dimension is negative, the product overflows or the rank is too high.
   static Result<int64_t> element_count(const Shape& shape, size_t item_size);
 
  private:
-  void check_access(DType dtype) const;
+  void check_access(DType dtype, size_t alignment) const;
   void fill_from(std::span<const std::byte> bytes);
 
   DType dtype_;

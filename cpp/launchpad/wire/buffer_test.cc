@@ -1,0 +1,71 @@
+#include "launchpad/wire/buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <vector>
+
+namespace lp::wire {
+namespace {
+
+TEST(Buffer, IsEmptyByDefault) {
+  const Buffer buffer;
+  EXPECT_EQ(buffer.size(), 0u);
+  EXPECT_EQ(buffer.data(), nullptr);
+  EXPECT_TRUE(buffer.span().empty());
+}
+
+TEST(Buffer, AllocatesMemoryAlignedFor64BytesOfAnySize) {
+  for (const size_t size :
+       {size_t{0}, size_t{1}, size_t{63}, size_t{64}, size_t{65}, size_t{1} << 20}) {
+    Buffer buffer = Buffer::allocate(size);
+    EXPECT_EQ(buffer.size(), size);
+    EXPECT_NE(buffer.data(), nullptr) << size;
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % 64, 0u) << size;
+    std::memset(buffer.mutable_data(), 7, size);
+  }
+}
+
+TEST(Buffer, OfMoreBytesThanCanBeAddressedIsRefused) {
+  // The rounding up to the alignment must not wrap around to a small size.
+  volatile size_t size = std::numeric_limits<size_t>::max();
+  EXPECT_THROW(Buffer::allocate(size), std::bad_alloc);
+}
+
+TEST(Buffer, CopiesShareTheMemoryAndKeepItAlive) {
+  Buffer copy;
+  {
+    Buffer buffer = Buffer::allocate(4);
+    std::memcpy(buffer.mutable_data(), "abcd", 4);
+    copy = buffer;
+    EXPECT_EQ(copy.data(), buffer.data());
+  }
+  EXPECT_EQ(std::memcmp(copy.data(), "abcd", 4), 0);
+}
+
+TEST(Buffer, KeepsItsOwnerAliveAndNoLonger) {
+  auto owner = std::make_shared<std::vector<int>>(10, 5);
+  const std::weak_ptr<std::vector<int>> watched = owner;
+  Buffer buffer(owner, owner->data(), owner->size() * sizeof(int));
+  owner.reset();
+  Buffer part = buffer.first(4);
+  buffer = Buffer();
+  ASSERT_FALSE(watched.expired());
+  int value = 0;
+  std::memcpy(&value, part.data(), sizeof(value));
+  EXPECT_EQ(value, 5);
+  part = Buffer();
+  EXPECT_TRUE(watched.expired());
+}
+
+TEST(Buffer, FirstIsTheFrontOfTheSameMemory) {
+  const Buffer buffer = Buffer::allocate(100);
+  EXPECT_EQ(buffer.first(10).data(), buffer.data());
+  EXPECT_EQ(buffer.first(10).size(), 10u);
+}
+
+}  // namespace
+}  // namespace lp::wire
