@@ -10,6 +10,8 @@ import signal
 import sys
 import time
 
+import placement
+
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -39,27 +41,10 @@ def adopt_orphans():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def descendants():
-    """All processes below this one."""
-    children = {}
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, open_ = [], [os.getpid()]
-    while open_:
-        below = children.get(open_.pop(), [])
-        found += below
-        open_ += below
-    return found
-
-
 def end_descendants():
     """Kills what is still below this process, and waits until it is gone."""
     for _ in range(50):
-        left = descendants()
+        left = placement.processes_below(os.getpid())
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -18,10 +18,15 @@ SINGLE_WORKS = (
         "What the software costs: no core has to be woken.",
     ),
     (
+        "sync_two_cores",
+        "Synchronous call of 64 B, client and server on a core each",
+        "Each way has to wake a sleeping core, unless the software waits awake.",
+    ),
+    (
         "sync",
         "Synchronous call of 64 B, placed by the scheduler",
-        "The same unpinned. It falls on one core or on two as the scheduler likes, so a round trip "
-        "may pay for waking a core twice.",
+        "Not pinned: one core or two, as the scheduler likes in that run, so figures jump between "
+        "those of the two tables before.",
     ),
     (
         "pipelined",
@@ -46,10 +51,13 @@ ARRAY_WORKS = (
 )
 LIMIT_ROWS = (
     ("sync_one_core", "Unix socket ping-pong, one core"),
+    ("sync_two_cores", "Unix socket ping-pong, two cores"),
     ("sync", "Unix socket ping-pong, unpinned"),
     ("sync_tcp_one_core", "TCP loopback ping-pong, one core"),
+    ("sync_tcp_two_cores", "TCP loopback ping-pong, two cores"),
     ("sync_tcp", "TCP loopback ping-pong, unpinned"),
     ("sync_futex_one_core", "futex ping-pong, one core"),
+    ("sync_futex_two_cores", "futex ping-pong, two cores"),
     ("sync_futex", "futex ping-pong, unpinned"),
     ("memcpy", "memcpy / numpy.copyto"),
     ("pipelined", "Unix socket, 64 B in batches of 1,000"),

@@ -165,11 +165,14 @@ class Run:
             self.results["versions"]["grpc-cpp"] = programs.grpc_version
 
     def measure(self, entry, command):
-        """All works of one contender, and the synchronous call once more on one core."""
+        """All works of one contender, and the synchronous call again on one and two cores."""
         works = self.options.works
         passes = [["--works", works]]
         if "sync" in works.split(","):
-            passes.append(["--works", "sync", "--one-core"])
+            cores = sorted(os.sched_getaffinity(0))
+            passes.append(["--works", "sync", "--cores", str(cores[-1])])
+            if len(cores) > 1:
+                passes.append(["--works", "sync", "--cores", f"{cores[0]},{cores[-1]}"])
         for more in passes:
             more = more + (["--quick"] if self.options.quick else [])
             seconds = QUICK_SECONDS if self.options.quick else FULL_SECONDS

@@ -38,7 +38,7 @@ class Target:
 
 
 def sync(language, bound):
-    """The synchronous call against the raw Unix-socket ping-pong, on one core and unpinned."""
+    """The synchronous call against the raw Unix-socket ping-pong, on one core and on two."""
     name = {"py": "Python", "cpp": "C++"}[language]
     return tuple(
         Target(
@@ -47,7 +47,7 @@ def sync(language, bound):
             bound,
             (f"raw-{language}", work, "p50"),
         )
-        for work, place in (("sync_one_core", "one core"), ("sync", "unpinned"))
+        for work, place in (("sync_one_core", "one core"), ("sync_two_cores", "two cores"))
     )
 
 

@@ -10,6 +10,8 @@ import json
 import os
 import time
 
+import placement
+
 KIB, MIB = 1024, 1024 * 1024
 SIZES = {"1 KiB": KIB, "64 KiB": 64 * KIB, "1 MiB": MIB, "16 MiB": 16 * MIB, "100 MiB": 100 * MIB}
 QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
@@ -49,6 +51,13 @@ class Contender:
         if self.distribution:
             footprint().measure_size(self.name, self.distribution)
 
+    def split(self, cores):
+        """Puts the client on the first of two cores, and the server on the second."""
+        placement.split(cores)
+
+    def measure_extras(self, options):
+        """What only this contender measures, together with `sync`."""
+
     # call(payload): one round trip of 64 B; gives the payload back.
     # batch(payload, count): `count` round trips, all issued before the first is waited for.
     # echo(array): gives an equal array back. send(array): gives its first element, as a float.
@@ -58,9 +67,10 @@ class Contender:
 class Options:
     """How long to measure, and what."""
 
-    def __init__(self, quick=False, works=WORKS, one_core=False):
+    def __init__(self, quick=False, works=WORKS, cores=()):
         self.quick = quick
-        self.suffix = "_one_core" if one_core else ""
+        self.cores = tuple(cores)  # None: not pinned; one: all on it; two: client, server.
+        self.suffix = ("", "_one_core", "_two_cores")[len(self.cores)]
         self.works = tuple(works)
         self.seconds = 0.2 if quick else 0.8
         self.sizes = {k: v for k, v in SIZES.items() if not quick or k in QUICK_SIZES}
@@ -113,6 +123,12 @@ def measure_sync(contender, options, work="sync", call=None):
     emit(contender.name, work, "p99", quantile(times, 0.99) * 1e6, "us")
 
 
+def measure_calls(contender, options):
+    """The synchronous call, and what the contender measures beside it."""
+    measure_sync(contender, options)
+    contender.measure_extras(options)
+
+
 def measure_pipelined(contender, options):
     """Calls of 64 B per second with `batch_size` outstanding: the median batch."""
     count = contender.batch_size
@@ -158,7 +174,7 @@ def measure_launch(contender, options):
 def measure(contender, options):
     """Runs all works of `options` that the contender has; if one fails, the others go on."""
     steps = {
-        "sync": ("call", lambda: measure_sync(contender, options)),
+        "sync": ("call", lambda: measure_calls(contender, options)),
         "pipelined": ("batch", lambda: measure_pipelined(contender, options)),
         "echo": ("echo", lambda: measure_arrays(contender, options, "echo")),
         "send": ("send", lambda: measure_arrays(contender, options, "send")),
@@ -166,6 +182,8 @@ def measure(contender, options):
         "import": ("measure_import", lambda: contender.measure_import()),
         "size": ("measure_size", lambda: contender.measure_size()),
     }
+    if len(options.cores) == 2:
+        contender.split(options.cores)
     for work in options.works:
         method, step = steps[work]
         if hasattr(contender, method):
@@ -180,11 +198,12 @@ def parse(argv=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--works", default=",".join(WORKS))
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--one-core", action="store_true", help="all processes share the last core")
+    parser.add_argument("--cores", default="", help="one for all, or two: client,server")
     known, rest = parser.parse_known_args(argv)
-    if known.one_core:
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    return Options(known.quick, [w for w in known.works.split(",") if w], known.one_core), rest
+    cores = [int(core) for core in known.cores.split(",") if core]
+    if len(cores) == 1:
+        os.sched_setaffinity(0, cores)
+    return Options(known.quick, [w for w in known.works.split(",") if w], cores), rest
 
 
 def main(contender, argv=None):
@@ -198,5 +217,5 @@ def main(contender, argv=None):
             measure(contender, options)
         finally:
             contender.close()
-    options.works = [w for w in wanted if w not in CALLS]
+    options.works, options.cores = [w for w in wanted if w not in CALLS], ()
     measure(contender, options)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import placement
 import works
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -29,6 +30,10 @@ class Node:
 
     def send(self, array):
         return float(array[0])
+
+    def pin(self, core):
+        """Puts this node's process on a core."""
+        placement.pin(os.getpid(), core)
 
 
 class Calls(works.Contender):
@@ -55,6 +60,14 @@ class Calls(works.Contender):
 
     def send(self, array):
         return self.client.send(array)
+
+
+class InProgram(Calls):
+    """Calls from a node to another: both are below the launcher."""
+
+    def split(self, cores):
+        self.client.pin(cores[1])
+        placement.pin(os.getpid(), cores[0])
 
 
 class Standalone(Calls):
@@ -129,7 +142,7 @@ def call_all(nodes, path, stop):
 def measure_calls(node, name, options, path, stop):
     """The driver of the calls: measures inside the program, with its lines going to a file."""
     with open(path, "w") as file, contextlib.redirect_stdout(file):
-        works.measure(Calls(name, node), options)
+        works.measure(InProgram(name, node), options)
     stop()
 
 
@@ -207,7 +220,7 @@ def main():
             measure_in_program(name, options)
         except Exception as error:
             works.emit_error(name, "calls", error)
-        options.works = [w for w in options.works if w not in works.CALLS]
+        options.works, options.cores = [w for w in options.works if w not in works.CALLS], ()
         works.measure(Program(name), options)
     elif name == "ours-py-tcp":
         works.main(StandaloneOurs(name))

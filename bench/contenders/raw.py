@@ -58,6 +58,11 @@ class Raw(works.Contender):
             self.peers[key] = (ours, pid)
         return self.peers[key][0]
 
+    def open(self):
+        """The servers of the calls; those of the arrays come when they are needed."""
+        self.call(works.PAYLOAD)
+        self.call_tcp(works.PAYLOAD)
+
     def close(self):
         for sock, pid in self.peers.values():
             sock.close()
@@ -125,25 +130,20 @@ class Raw(works.Contender):
             child.wait()
         yield "launch", time.perf_counter() - start
 
-
-def measure_extras(contender, options):
-    """What only the limit has: TCP, and numpy's copy."""
-    works.measure_sync(contender, options, "sync_tcp", contender.call_tcp)
-    if options.suffix:
-        return
-    for label in ("16 MiB", "100 MiB"):
-        source = np.ones(works.SIZES[label] // 4, np.float32)
-        target = np.zeros_like(source)
-        times = works.times_of(
-            lambda s=source, t=target: np.copyto(t, s), options.seconds / 2, 1, 3
-        )
-        rate = source.nbytes / works.quantile(times, 0.5) / 1e9
-        works.emit(contender.name, "memcpy", label, rate, "GB/s")
+    def measure_extras(self, options):
+        """TCP, and numpy's copy."""
+        works.measure_sync(self, options, "sync_tcp", self.call_tcp)
+        if options.suffix:
+            return
+        for label in ("16 MiB", "100 MiB"):
+            source = np.ones(works.SIZES[label] // 4, np.float32)
+            target = np.zeros_like(source)
+            times = works.times_of(
+                lambda s=source, t=target: np.copyto(t, s), options.seconds / 2, 1, 3
+            )
+            rate = source.nbytes / works.quantile(times, 0.5) / 1e9
+            works.emit(self.name, "memcpy", label, rate, "GB/s")
 
 
 if __name__ == "__main__":
-    raw = Raw()
-    given, _ = works.parse()
-    if "sync" in given.works:
-        measure_extras(raw, given)
-    works.main(raw)
+    works.main(Raw())

@@ -178,6 +178,7 @@ int main(int argc, char** argv) {
     dup2(fds[0], 0);
     close(fds[0]);
     close(fds[1]);
+    bench::use_server_core(options);
     execl("/proc/self/exe", argv[0], "--serve", address.c_str(), nullptr);
     _exit(127);
   }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,11 @@ struct Options {
   bool quick = false;
   double seconds = 0.8;
   std::string works = "sync,pipelined,echo,send,launch";
-  std::string suffix;  // "_one_core": all processes share the last core.
+  std::vector<int> cores;  // None: not pinned; one: all processes on it; two: client, server.
+
+  std::string suffix() const {
+    return cores.empty() ? "" : cores.size() == 1 ? "_one_core" : "_two_cores";
+  }
 
   bool has(const char* work) const {
     return ("," + works + ",").find("," + std::string(work) + ",") != std::string::npos;
@@ -54,17 +59,17 @@ struct Options {
   std::vector<int> nodes() const { return quick ? std::vector<int>{4} : std::vector<int>{4, 32}; }
 };
 
-inline void use_one_core() {
-  cpu_set_t allowed, one;
-  sched_getaffinity(0, sizeof(allowed), &allowed);
+// Puts the calling thread, and what it starts from now on, on a core.
+inline void use_core(int core) {
+  cpu_set_t one;
   CPU_ZERO(&one);
-  for (int cpu = CPU_SETSIZE - 1; cpu >= 0; --cpu) {
-    if (CPU_ISSET(cpu, &allowed)) {
-      CPU_SET(cpu, &one);
-      break;
-    }
-  }
+  CPU_SET(core, &one);
   sched_setaffinity(0, sizeof(one), &one);
+}
+
+// For a server's process, which inherited its client's core.
+inline void use_server_core(const Options& options) {
+  if (!options.cores.empty()) use_core(options.cores.back());
 }
 
 inline Options parse(int argc, char** argv) {
@@ -74,13 +79,16 @@ inline Options parse(int argc, char** argv) {
     if (argument == "--quick") {
       options.quick = true;
       options.seconds = 0.2;
-    } else if (argument == "--one-core") {
-      options.suffix = "_one_core";
-      use_one_core();
+    } else if (argument == "--cores" && i + 1 < argc) {
+      std::istringstream list(argv[++i]);
+      for (std::string core; std::getline(list, core, ',');) {
+        options.cores.push_back(std::stoi(core));
+      }
     } else if (argument == "--works" && i + 1 < argc) {
       options.works = argv[++i];
     }
   }
+  if (!options.cores.empty()) use_core(options.cores.front());
   return options;
 }
 
@@ -129,8 +137,8 @@ template <class Call>
 void measure_sync(const char* contender, const Options& options, const std::string& work,
                   Call call) {
   const auto times = times_of(call, options.seconds, 500, 20);
-  emit(contender, work + options.suffix, "p50", quantile(times, 0.5) * 1e6, "us");
-  emit(contender, work + options.suffix, "p99", quantile(times, 0.99) * 1e6, "us");
+  emit(contender, work + options.suffix(), "p50", quantile(times, 0.5) * 1e6, "us");
+  emit(contender, work + options.suffix(), "p99", quantile(times, 0.99) * 1e6, "us");
 }
 
 // `batch` issues kBatch calls before it waits for the first.

@@ -78,13 +78,14 @@ void tcp_pair(int fds[2]) {
 // A forked child that serves one end of a socket pair until the other end is closed.
 class Peer {
  public:
-  Peer(void (*pair)(int[2]), const std::function<void(int)>& serve) {
+  Peer(const Options& options, void (*pair)(int[2]), const std::function<void(int)>& serve) {
     int fds[2];
     pair(fds);
     pid_ = fork();
     check(pid_ >= 0, "fork");
     if (pid_ == 0) {
       close(fds[0]);
+      bench::use_server_core(options);
       serve(fds[1]);
       _exit(0);
     }
@@ -113,7 +114,7 @@ void serve_stream(int fd) {
 }
 
 void measure_socket_sync(const Options& options, const char* work, void (*pair)(int[2])) {
-  Peer peer(pair, serve_stream);
+  Peer peer(options, pair, serve_stream);
   char payload[bench::kPayload] = {1};
   bench::measure_sync(kName, options, work, [&] {
     check(write_exactly(peer.fd(), payload, sizeof(payload)), "write");
@@ -122,7 +123,7 @@ void measure_socket_sync(const Options& options, const char* work, void (*pair)(
 }
 
 void measure_batches(const Options& options) {
-  Peer peer(unix_pair, serve_stream);
+  Peer peer(options, unix_pair, serve_stream);
   std::vector<char> batch(bench::kPayload * bench::kBatch);
   bench::measure_pipelined(kName, options, [&] {
     check(write_exactly(peer.fd(), batch.data(), batch.size()), "write");
@@ -155,6 +156,7 @@ void measure_futex(const Options& options) {
   const pid_t pid = fork();
   check(pid >= 0, "fork");
   if (pid == 0) {
+    bench::use_server_core(options);
     for (uint32_t turn = 1;; ++turn) {
       uint32_t seen;
       while ((seen = shared->ping.load()) != turn && seen != kEnd) {
@@ -198,7 +200,7 @@ void measure_memcpy(const Options& options) {
 void measure_arrays(const Options& options, const std::string& work, void (*pair)(int[2])) {
   for (const bench::Size& size : options.sizes()) {
     const size_t answer = work.starts_with("echo") ? size.bytes : sizeof(float);
-    Peer peer(pair, [&](int fd) {
+    Peer peer(options, pair, [&](int fd) {
       std::vector<char> array(size.bytes);
       while (read_exactly(fd, array.data(), array.size())) {
         if (!write_exactly(fd, array.data(), answer)) return;
@@ -256,7 +258,7 @@ int main(int argc, char** argv) {
     measure_socket_sync(options, "sync", unix_pair);
     measure_socket_sync(options, "sync_tcp", tcp_pair);
     measure_futex(options);
-    if (options.suffix.empty()) measure_memcpy(options);
+    if (options.cores.empty()) measure_memcpy(options);
   }
   if (options.has("pipelined")) measure_batches(options);
   if (options.has("echo")) {
