@@ -72,6 +72,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void close();
 
   const net::Address& address() const { return address_; }
+  const ChannelOptions& options() const { return options_; }
 
  private:
   struct Entry {

@@ -66,6 +66,14 @@ class Client {
         channel_, name, channel().start(name, courier::encode_arguments(arguments), deadline()));
   }
 
+  // Calls a method by its name, for a server whose class is not known here (a Python node, say).
+  template <class R, class... Args>
+  R call_named(std::string_view method, const Args&... args) const {
+    return courier::decode_answer<R>(
+               channel().call(method, courier::encode_arguments(std::tuple<Args...>(args...)), deadline()), method)
+        .value_or_throw();
+  }
+
   // A client whose calls fail with DEADLINE_EXCEEDED if they take longer.
   Client within(base::Nanos timeout) const {
     Client copy = *this;
@@ -74,6 +82,7 @@ class Client {
   }
 
   bool valid() const { return channel_ != nullptr; }
+  const std::shared_ptr<courier::Channel>& shared_channel() const { return channel_; }
   std::string address() const { return channel().address().str(); }
 
  private:

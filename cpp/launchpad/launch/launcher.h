@@ -11,7 +11,7 @@
 
 #include "launchpad/graph/plan.h"
 
-namespace lp::launch {
+namespace lp::launching {
 
 enum class LaunchType { kLocalThreads, kLocalProcesses, kTestThreads, kTestProcesses };
 
@@ -58,4 +58,4 @@ class Run {
 // that cannot be started, a payload that cannot be made; then nothing is left running.
 Result<std::unique_ptr<Run>> launch(graph::Plan plan, Options options);
 
-}  // namespace lp::launch
+}  // namespace lp::launching
