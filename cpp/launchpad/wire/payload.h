@@ -13,6 +13,15 @@ namespace lp::wire {
 // msgpack extension types of typed values.
 inline constexpr uint8_t kTensorExtension = 1;
 inline constexpr uint8_t kTupleExtension = 2;
+inline constexpr uint8_t kClientExtension = 3;
+
+// How a client travels: as what the receiver needs to make one of its own.
+struct ClientRef {
+  std::string address;
+  std::string server_name;
+  bool prebound = false;  // The server was made to listen before anybody could call it.
+  bool operator==(const ClientRef&) const = default;
+};
 
 enum class Encoding : uint8_t { kTyped = 0, kPickle = 1 };
 

@@ -37,7 +37,7 @@ Kind kind_of(uint8_t tag) {
 
 std::string_view kind_name(Kind kind) {
   static constexpr std::string_view kNames[] = {"nothing", "None",  "bool", "int",   "float", "str",
-                                                "bytes",   "list",  "tuple", "dict", "array"};
+                                                "bytes",   "list",  "tuple", "dict", "array", "client"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -56,6 +56,7 @@ Kind Reader::peek() const {
   if (position_ + 6 > in_.size()) return Kind::kNothing;
   const auto type = static_cast<uint8_t>(in_[position_ + 5]);
   if (type == kTensorExtension) return Kind::kTensor;
+  if (type == kClientExtension) return Kind::kClient;
   return type == kTupleExtension ? Kind::kTuple : Kind::kNothing;
 }
 
@@ -268,6 +269,20 @@ Tensor Reader::tensor_from(std::string_view content) {
   return Tensor(*dtype, std::move(shape), std::move(strides), std::move(buffer));
 }
 
+ClientRef Reader::client() {
+  ClientRef client;
+  if (peek() != Kind::kClient) {
+    expected("client");
+    return client;
+  }
+  position_ += 6;  // The list inside has its own header.
+  if (list() != 3) fail("a client is malformed");
+  client.address = string();
+  client.server_name = string();
+  client.prebound = boolean();
+  return client;
+}
+
 void Reader::skip(int depth) {
   if (depth > kMaxDepth) return fail("a value is nested too deeply");
   switch (peek()) {
@@ -283,7 +298,8 @@ void Reader::skip(int depth) {
     case Kind::kReal: real(); return;
     case Kind::kString: string(); return;
     case Kind::kBytes: bytes(); return;
-    case Kind::kTensor: {
+    case Kind::kTensor:
+    case Kind::kClient: {
       uint8_t type = 0;
       take(extension(type));
       return;

@@ -15,7 +15,7 @@
 namespace lp::wire {
 
 // What comes next.
-enum class Kind { kNothing, kNil, kBool, kInt, kReal, kString, kBytes, kList, kTuple, kMap, kTensor };
+enum class Kind { kNothing, kNil, kBool, kInt, kReal, kString, kBytes, kList, kTuple, kMap, kTensor, kClient };
 
 // The name that error messages use: Python's, e.g. "int", "list".
 std::string_view kind_name(Kind kind);
@@ -42,6 +42,7 @@ class Reader {
   size_t tuple();
   size_t map();
   Tensor tensor();
+  ClientRef client();
   // Steps over one value of any kind.
   void skip(int depth = 0);
 

@@ -63,18 +63,32 @@ void Writer::begin_map(size_t count) {
   else big_endian(0xdf, static_cast<uint32_t>(count));
 }
 
-size_t Writer::begin_tuple(size_t count) {
-  // An ext 32 whose length is filled in by end_tuple.
+size_t Writer::begin_extension(uint8_t type) {
   big_endian(0xc9, uint32_t{0});
-  byte(kTupleExtension);
-  const size_t mark = out_.size();
+  byte(type);
+  return out_.size();
+}
+
+void Writer::end_extension(size_t mark) {
+  const auto size = static_cast<uint32_t>(out_.size() - mark);
+  for (size_t i = 0; i < 4; ++i) out_[mark - 5 + i] = static_cast<char>(size >> (8 * (3 - i)));
+}
+
+size_t Writer::begin_tuple(size_t count) {
+  const size_t mark = begin_extension(kTupleExtension);
   begin_list(count);
   return mark;
 }
 
-void Writer::end_tuple(size_t mark) {
-  const auto size = static_cast<uint32_t>(out_.size() - mark);
-  for (size_t i = 0; i < 4; ++i) out_[mark - 5 + i] = static_cast<char>(size >> (8 * (3 - i)));
+void Writer::end_tuple(size_t mark) { end_extension(mark); }
+
+void Writer::client(const ClientRef& client) {
+  const size_t mark = begin_extension(kClientExtension);
+  begin_list(3);
+  string(client.address);
+  string(client.server_name);
+  boolean(client.prebound);
+  end_extension(mark);
 }
 
 void Writer::tensor(const Tensor& tensor) {

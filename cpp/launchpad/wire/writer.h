@@ -1,5 +1,5 @@
 // Writer appends typed values to a Payload: msgpack (github.com/msgpack/msgpack/blob/master/spec.md) with
-// two extension types, tensors (1) and tuples (2). Large tensors become buffers beside the body and are not
+// three extension types, tensors (1), tuples (2) and clients (3). Large tensors become buffers beside the body and are not
 // copied. One thread; cannot fail but for memory.
 #pragma once
 
@@ -34,6 +34,8 @@ class Writer {
   size_t begin_tuple(size_t count);
   void end_tuple(size_t mark);
 
+  void client(const ClientRef& client);
+
   // Row-major; another layout is copied.
   void tensor(const Tensor& tensor);
   // The elements are `buffer`, row-major.
@@ -41,6 +43,9 @@ class Writer {
 
  private:
   void byte(uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  // The header of an extension whose length end_extension fills in; the mark for it.
+  size_t begin_extension(uint8_t type);
+  void end_extension(size_t mark);
   template <class T>
   void big_endian(uint8_t tag, T value);
 
