@@ -21,6 +21,6 @@ bool Server::started() const { return core_->started(); }
 
 void Server::stop(base::Deadline grace) { core_->stop(grace); }
 
-void Server::join() { core_->join(); }
+bool Server::join(const base::Deadline& deadline) { return core_->join(deadline); }
 
 }  // namespace lp::courier

@@ -46,8 +46,8 @@ class Server {
   // Takes no more calls, tells clients, waits until running handlers have answered (or `grace` is over), and
   // ends its connections. Queued calls fail with UNAVAILABLE. Idempotent.
   void stop(base::Deadline grace = {});
-  // Waits until it is stopped.
-  void join();
+  // Waits until it is stopped. False: the deadline passed first.
+  bool join(const base::Deadline& deadline = {});
 
  private:
   std::shared_ptr<ServerCore> core_;

@@ -270,7 +270,10 @@ void ServerCore::stop(const base::Deadline& grace) {
     life.phase = Phase::kStopping;
     return true;
   });
-  if (!first) return join();
+  if (!first) {
+    join(grace);
+    return;
+  }
   stopping_.store(true, std::memory_order_release);
   // From now on, who connects is refused.
   listener_.with([&](auto& owned) {
@@ -293,9 +296,12 @@ void ServerCore::stop(const base::Deadline& grace) {
   life_.with_notify([](Life& life) { life.phase = Phase::kStopped; });
 }
 
-void ServerCore::join() {
-  if (running_core == this) return;
-  life_.wait(std::nullopt, [](Life& life) { return life.phase == Phase::kStopped; }, [](Life&, bool) {});
+bool ServerCore::join(const base::Deadline& deadline) {
+  // A handler cannot wait for its own end.
+  if (running_core == this) return false;
+  return life_.wait(
+      deadline.at(), [](Life& life) { return life.phase == Phase::kStopped; },
+      [](Life&, bool stopped) { return stopped; });
 }
 
 }  // namespace lp::courier

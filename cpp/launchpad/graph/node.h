@@ -57,8 +57,10 @@ class Node {
   virtual void run(NodeContext& context) = 0;
   // True: the node answers calls at an address of its own (NodeContext::serve).
   virtual bool serves() const { return false; }
-  // A process to start instead of calling run; it finds `payload` in its run directory.
+  // How to start it as a process; none: the launcher's binary again, which calls run. The process finds `payload` in its run directory.
   virtual std::optional<graph::Command> command() const { return std::nullopt; }
+  // False: always as a process by `command`, never by `run` on a thread of the launcher's.
+  virtual bool runs_in_process() const { return !command(); }
   virtual Result<std::string> payload(const run::Context&) const { return std::string(); }
   // Asked when the drawing is done: whether the node is complete.
   virtual Status check() const { return {}; }
@@ -73,6 +75,7 @@ class Node {
   void track(const Args&... arguments) {
     (graph::Resolver<Args>::collect(arguments, inputs_), ...);
   }
+  void track_slot(graph::SlotPtr slot) { inputs_.push_back(std::move(slot)); }
   void forget_inputs() { inputs_.clear(); }
 
  private:

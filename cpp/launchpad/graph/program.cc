@@ -10,6 +10,10 @@ namespace {
 
 }  // namespace
 
+std::string Program::text_of(const std::source_location& where) {
+  return std::string(where.file_name()) + ":" + std::to_string(where.line());
+}
+
 Program::Program(std::string name) : name_(std::move(name)) {}
 
 Group Program::group(std::string label) {
@@ -24,7 +28,7 @@ const std::string& Program::current_group() const {
   return **group_;
 }
 
-void Program::add(std::shared_ptr<Node> node, std::string label, std::source_location where) {
+void Program::add(std::shared_ptr<Node> node, std::string label, std::string where) {
   if (node == nullptr) reject("the node is null");
   if (group_->has_value()) {
     if (label.empty()) label = **group_;
@@ -41,8 +45,7 @@ void Program::add(std::shared_ptr<Node> node, std::string label, std::source_loc
   }));
   slot.label = std::move(label);
   slot.number = static_cast<int>(nodes_.size());
-  nodes_.push_back(
-      {std::move(node), std::string(where.file_name()) + ":" + std::to_string(where.line())});
+  nodes_.push_back({std::move(node), std::move(where)});
 }
 
 Status Program::check_edges(const Added& added) const {
@@ -78,7 +81,7 @@ Result<graph::Plan> Program::plan() const {
     task.serves = node.serves();
     for (const graph::SlotPtr& input : node.inputs()) task.inputs.push_back(input->number);
     task.command = node.command();
-    if (!task.command) {
+    if (node.runs_in_process()) {
       task.entry = [shared = added.node](std::shared_ptr<const run::Context> context) {
         NodeContext node_context(std::move(context));
         shared->run(node_context);

@@ -48,17 +48,17 @@ class Program {
   auto add_node(const N& node, std::string label = "",
                 std::source_location where = std::source_location::current()) {
     if constexpr (requires { node.node(); }) {
-      add(node.node(), std::move(label), where);
+      add(node.node(), std::move(label), text_of(where));
       return node.create_handle();
     } else {
       static_assert(requires { std::shared_ptr<Node>(node); },
                     "add a node of the library's or a std::shared_ptr to a class derived from lp::Node");
-      add(node, std::move(label), where);
+      add(node, std::move(label), text_of(where));
       return node->create_handle();
     }
   }
-  void add(std::shared_ptr<Node> node, std::string label,
-           std::source_location where = std::source_location::current());
+  // `where`: the place to name in errors, "file:line".
+  void add(std::shared_ptr<Node> node, std::string label, std::string where);
 
   struct Added {
     std::shared_ptr<Node> node;
@@ -70,6 +70,7 @@ class Program {
   Result<graph::Plan> plan() const;
 
  private:
+  static std::string text_of(const std::source_location& where);
   Status check_edges(const Added& added) const;
 
   std::string name_;

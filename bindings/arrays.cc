@@ -1,0 +1,132 @@
+#include "bindings/arrays.h"
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "bindings/buffer_object.h"
+
+namespace lp::bindings {
+namespace {
+
+// numpy's parts, held for ever once numpy is there.
+struct Numpy {
+  PyTypeObject* ndarray = nullptr;
+  PyObject* ascontiguousarray = nullptr;
+  PyObject* dtype = nullptr;
+  std::array<PyObject*, 32> dtypes{};
+};
+Numpy numpy;
+
+bool load_numpy(bool import) {
+  if (numpy.ndarray != nullptr) return true;
+  PyObject* name = PyUnicode_InternFromString("numpy");
+  PyObject* module = import ? PyImport_Import(name) : PyImport_GetModule(name);
+  Py_DECREF(name);
+  if (module == nullptr) return false;
+  PyObject* ndarray = PyObject_GetAttrString(module, "ndarray");
+  numpy.ascontiguousarray = PyObject_GetAttrString(module, "ascontiguousarray");
+  numpy.dtype = PyObject_GetAttrString(module, "dtype");
+  Py_DECREF(module);
+  if (ndarray == nullptr || numpy.ascontiguousarray == nullptr || numpy.dtype == nullptr) {
+    // numpy is being imported right now: not an array, then.
+    if (!import) PyErr_Clear();
+    return false;
+  }
+  numpy.ndarray = reinterpret_cast<PyTypeObject*>(ndarray);
+  return true;
+}
+
+PyObject* dtype_object(DType dtype) {
+  PyObject*& cached = numpy.dtypes[static_cast<size_t>(dtype)];
+  if (cached == nullptr) {
+    const std::string name(dtype_name(dtype));
+    cached = PyObject_CallFunction(numpy.dtype, "s", name.c_str());
+  }
+  return cached;
+}
+
+// The struct module's format of a buffer. Big-endian and structured ones are none of ours.
+std::optional<DType> dtype_of_format(const char* format, Py_ssize_t item_size) {
+  if (format == nullptr) return DType::kUint8;
+  if (*format == '<' || *format == '=' || *format == '@') ++format;
+  const char kind = *format;
+  if (kind == 'Z' && format[1] != 0 && format[2] == 0) {
+    if (format[1] == 'f') return DType::kComplex64;
+    if (format[1] == 'd') return DType::kComplex128;
+    return std::nullopt;
+  }
+  if (kind == 0 || format[1] != 0) return std::nullopt;
+  if (kind == '?') return DType::kBool;
+  if (kind == 'e') return DType::kFloat16;
+  if (kind == 'f') return DType::kFloat32;
+  if (kind == 'd') return DType::kFloat64;
+  const bool is_signed = kind == 'b' || kind == 'h' || kind == 'i' || kind == 'l' || kind == 'q';
+  if (!is_signed && kind != 'B' && kind != 'H' && kind != 'I' && kind != 'L' && kind != 'Q') return std::nullopt;
+  switch (item_size) {
+    case 1: return is_signed ? DType::kInt8 : DType::kUint8;
+    case 2: return is_signed ? DType::kInt16 : DType::kUint16;
+    case 4: return is_signed ? DType::kInt32 : DType::kUint32;
+    case 8: return is_signed ? DType::kInt64 : DType::kUint64;
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+bool is_array(PyObject* object) {
+  if (numpy.ndarray == nullptr && !load_numpy(false)) return false;
+  return Py_TYPE(object) == numpy.ndarray;
+}
+
+Encoded encode_array(PyObject* array, wire::Writer& writer, bool snapshot) {
+  Py_buffer view;
+  if (PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
+    // Of another layout, or of a dtype without a buffer format.
+    PyErr_Clear();
+    PyObject* dense = PyObject_CallFunctionObjArgs(numpy.ascontiguousarray, array, nullptr);
+    if (dense == nullptr) return Encoded::kFailed;
+    const int failed = PyObject_GetBuffer(dense, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT);
+    Py_DECREF(dense);
+    if (failed != 0) {
+      PyErr_Clear();
+      return Encoded::kUnsupported;
+    }
+  }
+  const auto dtype = dtype_of_format(view.format, view.itemsize);
+  if (!dtype || view.ndim > 32) {
+    PyBuffer_Release(&view);
+    return Encoded::kUnsupported;
+  }
+  std::array<int64_t, 32> shape;
+  for (int i = 0; i < view.ndim; ++i) shape[static_cast<size_t>(i)] = view.shape[i];
+  const auto rank = static_cast<size_t>(view.ndim);
+  const bool travels_inside = static_cast<size_t>(view.len) < wire::kInlineTensorBytes;
+  writer.tensor(*dtype, shape.data(), rank, take_view(view, snapshot && !travels_inside));
+  return Encoded::kDone;
+}
+
+PyObject* decode_array(wire::Reader& reader) {
+  const Tensor tensor = reader.tensor();
+  if (!reader.ok()) {
+    PyErr_SetString(PyExc_ValueError, reader.error()->message.c_str());
+    return nullptr;
+  }
+  if (!load_numpy(true)) return nullptr;
+  PyObject* dtype = dtype_object(tensor.dtype());
+  if (dtype == nullptr) return nullptr;
+  PyObject* shape = PyTuple_New(static_cast<Py_ssize_t>(tensor.shape().size()));
+  if (shape == nullptr) return nullptr;
+  for (size_t i = 0; i < tensor.shape().size(); ++i) {
+    PyTuple_SET_ITEM(shape, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(tensor.shape()[i]));
+  }
+  PyObject* memory = make_buffer_object(tensor.buffer());
+  PyObject* array = memory == nullptr ? nullptr
+                                      : PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(numpy.ndarray),
+                                                                     shape, dtype, memory, nullptr);
+  Py_XDECREF(memory);
+  Py_DECREF(shape);
+  return array;
+}
+
+}  // namespace lp::bindings

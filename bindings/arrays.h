@@ -1,0 +1,25 @@
+// numpy arrays to typed values and back, without a copy where it can be. numpy is not imported before an
+// array is at hand. With the GIL.
+#pragma once
+
+#include <Python.h>
+
+#include "launchpad/wire/reader.h"
+#include "launchpad/wire/writer.h"
+
+namespace lp::bindings {
+
+enum class Encoded {
+  kDone,
+  kUnsupported,  // No typed value: nothing was written that matters.
+  kFailed,       // A Python exception is set.
+};
+
+// True for exactly numpy.ndarray, no subclass.
+bool is_array(PyObject* object);
+// `snapshot`: copies the elements now, since their owner may change them before they are sent.
+Encoded encode_array(PyObject* array, wire::Writer& writer, bool snapshot);
+// A new reference to an array in memory of its own, or null with an exception set.
+PyObject* decode_array(wire::Reader& reader);
+
+}  // namespace lp::bindings

@@ -1,0 +1,214 @@
+// Channel, its methods and futures: calls from Python.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+
+#include "bindings/hooks.h"
+#include "bindings/module.h"
+#include "bindings/values.h"
+#include "bindings/waiting.h"
+#include "launchpad/courier/client.h"
+#include "launchpad/courier/router.h"
+
+namespace lp::bindings {
+namespace {
+
+using courier::Answer;
+
+// A channel and what each of its calls needs.
+class ChannelState {
+ public:
+  ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready, bool prebound,
+               const std::string& server_name)
+      : timeout_(timeout) {
+    courier::ChannelOptions options;
+    options.wait_for_ready = wait_for_ready;
+    options.prebound = prebound;
+    options.server_name = server_name;
+    options.language = "python";
+    options.interrupted = python_wants_to_raise;
+    options.around_callbacks = [](const std::function<void()>& run) {
+      const PythonEntry python;
+      if (python.ok()) run();
+    };
+    channel_ = courier::make_shared_channel(unwrap("local", net::Address::parse(address)), std::move(options));
+  }
+  ~ChannelState() {
+    const nb::gil_scoped_release released;
+    channel_.reset();
+  }
+
+  courier::Channel& channel() { return *channel_; }
+  const std::shared_ptr<courier::Channel>& shared() { return channel_; }
+  base::Deadline deadline() const { return to_deadline(timeout_); }
+
+  // Whether the server is C++, which takes typed values only. Connects if that is not known yet.
+  bool typed_only(const base::Deadline& deadline) {
+    int known = typed_only_.load(std::memory_order_relaxed);
+    if (known < 0) {
+      const auto peer = [&] {
+        const nb::gil_scoped_release released;
+        return channel_->peer(deadline);
+      }();
+      raise_if_set();
+      known = unwrap("call", peer).language != "python";
+      typed_only_.store(known, std::memory_order_relaxed);
+    }
+    return known != 0;
+  }
+
+  // The answer's value, or its error raised.
+  nb::object take(Answer answer) {
+    raise_if_set();
+    if (!answer.ok()) {
+      // Another server may answer at that address next.
+      if (!answer.error().remote()) typed_only_.store(-1, std::memory_order_relaxed);
+      raise("call", answer.error());
+    }
+    return decode_result(answer.value());
+  }
+
+ private:
+  // An interrupted wait has left the exception to raise.
+  static void raise_if_set() {
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  }
+
+  std::optional<double> timeout_;
+  std::shared_ptr<courier::Channel> channel_;
+  std::atomic<int> typed_only_{-1};
+};
+
+using StatePtr = std::shared_ptr<ChannelState>;
+
+struct PyChannel {
+  StatePtr state;
+};
+
+struct Method {
+  nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
+    const base::Deadline deadline = state->deadline();
+    const bool typed_only = state->typed_only(deadline);
+    const wire::Payload payload = encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
+    Answer answer = [&] {
+      const nb::gil_scoped_release released;
+      return state->channel().call(name, payload, deadline);
+    }();
+    return state->take(std::move(answer));
+  }
+
+  StatePtr state;
+  std::string name;
+};
+
+// What a future cancels through.
+struct PendingCall {
+  bool cancel() {
+    const nb::gil_scoped_release released;
+    return pending != nullptr && state->channel().cancel(pending);
+  }
+
+  StatePtr state;
+  std::shared_ptr<courier::Pending> pending;
+};
+
+// With the GIL: the future learns its value or its exception.
+void settle(PyObject* future, ChannelState& state, Answer answer) {
+  static PyObject* const finish = PyUnicode_InternFromString("_finish");
+  static PyObject* const fail = PyUnicode_InternFromString("_fail");
+  PyObject* outcome = nullptr;
+  nb::object value;
+  try {
+    value = state.take(std::move(answer));
+    outcome = PyObject_CallMethodOneArg(future, finish, value.ptr());
+  } catch (nb::python_error& error) {
+    outcome = PyObject_CallMethodOneArg(future, fail, error.value().ptr());
+  }
+  if (outcome == nullptr) PyErr_WriteUnraisable(future);
+  Py_XDECREF(outcome);
+}
+
+struct FutureMethod {
+  nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
+    const base::Deadline deadline = state->deadline();
+    const bool typed_only = state->typed_only(deadline);
+    const wire::Payload payload = encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
+    PendingCall* pending = new PendingCall{state, nullptr};
+    nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
+    nb::object future = nb::borrow(hooks().make_future)(pending_object);
+    const SharedRef shared_future = share(future.ptr());
+    // The callback must not keep the channel alive: it is the channel's.
+    std::weak_ptr<ChannelState> weak_state = state;
+    auto started = [&] {
+      const nb::gil_scoped_release released;
+      return state->channel().start(name, payload, deadline, [shared_future, weak_state](Answer answer) {
+        if (const StatePtr state = weak_state.lock()) settle(shared_future.get(), *state, std::move(answer));
+        else settle_without_channel(shared_future.get());
+      });
+    }();
+    if (PyErr_Occurred() != nullptr) throw nb::python_error();
+    if (started.ok()) pending->pending = std::move(started).value();
+    else settle(future.ptr(), *state, std::move(started).error());
+    return future;
+  }
+
+  static void settle_without_channel(PyObject* future) {
+    const nb::object error = make_exception("call", Error(Code::kCancelled, "the client was closed"));
+    PyObject* outcome = PyObject_CallMethod(future, "_fail", "O", error.ptr());
+    if (outcome == nullptr) PyErr_WriteUnraisable(future);
+    Py_XDECREF(outcome);
+  }
+
+  StatePtr state;
+  std::string name;
+};
+
+std::vector<std::string> list_methods(const PyChannel& self) {
+  const base::Deadline deadline = self.state->deadline();
+  wire::Payload payload;
+  wire::Writer(payload).begin_list(0);
+  Answer answer = [&] {
+    const nb::gil_scoped_release released;
+    return self.state->channel().call(courier::kListMethods, payload, deadline);
+  }();
+  return nb::cast<std::vector<std::string>>(self.state->take(std::move(answer)));
+}
+
+}  // namespace
+
+void bind_client(nb::module_& m) {
+  nb::class_<Method>(m, "Method", "Calls one method of a server and waits for the result.")
+      .def("__call__", &Method::call);
+  nb::class_<FutureMethod>(m, "FutureMethod", "Calls one method of a server; gives a future of the result.")
+      .def("__call__", &FutureMethod::call);
+  nb::class_<PendingCall>(m, "PendingCall", "A call on its way, for its future to cancel.")
+      .def("cancel", &PendingCall::cancel, "The call ends as cancelled; false if it was answered before.");
+  nb::class_<PyChannel>(m, "Channel",
+                        "A client's way to one server. It connects at the first call, and again after a break.",
+                        nb::is_weak_referenceable())
+      .def(
+          "__init__",
+          [](PyChannel* self, const std::string& address, std::optional<double> timeout, bool wait_for_ready,
+             bool prebound, const std::string& server_name) {
+            new (self) PyChannel{
+                std::make_shared<ChannelState>(address, timeout, wait_for_ready, prebound, server_name)};
+          },
+          nb::arg("address"), nb::kw_only(), nb::arg("timeout") = nb::none(), nb::arg("wait_for_ready") = true,
+          nb::arg("prebound") = false, nb::arg("server_name") = "")
+      .def_prop_ro("address", [](const PyChannel& self) { return self.state->channel().address().str(); })
+      .def_prop_ro("server_name", [](const PyChannel& self) { return self.state->channel().options().server_name; })
+      .def_prop_ro("prebound", [](const PyChannel& self) { return self.state->channel().options().prebound; })
+      .def("method", [](const PyChannel& self, std::string name) { return Method{self.state, std::move(name)}; },
+           nb::arg("name"))
+      .def("future_method",
+           [](const PyChannel& self, std::string name) { return FutureMethod{self.state, std::move(name)}; },
+           nb::arg("name"))
+      .def("list_methods", &list_methods, "The names of the server's methods, sorted.")
+      .def(
+          "close", [](const PyChannel& self) { self.state->channel().close(); },
+          nb::call_guard<nb::gil_scoped_release>(), "Ends every call on its way, and every later one, as cancelled.");
+}
+
+}  // namespace lp::bindings

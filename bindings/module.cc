@@ -1,0 +1,18 @@
+// launchpad._core: what the Python package uses of the C++ system.
+#include "bindings/module.h"
+
+#include "bindings/buffer_object.h"
+
+NB_MODULE(_core, m) {
+  using namespace lp::bindings;
+  // Nodes outlive the interpreter's teardown on purpose.
+  nb::set_leak_warnings(false);
+  m.doc() = "The C++ system behind launchpad: graph, courier, launchers. Private.";
+  if (!add_buffer_type(m.ptr())) throw nb::python_error();
+  bind_hooks(m);
+  bind_client(m);
+  bind_server(m);
+  bind_graph(m);
+  bind_run(m);
+  bind_frames(m);
+}

@@ -1,0 +1,22 @@
+// The parts of the extension module launchpad._core, one file each.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "launchpad/graph/plan.h"
+
+namespace lp::bindings {
+
+namespace nb = nanobind;
+
+void bind_hooks(nb::module_& m);
+void bind_client(nb::module_& m);
+void bind_server(nb::module_& m);
+void bind_graph(nb::module_& m);
+void bind_run(nb::module_& m);
+void bind_frames(nb::module_& m);
+
+// The checked plan of a bound Program; raises what is wrong with it.
+graph::Plan plan_of(nb::handle program);
+
+}  // namespace lp::bindings

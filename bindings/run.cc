@@ -1,0 +1,190 @@
+// launch, Run, Worker and Context: programs that run.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <cmath>
+#include <iostream>
+
+#include "bindings/hooks.h"
+#include "bindings/module.h"
+#include "bindings/waiting.h"
+#include "launchpad/launch/launcher.h"
+#include "launchpad/run/worker.h"
+
+namespace lp::bindings {
+namespace {
+
+using ContextPtr = std::shared_ptr<const run::Context>;
+
+struct PyContext {
+  ContextPtr context;
+};
+
+template <class F>
+auto without_gil(F&& f) {
+  const nb::gil_scoped_release released;
+  return f();
+}
+
+class PyRun {
+ public:
+  explicit PyRun(std::unique_ptr<launching::Run> run) : run_(std::move(run)) {}
+  ~PyRun() {
+    const nb::gil_scoped_release released;
+    run_.reset();
+  }
+
+  void wait() {
+    const Status ended = without_gil([&] { return run_->wait(); });
+    unwrap("node", ended);
+  }
+  void wait_for(const std::vector<std::string>& labels) {
+    const Status ended = without_gil([&] { return run_->wait_for(labels); });
+    unwrap("node", ended);
+  }
+  void stop() {
+    without_gil([&] { run_->stop(); });
+  }
+  void kill() {
+    without_gil([&] { run_->kill(); });
+  }
+  bool done() const { return run_->done(); }
+  bool wait_for_stop(std::optional<double> timeout) {
+    return wait_heeding_signals(to_deadline(timeout),
+                                [&](const base::Deadline& tick) { return run_->stop_signal()->wait(tick); });
+  }
+
+ private:
+  std::unique_ptr<launching::Run> run_;
+};
+
+std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type, double termination_notice_secs,
+                              const std::string& run_dir, bool handle_signals) {
+  graph::Plan plan = plan_of(program);
+  launching::Options options;
+  options.type = unwrap("local", launching::parse_launch_type(launch_type));
+  options.termination_notice = std::chrono::milliseconds(std::llround(termination_notice_secs * 1000));
+  options.run_dir = run_dir;
+  options.handle_signals = handle_signals;
+  options.on_thread_start = keep_thread_state;
+  options.on_thread_end = drop_thread_state;
+  options.describe_exception = describe_current_exception;
+  auto started = [&] {
+    const nb::gil_scoped_release released;
+    return launching::launch(std::move(plan), std::move(options));
+  }();
+  if (!started.ok()) raise(started.error().remote() ? "node" : "local", started.error());
+  return std::make_unique<PyRun>(std::move(started).value());
+}
+
+class PyWorker {
+ public:
+  PyWorker() : worker_(unwrap("local", run::Worker::from_environment())) {}
+
+  nb::bytes payload() const {
+    const std::string bytes = unwrap("local", worker_->payload());
+    return nb::bytes(bytes.data(), bytes.size());
+  }
+  int run(const nb::object& entry) {
+    const SharedRef function = share(entry.ptr());
+    const nb::gil_scoped_release released;
+    return run::run_worker(
+        *worker_,
+        [&](ContextPtr) {
+          const PythonEntry python;
+          const nb::object result = nb::steal(PyObject_CallNoArgs(function.get()));
+          if (!result.is_valid()) throw nb::python_error();
+        },
+        describe_current_exception);
+  }
+  void report_failure(nb::handle exception) { worker_->report_failure(describe(exception)); }
+
+ private:
+  std::unique_ptr<run::Worker> worker_;
+};
+
+std::optional<PyContext> current() {
+  ContextPtr context = run::current_context();
+  if (context == nullptr) return std::nullopt;
+  return PyContext{std::move(context)};
+}
+
+void set_thread_context(const std::optional<PyContext>& context) {
+  static thread_local std::optional<run::ScopedContext> scope;
+  scope.reset();
+  if (context) scope.emplace(context->context);
+}
+
+void bind_context(nb::module_& m) {
+  nb::class_<PyContext>(m, "Context", "What a running node knows of the run that it is part of.")
+      .def_prop_ro("program", [](const PyContext& self) { return self.context->program; })
+      .def_prop_ro("label", [](const PyContext& self) { return self.context->label; })
+      .def_prop_ro("index", [](const PyContext& self) { return self.context->index; })
+      .def_prop_ro("name", [](const PyContext& self) { return self.context->name(); })
+      .def_prop_ro("task", [](const PyContext& self) { return self.context->task; })
+      .def_prop_ro("stop_requested", [](const PyContext& self) { return self.context->stop->requested(); })
+      .def(
+          "wait_for_stop",
+          [](const PyContext& self, std::optional<double> timeout) {
+            return wait_heeding_signals(to_deadline(timeout),
+                                        [&](const base::Deadline& tick) { return self.context->stop->wait(tick); });
+          },
+          nb::arg("timeout").none())
+      .def(
+          "add_stop_handler",
+          [](const PyContext& self, const nb::object& handler) {
+            const SharedRef function = share(handler.ptr());
+            const auto call = [function] {
+              const PythonEntry python;
+              if (!python.ok()) return;
+              PyObject* result = PyObject_CallNoArgs(function.get());
+              if (result == nullptr) PyErr_WriteUnraisable(function.get());
+              Py_XDECREF(result);
+            };
+            const nb::gil_scoped_release released;
+            return self.context->stop->add_handler(call);
+          },
+          nb::arg("handler"))
+      .def(
+          "remove_stop_handler",
+          [](const PyContext& self, uint64_t number) { self.context->stop->remove_handler(number); },
+          nb::call_guard<nb::gil_scoped_release>(), nb::arg("number"))
+      .def(
+          "request_stop", [](const PyContext& self) { self.context->request_stop(); },
+          nb::call_guard<nb::gil_scoped_release>())
+      .def(
+          "address_of", [](const PyContext& self, int number) { return self.context->address_of(number); },
+          nb::arg("number"))
+      .def(
+          "name_of", [](const PyContext& self, int number) { return self.context->name_of(number); },
+          nb::arg("number"));
+}
+
+}  // namespace
+
+void bind_run(nb::module_& m) {
+  bind_context(m);
+  m.def("context", &current, "The calling thread's context, else the only running program's, else None.");
+  m.def("set_thread_context", &set_thread_context, nb::arg("context").none(),
+        "Makes a context the calling thread's, for threads that a node starts itself.");
+  nb::class_<PyRun>(m, "Run", "A program that was started.")
+      .def("wait", &PyRun::wait, "Until every node has ended; raises the first failing node's error.")
+      .def("wait_for", &PyRun::wait_for, nb::arg("labels"))
+      .def("stop", &PyRun::stop)
+      .def("kill", &PyRun::kill)
+      .def_prop_ro("done", &PyRun::done)
+      .def("wait_for_stop", &PyRun::wait_for_stop, nb::arg("timeout").none());
+  m.def("launch", &launch, nb::arg("program"), nb::arg("launch_type"), nb::arg("termination_notice_secs"),
+        nb::arg("run_dir"), nb::arg("handle_signals"), "Starts every node of the program.");
+  m.def("is_worker", &run::is_worker_process, "Whether this process was started to run one node.");
+  nb::class_<PyWorker>(m, "Worker", "The end of a launched process that talks to its launcher.")
+      .def(nb::init<>())
+      .def("payload", &PyWorker::payload)
+      .def("run", &PyWorker::run, nb::arg("entry"), "Runs this worker's node; returns the exit status.")
+      .def("report_failure", &PyWorker::report_failure, nb::arg("exception"));
+}
+
+}  // namespace lp::bindings

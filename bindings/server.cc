@@ -1,0 +1,119 @@
+// Server: calls to Python functions.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include "bindings/hooks.h"
+#include "bindings/module.h"
+#include "bindings/values.h"
+#include "bindings/waiting.h"
+#include "launchpad/courier/channel.h"
+#include "launchpad/courier/server.h"
+#include "launchpad/run/context.h"
+
+namespace lp::bindings {
+namespace {
+
+// Runs a Python function for a call; with the GIL.
+courier::Answer invoke(PyObject* function, const courier::Call& call) {
+  try {
+    auto [args, kwargs] = decode_call(call.arguments());
+    const nb::object result =
+        nb::steal(PyObject_Call(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
+    if (!result.is_valid()) throw nb::python_error();
+    return encode_result(result.ptr(), {.typed_only = call.caller_language() != "python", .snapshot = true});
+  } catch (nb::python_error& error) {
+    return describe(error.value());
+  } catch (const std::exception& error) {
+    return Error(Code::kInternal, error.what());
+  }
+}
+
+courier::Handler handler_of(PyObject* function) {
+  return [function = share(function)](courier::Call call) {
+    courier::Answer answer = Error(Code::kUnavailable, "the server's interpreter is ending");
+    {
+      const PythonEntry python;
+      if (python.ok()) answer = invoke(function.get(), call);
+    }
+    call.finish(answer);
+  };
+}
+
+class PyServer {
+ public:
+  PyServer(const std::string& name, int threads) : context_(run::current_context()) {
+    if (threads < 1) throw nb::value_error("thread_pool_size must be at least 1");
+    courier::ServerOptions options;
+    options.name = name;
+    options.language = "python";
+    options.threads = threads;
+    options.on_thread_start = [context = context_] {
+      static thread_local std::optional<run::ScopedContext> scope;
+      scope.emplace(context);
+      keep_thread_state();
+    };
+    options.on_thread_end = drop_thread_state;
+    server_ = std::make_unique<courier::Server>(std::move(options));
+  }
+  ~PyServer() {
+    const nb::gil_scoped_release released;
+    server_.reset();
+  }
+
+  void bind(const std::string& method, nb::object function) {
+    unwrap("local", server_->router().bind(method, handler_of(function.ptr())));
+  }
+  void unbind(const std::string& method) { server_->router().unbind(method); }
+
+  std::string listen(const std::string& address) {
+    listener_ = unwrap("local", net::listen(unwrap("local", net::Address::parse(address))));
+    return listener_->address().str();
+  }
+
+  void start() {
+    if (listener_ == nullptr && !server_->started()) {
+      if (context_ == nullptr) throw nb::value_error("there is no address to listen at: call listen() first");
+      listener_ = unwrap("local", context_->listen());
+    }
+    unwrap("local", server_->start(std::move(listener_)));
+  }
+
+  void stop(std::optional<double> grace) {
+    const base::Deadline deadline = to_deadline(grace);
+    const nb::gil_scoped_release released;
+    server_->stop(deadline);
+  }
+  void join() {
+    wait_heeding_signals({}, [this](const base::Deadline& tick) { return server_->join(tick); });
+  }
+
+  bool started() const { return server_->started(); }
+  std::string address() const {
+    if (server_->started()) return server_->address().str();
+    return listener_ != nullptr ? listener_->address().str() : "";
+  }
+
+ private:
+  std::shared_ptr<const run::Context> context_;
+  std::unique_ptr<courier::Server> server_;
+  std::unique_ptr<net::Listener> listener_;  // Bound, not started.
+};
+
+}  // namespace
+
+void bind_server(nb::module_& m) {
+  nb::class_<PyServer>(m, "Server", "Answers calls with Python functions, on threads of its own.",
+                       nb::is_weak_referenceable())
+      .def(nb::init<const std::string&, int>(), nb::arg("name"), nb::arg("threads"))
+      .def("bind", &PyServer::bind, nb::arg("method"), nb::arg("function"))
+      .def("unbind", &PyServer::unbind, nb::arg("method"))
+      .def("listen", &PyServer::listen, nb::arg("address"), "Binds the address; returns the real one.")
+      .def("start", &PyServer::start, "Serves where listen() bound, else at the current node's address.")
+      .def("stop", &PyServer::stop, nb::arg("grace") = nb::none(),
+           "Takes no more calls and waits for those that run, `grace` seconds at most.")
+      .def("join", &PyServer::join, "Waits until it is stopped.")
+      .def_prop_ro("started", &PyServer::started)
+      .def_prop_ro("address", &PyServer::address);
+}
+
+}  // namespace lp::bindings
