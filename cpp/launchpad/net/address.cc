@@ -16,17 +16,22 @@ Error invalid(std::string_view text, std::string why) {
 
 size_t max_unix_path() { return sizeof(sockaddr_un::sun_path) - 1; }
 
+Status check_unix_path(std::string_view path) {
+  if (path.size() <= max_unix_path()) return {};
+  return invalid("unix:" + std::string(path),
+                 "the path has " + std::to_string(path.size()) + " bytes, a Unix socket's may have " +
+                     std::to_string(max_unix_path()) + "; use a shorter directory");
+}
+
 Result<Address> Address::parse(std::string_view text) {
+  // The system's calls would take only what is before it.
+  if (text.find('\0') != std::string_view::npos) return invalid(text, "it has a zero byte");
   std::string_view rest = text;
   Address address;
   if (rest.starts_with("unix:")) {
     address.name = rest.substr(5);
     if (address.name.empty()) return invalid(text, "the path is missing");
-    if (address.name.size() > max_unix_path()) {
-      return invalid(text, "the path has " + std::to_string(address.name.size()) +
-                               " bytes, a Unix socket's may have " + std::to_string(max_unix_path()) +
-                               "; use a shorter directory");
-    }
+    LP_TRY(check_unix_path(address.name));
     return address;
   }
   if (rest.starts_with("inproc:")) {
@@ -43,6 +48,7 @@ Result<Address> Address::parse(std::string_view text) {
   if (address.name.front() == '[' && address.name.back() == ']') {
     address.name = address.name.substr(1, address.name.size() - 2);
   }
+  if (address.name.empty()) return invalid(text, "host:port is missing");
   const std::string_view digits = rest.substr(colon + 1);
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
   if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) {

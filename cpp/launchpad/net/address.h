@@ -27,4 +27,7 @@ struct Address {
 // The longest path of a Unix socket (sun_path without its zero), 107 bytes.
 size_t max_unix_path();
 
+// INVALID_ARGUMENT for a longer one.
+Status check_unix_path(std::string_view path);
+
 }  // namespace lp::net

@@ -59,6 +59,7 @@ class InprocListener : public Listener {
 
 Result<std::unique_ptr<Listener>> listen_inproc(const Address& address) {
   auto door = std::make_shared<Door>();
+  if (!door->signal.valid()) return listen_error(address);
   const bool added =
       registry().with([&](auto& doors) { return doors.emplace(address.name, door).second; });
   if (!added) {

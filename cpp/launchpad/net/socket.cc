@@ -3,8 +3,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <ctime>
+
+#include "launchpad/base/check.h"
 
 namespace lp::net {
 namespace {
@@ -18,6 +22,7 @@ Moved from_errno() {
 }  // namespace
 
 Moved Socket::read(std::span<std::byte> space, bool wait) {
+  LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
   const ssize_t got = ::recv(fd_.get(), space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
   if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
   if (got == 0) return {Io::kClosed};
@@ -27,7 +32,7 @@ Moved Socket::read(std::span<std::byte> space, bool wait) {
 Moved Socket::write(std::span<const iovec> parts) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
-  message.msg_iovlen = parts.size();
+  message.msg_iovlen = std::min<size_t>(parts.size(), IOV_MAX);  // More would be an error.
   const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return {Io::kMoved, static_cast<size_t>(sent)};
   return from_errno();
@@ -38,7 +43,9 @@ void Socket::shutdown() {
 }
 
 Io wait_for(int fd, bool& readable, bool& writable, const base::Deadline& deadline) {
-  pollfd entry{fd, static_cast<short>((readable ? POLLIN : 0) | (writable ? POLLOUT : 0)), 0};
+  const int reading = readable ? POLLIN : 0;
+  const int writing = writable ? POLLOUT : 0;
+  pollfd entry{fd, static_cast<short>(reading | writing), 0};
   timespec timeout{};
   if (!deadline.never()) {
     const auto left = deadline.left().count();
@@ -48,9 +55,9 @@ Io wait_for(int fd, bool& readable, bool& writable, const base::Deadline& deadli
   const int ready = ::ppoll(&entry, 1, deadline.never() ? nullptr : &timeout, nullptr);
   if (ready < 0) return Io::kInterrupted;
   if (ready == 0) return Io::kWouldBlock;
-  // An error or hang-up shows itself at the read that follows.
-  readable = (entry.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0;
-  writable = (entry.revents & POLLOUT) != 0;
+  const bool ended = (entry.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+  readable = reading != 0 && (ended || (entry.revents & POLLIN) != 0);
+  writable = writing != 0 && (ended || (entry.revents & POLLOUT) != 0);
   return Io::kMoved;
 }
 

@@ -32,7 +32,7 @@ class Socket {
   Socket() = default;
   explicit Socket(base::Fd fd) : fd_(std::move(fd)) {}
 
-  // Reads what is there; waits for the first byte if `wait`.
+  // Reads what is there into `space`, which is not empty; waits for the first byte if `wait`.
   Moved read(std::span<std::byte> space, bool wait);
   // Writes what fits now, never waits.
   Moved write(std::span<const iovec> parts);
@@ -45,8 +45,9 @@ class Socket {
   base::Fd fd_;
 };
 
-// Waits until the socket is readable and/or writable, or the deadline passes (kWouldBlock then).
-// Both flags say on return what holds.
+// Waits until the socket is readable and/or writable, whichever is asked for, or the deadline passes
+// (kWouldBlock then). Both flags say on return what holds of that. A connection that ended counts as ready:
+// the read or write that follows says so.
 Io wait_for(int fd, bool& readable, bool& writable, const base::Deadline& deadline);
 
 }  // namespace lp::net

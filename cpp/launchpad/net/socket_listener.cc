@@ -26,7 +26,13 @@ Result<std::optional<Socket>> SocketListener::accept() {
 }
 
 Error system_error(Code code, const std::string& what, const Address& address) {
-  return Error(code, what + " '" + address.str() + "': " + std::strerror(errno));
+  const bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+  return Error(exhausted ? Code::kResourceExhausted : code, what + " '" + address.str() + "': " + std::strerror(errno));
+}
+
+Error listen_error(const Address& address) {
+  const bool denied = errno == EACCES || errno == EPERM || errno == EROFS;
+  return system_error(denied ? Code::kPermissionDenied : Code::kInvalidArgument, "cannot listen at", address);
 }
 
 }  // namespace lp::net

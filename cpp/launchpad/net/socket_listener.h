@@ -32,7 +32,10 @@ class SocketListener : public Listener {
   std::string unlink_path_;
 };
 
-// An Error from errno: "what 'address': reason".
+// An Error from errno: "what 'address': reason". RESOURCE_EXHAUSTED where errno says so, else `code`.
 Error system_error(Code code, const std::string& what, const Address& address);
+
+// The same for a socket, bind or listen that failed: PERMISSION_DENIED or INVALID_ARGUMENT.
+Error listen_error(const Address& address);
 
 }  // namespace lp::net

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "launchpad/net/socket_listener.h"
@@ -23,6 +24,7 @@ Result<AddressList> lookup(const Address& address, bool passive) {
   addrinfo* found = nullptr;
   const int failure =
       ::getaddrinfo(address.name.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+  if (failure == EAI_SYSTEM) return system_error(Code::kUnavailable, "cannot find the host of", address);
   if (failure != 0) {
     const bool passing = failure == EAI_AGAIN;
     return Error(passing ? Code::kUnavailable : Code::kInvalidArgument,
@@ -41,6 +43,17 @@ void prepare(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 10);
   set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 5);
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+// Who connects to a free port of this machine may get that very port as its own, and so reach itself.
+bool connected_to_itself(int fd) {
+  sockaddr_storage here{};
+  sockaddr_storage there{};
+  socklen_t here_size = sizeof(here);
+  socklen_t there_size = sizeof(there);
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_size) == 0 &&
+         ::getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_size) == 0 &&
+         here_size == there_size && std::memcmp(&here, &there, here_size) == 0;
 }
 
 uint16_t bound_port(int fd) {
@@ -68,28 +81,33 @@ Result<std::unique_ptr<Listener>> listen_tcp(const Address& address) {
             return true;
           }));
     }
+    // Not the host's next address then: clients would find the other server at this one.
+    if (errno == EADDRINUSE) {
+      return Error(Code::kAlreadyExists, "another server already listens at '" + address.str() + "'");
+    }
   }
-  if (errno == EADDRINUSE) {
-    return Error(Code::kAlreadyExists, "another server already listens at '" + address.str() + "'");
-  }
-  return system_error(Code::kPermissionDenied, "cannot listen at", address);
+  return listen_error(address);
 }
 
 Result<Socket> connect_tcp(const Address& address) {
   if (address.port == 0) return Error(Code::kInvalidArgument, "'" + address.str() + "' names no port");
   LP_TRY_ASSIGN(const AddressList found, lookup(address, false));
+  bool refused = false;  // By any of the host's addresses: it is there, and nobody listens.
   for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
     base::Fd fd(::socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol));
     if (!fd.valid()) continue;
     int failed = ::connect(fd.get(), at->ai_addr, at->ai_addrlen);
     while (failed != 0 && errno == EINTR) failed = ::connect(fd.get(), at->ai_addr, at->ai_addrlen);
-    if (failed == 0 || errno == EISCONN) {
+    if (failed != 0 && errno == EISCONN) failed = 0;
+    if (failed == 0 && !connected_to_itself(fd.get())) {
       prepare(fd.get());
       return Socket(std::move(fd));
     }
+    if (failed == 0) errno = ECONNREFUSED;
+    if (errno == ECONNREFUSED) refused = true;
   }
-  return system_error(errno == ECONNREFUSED ? Code::kNotFound : Code::kUnavailable, "cannot connect to",
-                      address);
+  if (refused) errno = ECONNREFUSED;
+  return system_error(refused ? Code::kNotFound : Code::kUnavailable, "cannot connect to", address);
 }
 
 }  // namespace lp::net

@@ -1,6 +1,8 @@
 #include "launchpad/net/unix_socket.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,27 +32,35 @@ bool admit_same_user(int fd) {
   return false;
 }
 
+// Makes room for a new socket, where the file that is in the way is left over from a process that was killed.
+Status remove_stale_file(const Address& address) {
+  struct stat file{};
+  if (::lstat(address.name.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode)) {
+    return Error(Code::kAlreadyExists, "a file that is no socket is in the way at '" + address.str() + "'");
+  }
+  // Only a refusal says that nobody is there; any other answer, or none, comes from something alive.
+  const auto probe = connect_unix(address);
+  if (probe.ok() || probe.error().code != Code::kNotFound) {
+    return Error(Code::kAlreadyExists, "another server already listens at '" + address.str() + "'");
+  }
+  ::unlink(address.name.c_str());
+  return {};
+}
+
 }  // namespace
 
 Result<base::Fd> bind_unix(const Address& address) {
+  LP_TRY(check_unix_path(address.name));
   base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return system_error(Code::kResourceExhausted, "cannot make a socket for", address);
   const sockaddr_un name = to_sockaddr(address);
   const auto* raw = reinterpret_cast<const sockaddr*>(&name);
   if (::bind(fd.get(), raw, sizeof(name)) != 0) {
-    if (errno != EADDRINUSE) return system_error(Code::kPermissionDenied, "cannot listen at", address);
-    // A file that nobody listens behind is left over from a process that was killed.
-    if (connect_unix(address).ok()) {
-      return Error(Code::kAlreadyExists, "another server already listens at '" + address.str() + "'");
-    }
-    ::unlink(address.name.c_str());
-    if (::bind(fd.get(), raw, sizeof(name)) != 0) {
-      return system_error(Code::kPermissionDenied, "cannot listen at", address);
-    }
+    if (errno != EADDRINUSE) return listen_error(address);
+    LP_TRY(remove_stale_file(address));
+    if (::bind(fd.get(), raw, sizeof(name)) != 0) return listen_error(address);
   }
-  if (::listen(fd.get(), SOMAXCONN) != 0) {
-    return system_error(Code::kPermissionDenied, "cannot listen at", address);
-  }
+  if (::listen(fd.get(), SOMAXCONN) != 0) return listen_error(address);
   return fd;
 }
 
@@ -61,10 +71,14 @@ Result<std::unique_ptr<Listener>> listen_unix(const Address& address) {
 }
 
 std::unique_ptr<Listener> adopt_listener(base::Fd fd, Address address) {
+  // Not inherited further: a program that this node starts would keep its clients waiting after its end.
+  ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   return std::make_unique<SocketListener>(std::move(fd), std::move(address), admit_same_user);
 }
 
 Result<Socket> connect_unix(const Address& address) {
+  LP_TRY(check_unix_path(address.name));
   base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return system_error(Code::kResourceExhausted, "cannot make a socket for", address);
   const sockaddr_un name = to_sockaddr(address);
