@@ -275,11 +275,14 @@ ClientRef Reader::client() {
     expected("client");
     return client;
   }
-  position_ += 6;  // The list inside has its own header.
-  if (list() != 3) fail("a client is malformed");
+  uint8_t type = 0;
+  const size_t size = extension(type);
+  const size_t end = position_ + size;
+  if (bare_list("list") != 3) fail("a client is malformed");
   client.address = string();
   client.server_name = string();
   client.prebound = boolean();
+  if (position_ != end) fail("a client is malformed");
   return client;
 }
 

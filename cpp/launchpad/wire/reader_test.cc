@@ -82,6 +82,14 @@ const std::vector<std::function<bool(const Payload&)>>& readers() {
       reads<Everything>,
       [](const Payload& payload) {
         Reader reader(payload);
+        reader.client();
+        Reader skipping(payload);
+        skipping.skip();
+        EXPECT_TRUE(!reader.ok() || skipping.at_end() == reader.at_end());
+        return reader.ok();
+      },
+      [](const Payload& payload) {
+        Reader reader(payload);
         while (reader.ok() && !reader.at_end()) reader.skip();
         return reader.ok();
       }};
@@ -298,6 +306,30 @@ TEST(Reader, RefusesEveryTensorThatCannotBe) {
       refusal(bytes({6, 1, 0}) + dimension(8) + "\x01" + index.substr(1), {Buffer::allocate(8)}),
       "an array's buffer is missing");
   EXPECT_LT(largest_allocation, size_t{8192});
+}
+
+TEST(Reader, TakesAClientAsItWasWrittenAndNothingElse) {
+  Payload payload;
+  Writer writer(payload);
+  const ClientRef client{"unix:/run/a", "producer/0", true};
+  writer.client(client);
+  writer.integer(1);
+  Reader reader(payload);
+  EXPECT_EQ(reader.peek(), Kind::kClient);
+  EXPECT_EQ(reader.client(), client);
+  Reader skipping(payload);
+  skipping.skip();
+  EXPECT_EQ(skipping.integer(), 1);
+
+  const auto read_it = [](Reader& r) { r.client(); };
+  EXPECT_EQ(error_of(bytes({0x05}), read_it), "expected client, got int");
+  EXPECT_EQ(error_of(bytes({0xc9, 0, 0, 0, 2, 3, 0x91, 7}), read_it), "a client is malformed");
+  const auto of_size = [](int size) {
+    return bytes({0xc9, 0, 0, 0, size, 3, 0x93, 0xa0, 0xa0, 0xc2});
+  };
+  EXPECT_EQ(error_of(of_size(4), read_it), "no error");
+  EXPECT_EQ(error_of(of_size(3), read_it), "a client is malformed");
+  EXPECT_EQ(error_of(of_size(9), read_it), "a client is malformed");
 }
 
 TEST(Reader, KeepsItsFirstFailureAndGivesZeroValuesAfterIt) {

@@ -169,6 +169,11 @@ TEST(Writer, FillsInTheSizesOfNestedTuples) {
   EXPECT_EQ(hex(payload.body), "c9 00 00 00 08 02 91 c9 00 00 00 01 02 90");
 }
 
+TEST(Writer, WritesAClientAsAnExtensionThatHoldsAList) {
+  const Payload payload = written([](Writer& w) { w.client({"inproc:a", "b", true}); });
+  EXPECT_EQ(hex(payload.body), "c9 00 00 00 0d 03 93 a8 69 6e 70 72 6f 63 3a 61 a1 62 c3");
+}
+
 TEST(Writer, PutsASmallTensorIntoTheBody) {
   const Payload payload = written([](Writer& w) { w.tensor(Tensor::of<uint8_t>({2}, {7, 8})); });
   // Size 13, type 1, dtype uint8, one dimension, inline; then the shape and the data, little
