@@ -55,6 +55,14 @@ ENTRIES = (
     Entry("raw-py", LIMIT, "py", "own", "raw.py", "bare sockets and interpreters in Python"),
     Entry("ours-cpp", OURS, "cpp", "cpp", "ours", "Launchpad in C++, inside a launched program"),
     Entry(
+        "courier-cpp",
+        OURS,
+        "cpp",
+        "cpp",
+        "courier",
+        "a courier server of its own in C++, at a Unix socket",
+    ),
+    Entry(
         "ours-py",
         OURS,
         "py",

@@ -6,6 +6,7 @@ made-up number.
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import sys
 import entries
 
 INSTALL_SECONDS = 900
+OUR_PROGRAMS = ("ours", "courier")
 
 
 class Missing(Exception):
@@ -25,8 +27,16 @@ def last_line(text):
     return lines[-1][:200] if lines else "no output"
 
 
+def reason(text):
+    """The line that says why a command failed: the first that names an error, or the last."""
+    for line in text.splitlines():
+        if re.search(r"\berror\b|undefined reference", line, re.IGNORECASE):
+            return line.strip()[:200]
+    return last_line(text)
+
+
 def attempt(command, seconds=INSTALL_SECONDS, **more):
-    """Runs a command to its end; Missing with its last line if it fails."""
+    """Runs a command to its end; Missing with its reason if it fails."""
     try:
         done = subprocess.run(
             command,
@@ -41,7 +51,7 @@ def attempt(command, seconds=INSTALL_SECONDS, **more):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Missing(f"{command[0]}: {error}") from error
     if done.returncode != 0:
-        raise Missing(last_line(done.stdout))
+        raise Missing(reason(done.stdout))
     return done.stdout
 
 
@@ -137,11 +147,11 @@ class Programs:
         return str(self.built[name])
 
     def _build(self, name):
-        if name == "ours":
+        if name in OUR_PROGRAMS:
             program = self.build_dir / "bench" / name
             if not (self.build_dir / "CMakeCache.txt").exists():
                 raise Missing(f"{self.build_dir} is not configured")
-            attempt(["cmake", "--build", str(self.build_dir), "--target", "bench_ours"])
+            attempt(["cmake", "--build", str(self.build_dir), "--target", f"bench_{name}"])
             return program
         flags = []
         if name == "grpc_peer":

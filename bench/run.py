@@ -160,7 +160,8 @@ class Run:
                     version = environments.version_of(entry.environment, python)
                     self.results["versions"][entry.name] = version
             except environments.Missing as error:
-                self.note(entry.name, f"not installed: {error}")
+                missing = "not installed" if entry.group == entries.PEERS else "not built"
+                self.note(entry.name, f"{missing}: {error}")
         if programs.grpc_version:
             self.results["versions"]["grpc-cpp"] = programs.grpc_version
 

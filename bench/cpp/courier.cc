@@ -1,0 +1,60 @@
+// Ours: a courier server that stands alone in a process of its own, at a Unix socket. The server is
+// this program started again; it ends with its standard input.
+#include "launchpad/courier/server.h"
+
+#include <sys/wait.h>
+
+#include <cstdlib>
+
+#include "calls.h"
+#include "launchpad/net/transport.h"
+
+namespace {
+
+constexpr const char* kName = "courier-cpp";
+
+int serve(const char* address) {
+  bench::Echo echo;
+  lp::courier::Server server;
+  lp::courier::serve(server.router(), echo);
+  auto listener = lp::net::listen(lp::net::Address::parse(address).value_or_throw());
+  server.start(std::move(listener).value_or_throw()).value_or_throw();
+  char ignored;
+  while (read(0, &ignored, 1) > 0) {
+  }
+  _exit(0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--serve") == 0) return serve(argv[2]);
+  const bench::Options options = bench::parse(argc, argv);
+  const char* temporary = std::getenv("TMPDIR");
+  std::string folder = std::string(temporary ? temporary : "/tmp") + "/lp-XXXXXX";
+  if (!mkdtemp(folder.data())) return 1;
+  const std::string address = "unix:" + folder + "/s";
+  int fds[2];
+  if (pipe(fds) != 0) return 1;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    dup2(fds[0], 0);
+    close(fds[0]);
+    close(fds[1]);
+    execl("/proc/self/exe", argv[0], "--serve", address.c_str(), nullptr);
+    _exit(127);
+  }
+  close(fds[0]);
+  int status = 0;
+  try {
+    bench::measure_our_calls(kName, options, lp::Client<bench::Echo>::connect(address));
+  } catch (const std::exception& error) {
+    bench::emit_error(kName, "calls", error.what());
+    status = 1;
+  }
+  close(fds[1]);
+  waitpid(pid, nullptr, 0);
+  unlink((folder + "/s").c_str());
+  rmdir(folder.c_str());
+  return status;
+}
