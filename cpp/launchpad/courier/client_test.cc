@@ -1,75 +1,21 @@
 #include "launchpad/courier/client.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <filesystem>
 #include <future>
-#include <stdexcept>
 #include <thread>
 
-#include "launchpad/base/rng.h"
-#include "launchpad/courier/serve.h"
-#include "launchpad/courier/server.h"
+#include "launchpad/courier/test_objects.h"
 
 namespace lp::courier {
 namespace {
-
-struct Point {
-  int x = 0;
-  double y = 0;
-  LP_FIELDS(x, y);
-};
-
-// What the tests call.
-class Desk {
- public:
-  int add(int a, int b) const { return a + b; }
-  std::string echo(std::string text) { return text; }
-  Tensor mirror(Tensor tensor) { return tensor; }
-  Point move(Point point, int by) { return {point.x + by, point.y + by}; }
-  void fail(std::string why) { throw std::invalid_argument(why); }
-
-  using courier_methods = Methods<&Desk::add, &Desk::echo, &Desk::mirror, &Desk::move, &Desk::fail>;
-};
-
-// A call that blocks until its gate opens.
-class Gate {
- public:
-  int pass(int value) {
-    waiting.fetch_add(1);
-    waiting.notify_all();
-    open.wait(false);
-    return value;
-  }
-  int knock() { return waiting.load(); }
-  void unlock() {
-    open.store(true);
-    open.notify_all();
-  }
-  std::atomic<int> waiting{0};
-  std::atomic<bool> open{false};
-  using courier_methods = Methods<&Gate::pass, &Gate::knock, &Gate::unlock>;
-};
-
-std::string fresh_address(const std::string& kind) {
-  static std::atomic<int> counter{0};
-  const std::string name = std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
-  if (kind == "unix") return "unix:" + (std::filesystem::temp_directory_path() / ("lp-" + name)).string();
-  if (kind == "tcp") return "tcp:localhost:0";
-  return "inproc:" + name;
-}
 
 // Client and Server over each transport.
 class CourierContract : public testing::TestWithParam<std::string> {
  protected:
   template <class T>
   Client<T> serve_at(Server& server, T& object) {
-    serve(server.router(), object);
-    auto listener = net::listen(net::Address::parse(fresh_address(GetParam())).value());
-    EXPECT_TRUE(listener.ok()) << listener.error().message;
-    EXPECT_TRUE(server.start(std::move(listener).value()).ok());
+    courier::serve_at(server, object, GetParam());
     return Client<T>::connect(server.address().str());
   }
 };
