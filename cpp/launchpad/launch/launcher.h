@@ -34,6 +34,8 @@ struct Options {
   // Run first and last on each thread that runs a task in this process.
   std::function<void()> on_thread_start{};
   std::function<void()> on_thread_end{};
+  // What the exception being handled, thrown by a task of this process, says. Default: courier's description.
+  std::function<Error()> describe_exception{};
 };
 
 // A program that was started. Any thread. Its end stops the program and waits for it.

@@ -1,0 +1,45 @@
+#include "launchpad/launch/inbox.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace lp::launching {
+
+Inbox::Inbox() : event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+void Inbox::post_stop() {
+  content_.with([](Content& content) { content.stop = true; });
+  wake();
+}
+
+void Inbox::post_kill() {
+  content_.with([](Content& content) { content.kill = true; });
+  wake();
+}
+
+void Inbox::post_handlers_done() {
+  content_.with([](Content& content) { content.handlers_done = true; });
+  wake();
+}
+
+void Inbox::post_end(size_t task, std::optional<Error> error) {
+  content_.with([&](Content& content) { content.ended.emplace_back(task, std::move(error)); });
+  wake();
+}
+
+Inbox::Content Inbox::take() {
+  uint64_t count;
+  if (::read(event.get(), &count, sizeof(count)) < 0) {
+    // Nothing new.
+  }
+  return content_.with([](Content& content) { return std::exchange(content, Content()); });
+}
+
+void Inbox::wake() {
+  const uint64_t one = 1;
+  if (::write(event.get(), &one, sizeof(one)) < 0) {
+    // Full: it is awake.
+  }
+}
+
+}  // namespace lp::launching

@@ -1,0 +1,51 @@
+// A launcher for the tests that kill, interrupt or listen to one:
+//   launcher_test_program type run_dir notice_ms "label behaviour arguments..."...
+// Each node is a node_test_program. Prints "started" to standard error, then the failure.
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "launchpad/launch/launcher.h"
+
+namespace {
+
+lp::graph::Plan parse_plan(int argc, char** argv) {
+  lp::graph::Plan plan;
+  plan.program = "test";
+  std::map<std::string, int> count;
+  for (int i = 4; i < argc; ++i) {
+    std::istringstream words(argv[i]);
+    lp::graph::Task task;
+    words >> task.label;
+    task.number = i - 4;
+    task.index = count[task.label]++;
+    task.serves = true;
+    const std::string self = argv[0];
+    lp::graph::Command command;
+    command.argv = {self.substr(0, self.rfind('/')) + "/node_test_program"};
+    for (std::string word; words >> word;) command.argv.push_back(word);
+    task.command = command;
+    plan.tasks.push_back(std::move(task));
+  }
+  return plan;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lp::launching::Options options;
+  options.type = lp::launching::parse_launch_type(argv[1]).value();
+  options.run_dir = argv[2];
+  options.termination_notice = std::chrono::milliseconds(std::atoi(argv[3]));
+  auto run = lp::launching::launch(parse_plan(argc, argv), options);
+  if (!run.ok()) {
+    std::cerr << run.error().message << std::endl;
+    return 2;
+  }
+  std::cerr << "started" << std::endl;
+  const lp::Status ended = (*run)->wait();
+  if (!ended.ok()) std::cerr << ended.error().message << std::endl;
+  return ended.ok() ? 0 : 1;
+}

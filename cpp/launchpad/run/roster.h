@@ -1,0 +1,40 @@
+// Roster is what a launcher tells every worker of a run: the program's name, its fingerprint and its tasks. It
+// lies in the run directory; where that is and which task is whose says LAUNCHPAD_WORKER, as an Assignment.
+// Values.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launchpad/base/result.h"
+
+namespace lp::run {
+
+// The file in the run directory.
+inline constexpr const char* kRosterName = "roster";
+
+struct Roster {
+  std::string program;
+  std::string fingerprint;
+  std::vector<std::string> labels;  // By the tasks' numbers, as are the indices.
+  std::vector<int> indices;
+
+  std::string encode() const;
+  // DATA_LOSS for what no launcher wrote.
+  static Result<Roster> decode(std::string content);
+  std::vector<std::string> names() const;
+};
+
+// A worker's place in its run, as the environment carries it: "1:control:listening:task:directory".
+struct Assignment {
+  int control = -1;    // Descriptors that it inherits.
+  int listening = -1;  // -1: the task does not serve.
+  size_t task = 0;
+  std::string run_dir;
+
+  std::string encode() const;
+  // INVALID_ARGUMENT for a value that no launcher (of this version) wrote.
+  static Result<Assignment> decode(std::string_view value);
+};
+
+}  // namespace lp::run
