@@ -6,7 +6,10 @@ namespace lp::courier {
 
 Server::Server(ServerOptions options) : core_(std::make_shared<ServerCore>(std::move(options))) {}
 
-Server::~Server() { stop(); }
+Server::~Server() {
+  stop();
+  core_->wait_for_handlers();
+}
 
 Router& Server::router() { return core_->router(); }
 

@@ -30,7 +30,7 @@ struct ServerOptions {
 class Server {
  public:
   explicit Server(ServerOptions options = {});
-  // Stops, and waits for handlers that still run.
+  // Stops, and waits for handlers that still run, however long: what they use may be gone afterwards.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -296,6 +296,11 @@ void ServerCore::stop(const base::Deadline& grace) {
   life_.with_notify([](Life& life) { life.phase = Phase::kStopped; });
 }
 
+void ServerCore::wait_for_handlers() {
+  const int own = running_core == this ? 1 : 0;
+  life_.wait(std::nullopt, [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
+}
+
 bool ServerCore::join(const base::Deadline& deadline) {
   // A handler cannot wait for its own end.
   if (running_core == this) return false;

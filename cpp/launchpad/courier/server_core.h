@@ -29,6 +29,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   Status start(std::unique_ptr<net::Listener> listener);
   void stop(const base::Deadline& grace);
   bool join(const base::Deadline& deadline);
+  void wait_for_handlers();
 
   Router& router() { return router_; }
   const net::Address& address() const { return address_; }
