@@ -21,7 +21,8 @@ MAX_MB = 15.0
 
 
 def run(*command: object, **options: object) -> None:
-    subprocess.run([str(word) for word in command], check=True, **options)  # type: ignore[call-overload]
+    words = [str(word) for word in command]
+    subprocess.run(words, check=True, **options)  # type: ignore[call-overload]
 
 
 def find_python(version: str) -> str | None:
