@@ -31,9 +31,8 @@ def bytes_below(path):
     """The sizes of a folder's files, without bytecode."""
     total = 0
     for folder, _, files in os.walk(path):
-        total += sum(
-            os.path.getsize(os.path.join(folder, f)) for f in files if not f.endswith(".pyc")
-        )
+        found = [os.path.join(folder, f) for f in files if not f.endswith(".pyc")]
+        total += sum(os.path.getsize(f) for f in found if os.path.isfile(f))
     return total
 
 
