@@ -1,8 +1,50 @@
-"""What a wheel must do in a fresh environment. Run by scripts/wheels.py outside the source tree."""
+"""What a wheel must do in a fresh environment: one program as threads and as processes.
+
+Run by scripts/wheels.py outside the source tree.
+"""
 
 import sys
+import tempfile
+from pathlib import Path
 
-import launchpad._core
+import launchpad as lp
 
-assert "site-packages" in launchpad._core.__file__, launchpad._core.__file__
-print(f"ok: launchpad with Python {sys.version.split()[0]}")
+assert "site-packages" in str(lp.__file__), lp.__file__
+
+
+class Producer:
+    """Answers with what it was asked."""
+
+    def work(self, number: int) -> int:
+        return number
+
+
+class Consumer:
+    """Asks once without and once with waiting, writes down the answers, stops the program."""
+
+    def __init__(self, producer, answers: Path) -> None:
+        self._producer = producer
+        self._answers = answers
+
+    def run(self) -> None:
+        future = self._producer.futures.work(1)
+        self._answers.write_text(f"{future.result()} {self._producer.work(2)}")
+        lp.stop()
+
+
+def main() -> None:
+    for launch_type in ("local_mt", "local_mp"):
+        with tempfile.TemporaryDirectory() as folder:
+            answers = Path(folder) / "answers"
+            program = lp.Program("smoke")
+            producer = program.add_node(lp.CourierNode(Producer), label="producer")
+            program.add_node(lp.CourierNode(Consumer, producer, answers), label="consumer")
+            waiter = lp.launch(program, launch_type=launch_type, terminal="current_terminal")
+            if waiter is not None:
+                waiter.wait()
+            assert answers.read_text() == "1 2", answers.read_text()
+        print(f"ok: Python {sys.version.split()[0]}, {launch_type}")
+
+
+if __name__ == "__main__":
+    main()
