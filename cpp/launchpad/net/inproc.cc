@@ -31,9 +31,9 @@ class InprocListener : public Listener {
  public:
   InprocListener(Address address, std::shared_ptr<Door> door)
       : address_(std::move(address)), door_(std::move(door)) {}
+  // Who still waits to be accepted ends with the door.
   ~InprocListener() override {
     registry().with([&](auto& doors) { doors.erase(address_.name); });
-    door_->waiting.with([](auto& waiting) { waiting.clear(); });
   }
 
   int fd() const override { return door_->signal.get(); }
