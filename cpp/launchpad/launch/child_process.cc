@@ -35,11 +35,11 @@ struct Launchpoint {
   pid_t parent;
 };
 
-// Async-signal-safe. exec resets handlers but not what is ignored (Python ignores SIGPIPE); an ignored SIGHUP
-// is nohup's, and stays.
+// Async-signal-safe. exec resets handlers but not what is ignored (Python ignores SIGPIPE); an
+// ignored SIGHUP is nohup's, and stays.
 void reset_signals() {
   for (int number = 1; number < NSIG; ++number) {
-    struct sigaction action{};
+    struct sigaction action {};
     if (::sigaction(number, nullptr, &action) != 0) continue;
     if (number == SIGHUP && action.sa_handler == SIG_IGN) continue;
     action.sa_handler = SIG_DFL;
@@ -93,8 +93,9 @@ Error system_failure(const std::string& what) {
 }
 
 bool is_program(const std::string& path) {
-  struct stat info{};
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
 }
 
 Result<std::string> find_program(const std::string& name, const Environment& environment) {
@@ -142,7 +143,8 @@ Result<Executable> prepare(const graph::Command& command, const Environment& out
   return executable;
 }
 
-Result<Executable> prepare_self(const std::vector<std::string>& argv, const Environment& environment) {
+Result<Executable> prepare_self(const std::vector<std::string>& argv,
+                                const Environment& environment) {
   Executable executable;
   if (argv.empty()) {
     return Error(Code::kInvalidArgument,
@@ -165,7 +167,8 @@ Result<base::Fd> out_of_the_way(base::Fd fd) {
   return moved;
 }
 
-Result<ChildProcess> ChildProcess::fork(const Executable& executable, const Inheritance& inheritance) {
+Result<ChildProcess> ChildProcess::fork(const Executable& executable,
+                                        const Inheritance& inheritance) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("cannot make a pipe");
   ChildProcess child;
@@ -204,10 +207,11 @@ Status ChildProcess::started(const Executable& executable) {
   exec_report_.reset();
   if (size != static_cast<ssize_t>(sizeof(failure))) return {};
   const Code code = failure.error == ENOENT || failure.error == ENOTDIR ? Code::kNotFound
-                    : failure.error == EACCES                          ? Code::kPermissionDenied
-                                                                       : Code::kInvalidArgument;
-  const std::string what = failure.in_chdir != 0 ? "cannot change to its directory '" + executable.cwd
-                                                 : "cannot run '" + executable.path;
+                    : failure.error == EACCES                           ? Code::kPermissionDenied
+                                                                        : Code::kInvalidArgument;
+  const std::string what = failure.in_chdir != 0
+                               ? "cannot change to its directory '" + executable.cwd
+                               : "cannot run '" + executable.path;
   return Error(code, what + "': " + std::strerror(failure.error));
 }
 

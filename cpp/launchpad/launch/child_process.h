@@ -1,6 +1,7 @@
-// Starting a process: all is prepared before the fork, so that between fork and exec nothing is allocated and
-// no lock is taken (the launcher has other threads). A child is its own process group and is killed with the
-// thread that forked it. Called by a run's supervising thread only, but for `prepare`.
+// Starting a process: all is prepared before the fork, so that between fork and exec nothing is
+// allocated and no lock is taken (the launcher has other threads). A child is its own process group
+// and is killed with the thread that forked it. Called by a run's supervising thread only, but for
+// `prepare`.
 #pragma once
 
 #include <sys/types.h>
@@ -36,10 +37,11 @@ struct Executable {
 Result<Executable> prepare(const graph::Command& command, const Environment& environment);
 
 // The binary of this process, started with these arguments.
-Result<Executable> prepare_self(const std::vector<std::string>& argv, const Environment& environment);
+Result<Executable> prepare_self(const std::vector<std::string>& argv,
+                                const Environment& environment);
 
-// Descriptors of the launcher that a child gets as 0 to 4; listening -1: none. `guardian` is told the process
-// group before the exec.
+// Descriptors of the launcher that a child gets as 0 to 4; listening -1: none. `guardian` is told
+// the process group before the exec.
 struct Inheritance {
   int input;
   int output;

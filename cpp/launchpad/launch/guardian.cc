@@ -16,11 +16,12 @@
 namespace lp::launching {
 namespace {
 
-// What the guardian works with: memory of the launcher's that was made before the fork. Raw pointers, since
-// it must neither allocate nor free.
+// What the guardian works with: memory of the launcher's that was made before the fork. Raw
+// pointers, since it must neither allocate nor free.
 struct Watch {
   int pipe;
-  int launcher;  // A pidfd; -1: the pipe's end alone tells. (A fork of the launcher may hold the pipe open.)
+  int launcher;  // A pidfd; -1: the pipe's end alone tells. (A fork of the launcher may hold the
+                 // pipe open.)
   pid_t* groups;
   size_t capacity;
   size_t count = 0;
@@ -33,11 +34,11 @@ struct Watch {
 void stand_apart(const Watch& watch) {
   ::setsid();
   ::prctl(PR_SET_NAME, "lp-guardian");
-  struct sigaction action{};
+  struct sigaction action {};
   for (int number = 1; number < NSIG; ++number) {
     // It ends with its launcher; what asks both to end must not reach it first.
-    const bool ignored = number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT ||
-                         number == SIGPIPE || number == SIGTSTP;
+    const bool ignored = number == SIGINT || number == SIGTERM || number == SIGHUP ||
+                         number == SIGQUIT || number == SIGPIPE || number == SIGTSTP;
     action.sa_handler = ignored ? SIG_IGN : SIG_DFL;
     ::sigaction(number, &action, nullptr);
   }
@@ -105,7 +106,8 @@ Error system_failure(const std::string& what) {
 
 }  // namespace
 
-Result<Guardian> Guardian::start(size_t groups, std::vector<std::string> files, std::string directory) {
+Result<Guardian> Guardian::start(size_t groups, std::vector<std::string> files,
+                                 std::string directory) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("cannot make a pipe");
   base::Fd write_end(ends[1]);
@@ -118,8 +120,8 @@ Result<Guardian> Guardian::start(size_t groups, std::vector<std::string> files, 
   std::vector<pid_t> room(groups + 1);
   std::vector<const char*> paths;
   for (const std::string& file : files) paths.push_back(file.c_str());
-  Watch watch{read_end.get(), launcher.get(),  room.data(),   room.size(),
-              0,              paths.data(),    paths.size(),  directory.c_str()};
+  Watch watch{read_end.get(), launcher.get(), room.data(),      room.size(), 0,
+              paths.data(),   paths.size(),   directory.c_str()};
   const pid_t pid = ::fork();
   if (pid < 0) return system_failure("cannot start the guardian process");
   if (pid == 0) guard(watch);

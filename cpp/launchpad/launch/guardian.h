@@ -1,6 +1,7 @@
-// Guardian is a process beside the launcher that outlives it by a moment: when the launcher dies, by kill -9
-// too, it kills the process groups of the run's nodes and removes the run directory. It shares no more with
-// the launcher than a pipe, and runs async-signal-safe code only. Owned by a run's supervising thread.
+// Guardian is a process beside the launcher that outlives it by a moment: when the launcher dies,
+// by kill -9 too, it kills the process groups of the run's nodes and removes the run directory. It
+// shares no more with the launcher than a pipe, and runs async-signal-safe code only. Owned by a
+// run's supervising thread.
 #pragma once
 
 #include <sys/types.h>
@@ -22,8 +23,10 @@ struct GuardianMessage {
 
 class Guardian {
  public:
-  // For at most `groups` groups at a time; `files` and then `directory` are removed if the launcher dies.
-  static Result<Guardian> start(size_t groups, std::vector<std::string> files, std::string directory);
+  // For at most `groups` groups at a time; `files` and then `directory` are removed if the launcher
+  // dies.
+  static Result<Guardian> start(size_t groups, std::vector<std::string> files,
+                                std::string directory);
 
   Guardian(Guardian&&) noexcept = default;
   Guardian& operator=(Guardian&&) = delete;

@@ -1,5 +1,6 @@
-// Inbox carries what other threads want of a run to its supervising thread: stop, kill, a node's thread that
-// ended. It outlives the run where a node's thread does. Any thread; only the supervising one takes.
+// Inbox carries what other threads want of a run to its supervising thread: stop, kill, a node's
+// thread that ended. It outlives the run where a node's thread does. Any thread; only the
+// supervising one takes.
 #pragma once
 
 #include <optional>
@@ -16,8 +17,9 @@ struct Inbox {
   struct Content {
     bool stop = false;
     bool kill = false;
-    bool handlers_done = false;                            // The run's stop handlers have all run.
-    std::vector<std::pair<size_t, std::optional<Error>>> ended;  // A thread's task, and why it failed.
+    bool handlers_done = false;  // The run's stop handlers have all run.
+    std::vector<std::pair<size_t, std::optional<Error>>>
+        ended;  // A thread's task, and why it failed.
   };
 
   Inbox();
@@ -30,7 +32,8 @@ struct Inbox {
   // What came since the last time.
   Content take();
 
-  base::Fd event;  // Readable when something is there; invalid if the system had no descriptor left.
+  base::Fd
+      event;  // Readable when something is there; invalid if the system had no descriptor left.
 
  private:
   void wake();

@@ -1,5 +1,5 @@
-// System calls that the C library may be too old to have (wheels are built against old ones), under their own
-// names. Any thread; async-signal-safe.
+// System calls that the C library may be too old to have (wheels are built against old ones), under
+// their own names. Any thread; async-signal-safe.
 #pragma once
 
 #include <sys/syscall.h>

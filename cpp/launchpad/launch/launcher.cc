@@ -120,7 +120,8 @@ Result<ProcessStart> Preparing::prepare_process(size_t number, const run::Contex
   assignment.task = number;
   assignment.run_dir = result_.run_dir->path();
   const std::string variable = std::string(run::kWorkerVariable) + "=";
-  std::erase_if(start.executable.env, [&](const auto& entry) { return entry.starts_with(variable); });
+  std::erase_if(start.executable.env,
+                [&](const auto& entry) { return entry.starts_with(variable); });
   start.executable.env.push_back(variable + assignment.encode());
   return start;
 }
@@ -182,7 +183,8 @@ Result<LaunchType> parse_launch_type(std::string_view name) {
     if (known == name) return type;
     all += (all.empty() ? "" : ", ") + std::string(known);
   }
-  return Error(Code::kInvalidArgument, "'" + std::string(name) + "' is no launch type; there is: " + all);
+  return Error(Code::kInvalidArgument,
+               "'" + std::string(name) + "' is no launch type; there is: " + all);
 }
 
 std::string_view launch_type_name(LaunchType type) {
@@ -194,7 +196,8 @@ std::string_view launch_type_name(LaunchType type) {
 
 Result<std::unique_ptr<Run>> launch(graph::Plan plan, Options options) {
   auto state = std::make_shared<RunState>();
-  if (!state->inbox->event.valid()) return Error(Code::kResourceExhausted, "cannot make an eventfd");
+  if (!state->inbox->event.valid())
+    return Error(Code::kResourceExhausted, "cannot make an eventfd");
   if (options.handle_signals) state->signals.emplace();
   std::vector<std::string> labels;
   for (const graph::Task& task : plan.tasks) labels.push_back(task.label);

@@ -1,5 +1,5 @@
-// launch() starts a plan's tasks, as threads of this process or as processes, and gives the Run that watches
-// them. It sees a Plan, never a Program. Any thread.
+// launch() starts a plan's tasks, as threads of this process or as processes, and gives the Run
+// that watches them. It sees a Plan, never a Program. Any thread.
 #pragma once
 
 #include <chrono>
@@ -21,20 +21,22 @@ std::string_view launch_type_name(LaunchType type);
 
 struct Options {
   LaunchType type = LaunchType::kLocalThreads;
-  // After the stop was asked for: how long nodes may take to end before they are killed (processes) or left
-  // behind (threads). Zero: not at all. Negative: as long as they like.
+  // After the stop was asked for: how long nodes may take to end before they are killed (processes)
+  // or left behind (threads). Zero: not at all. Negative: as long as they like.
   std::chrono::milliseconds termination_notice{10'000};
-  // Where run directories are made. Empty: LAUNCHPAD_RUN_DIR, XDG_RUNTIME_DIR/launchpad or the temporary
-  // folder's launchpad-<uid>.
+  // Where run directories are made. Empty: LAUNCHPAD_RUN_DIR, XDG_RUNTIME_DIR/launchpad or the
+  // temporary folder's launchpad-<uid>.
   std::string run_dir;
   // The launcher's own command line, to start its binary again for tasks without a command.
   std::vector<std::string> self_argv{};
-  // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) while wait() waits.
+  // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) while
+  // wait() waits.
   bool handle_signals = true;
   // Run first and last on each thread that runs a task in this process.
   std::function<void()> on_thread_start{};
   std::function<void()> on_thread_end{};
-  // What the exception being handled, thrown by a task of this process, says. Default: courier's description.
+  // What the exception being handled, thrown by a task of this process, says. Default: courier's
+  // description.
   std::function<Error()> describe_exception{};
 };
 
@@ -43,12 +45,15 @@ class Run {
  public:
   virtual ~Run() = default;
 
-  // Until every node has ended. The error is the first failing node's: its name, the reason and the trace,
-  // for humans, in `message`; `remote_type`, `remote_trace` and `remote_data` if it raised an exception.
+  // Until every node has ended. The error is the first failing node's: its name, the reason and the
+  // trace, for humans, in `message`; `remote_type`, `remote_trace` and `remote_data` if it raised
+  // an exception.
   virtual Status wait() = 0;
-  // The same for the nodes of some labels (an unknown label: INVALID_ARGUMENT); a failure of any node ends it.
+  // The same for the nodes of some labels (an unknown label: INVALID_ARGUMENT); a failure of any
+  // node ends it.
   virtual Status wait_for(const std::vector<std::string>& labels) = 0;
-  // Asks every node to stop. Returns at once; nodes that do not end in time are killed or left behind.
+  // Asks every node to stop. Returns at once; nodes that do not end in time are killed or left
+  // behind.
   virtual void stop() = 0;
   // Ends every process at once.
   virtual void kill() = 0;
@@ -56,8 +61,8 @@ class Run {
   virtual std::shared_ptr<run::StopSignal> stop_signal() = 0;
 };
 
-// Starts all tasks. Errors: a run directory that cannot be made or is too long for a Unix socket, a command
-// that cannot be started, a payload that cannot be made; then nothing is left running.
+// Starts all tasks. Errors: a run directory that cannot be made or is too long for a Unix socket, a
+// command that cannot be started, a payload that cannot be made; then nothing is left running.
 Result<std::unique_ptr<Run>> launch(graph::Plan plan, Options options);
 
 }  // namespace lp::launching

@@ -1,11 +1,16 @@
 // A launcher for the tests that kill, interrupt or listen to one:
 //   launcher_test_program type run_dir notice_ms "label behaviour arguments..."...
-// Each node is a node_test_program. Prints "started" to standard error, then the failure.
+// Each node is a node_test_program. Prints "started" to standard error once it waits,
+// then the failure.
+#include <signal.h>
+
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "launchpad/launch/launcher.h"
 
@@ -32,6 +37,16 @@ lp::graph::Plan parse_plan(int argc, char** argv) {
   return plan;
 }
 
+// Says so once signals are handled, which wait() does.
+void announce_waiting(const std::atomic<bool>& over) {
+  struct sigaction action {};
+  while (!over && action.sa_handler == SIG_DFL) {
+    std::this_thread::yield();
+    ::sigaction(SIGINT, nullptr, &action);
+  }
+  std::cerr << "started" << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -44,8 +59,11 @@ int main(int argc, char** argv) {
     std::cerr << run.error().message << std::endl;
     return 2;
   }
-  std::cerr << "started" << std::endl;
+  std::atomic<bool> over{false};
+  std::thread announcer([&] { announce_waiting(over); });
   const lp::Status ended = (*run)->wait();
+  over = true;
+  announcer.join();
   if (!ended.ok()) std::cerr << ended.error().message << std::endl;
   return ended.ok() ? 0 : 1;
 }

@@ -26,7 +26,8 @@ class Listening {
 };
 
 // Signals are for the threads of the user, and none must come between fork and exec.
-Result<std::thread> start_supervision(Preparation preparation, const std::shared_ptr<RunState>& state) {
+Result<std::thread> start_supervision(Preparation preparation,
+                                      const std::shared_ptr<RunState>& state) {
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -46,7 +47,8 @@ Result<std::thread> start_supervision(Preparation preparation, const std::shared
 
 }  // namespace
 
-Result<std::unique_ptr<Run>> LocalRun::start(Preparation preparation, std::shared_ptr<RunState> state,
+Result<std::unique_ptr<Run>> LocalRun::start(Preparation preparation,
+                                             std::shared_ptr<RunState> state,
                                              std::vector<std::string> labels) {
   LP_TRY_ASSIGN(std::thread thread, start_supervision(std::move(preparation), state));
   const Status started = state->progress.wait(

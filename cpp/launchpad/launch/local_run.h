@@ -1,5 +1,5 @@
-// LocalRun is the Run of all launch types on this host: it holds the supervising thread and speaks with it
-// through RunState. Any thread.
+// LocalRun is the Run of all launch types on this host: it holds the supervising thread and speaks
+// with it through RunState. Any thread.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@ namespace lp::launching {
 class LocalRun : public Run {
  public:
   // Returns once all tasks are started; on an error nothing is left running.
-  static Result<std::unique_ptr<Run>> start(Preparation preparation, std::shared_ptr<RunState> state,
+  static Result<std::unique_ptr<Run>> start(Preparation preparation,
+                                            std::shared_ptr<RunState> state,
                                             std::vector<std::string> labels);
   ~LocalRun() override;
 

@@ -126,7 +126,8 @@ void act(const Context& context, const Arguments& arguments) {
     const char* value = std::getenv(argument(1).c_str());
     std::cout << (value == nullptr ? "unset" : value) << std::endl;
   } else if (what == "where") {
-    std::cout << context.name() << " of " << context.program << " in " << ::get_current_dir_name() << std::endl;
+    std::cout << context.name() << " of " << context.program << " in " << ::get_current_dir_name()
+              << std::endl;
   }
 }
 

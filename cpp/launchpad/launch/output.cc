@@ -25,7 +25,8 @@ bool wants_colour(int fd) {
 
 std::string prefix_of(const std::string& name, size_t number, bool coloured) {
   if (!coloured) return "[" + name + "] ";
-  return std::string("\x1b[1;") + kColours[number % std::size(kColours)] + "m[" + name + "]\x1b[0m ";
+  return std::string("\x1b[1;") + kColours[number % std::size(kColours)] + "m[" + name +
+         "]\x1b[0m ";
 }
 
 }  // namespace
@@ -70,7 +71,8 @@ void Output::loop() {
   for (;;) {
     fds.clear();
     for (const Stream& stream : streams_) fds.push_back({stream.pipe.get(), POLLIN, 0});
-    const bool open = std::any_of(fds.begin(), fds.end(), [](const pollfd& fd) { return fd.fd >= 0; });
+    const bool open =
+        std::any_of(fds.begin(), fds.end(), [](const pollfd& fd) { return fd.fd >= 0; });
     if (finishing_ && limit.never()) limit = base::Deadline::after(kDrain);
     if (finishing_ && (!open || limit.passed())) break;
     fds.push_back({event_.get(), POLLIN, 0});
@@ -127,15 +129,18 @@ void Output::take_lines(Stream& stream, bool all) {
 void Output::print(Sink& sink) {
   std::string_view rest = sink.waiting;
   while (!rest.empty() && !sink.broken) {
-    // A pipe takes this much whole or not at all; so lines are cut where several launchers write only if long.
+    // A pipe takes this much whole or not at all; so lines are cut where several launchers write
+    // only if long.
     size_t size = std::min<size_t>(rest.size(), PIPE_BUF);
     const size_t line = rest.substr(0, size).rfind('\n');
     if (line != rest.npos) size = line + 1;
     if (!wait_for(sink)) break;
     const ssize_t written = ::write(sink.fd, rest.data(), size);
     if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (written < 0) sink.broken = true;  // Nobody reads any more; the nodes go on.
-    else rest.remove_prefix(static_cast<size_t>(written));
+    if (written < 0)
+      sink.broken = true;  // Nobody reads any more; the nodes go on.
+    else
+      rest.remove_prefix(static_cast<size_t>(written));
   }
   sink.waiting.clear();
 }

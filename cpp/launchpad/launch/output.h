@@ -1,6 +1,6 @@
-// Output merges what a run's processes print into the launcher's own standard output and error, line by line,
-// each line behind its node's "[label/index] ". It has a thread of its own, so that a terminal that stands
-// still holds up nothing but printing. Owned by a run's supervising thread.
+// Output merges what a run's processes print into the launcher's own standard output and error,
+// line by line, each line behind its node's "[label/index] ". It has a thread of its own, so that a
+// terminal that stands still holds up nothing but printing. Owned by a run's supervising thread.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,8 @@ inline constexpr size_t kMaxLine = 64 * 1024;
 
 class Output {
  public:
-  // How long at the end to wait for what does not close its end of a pipe (a daemon that a node left).
+  // How long at the end to wait for what does not close its end of a pipe (a daemon that a node
+  // left).
   static constexpr std::chrono::milliseconds kDrain{300};
 
   // Writes to these descriptors, which it does not own.

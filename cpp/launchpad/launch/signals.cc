@@ -63,7 +63,7 @@ void install(Handlers& state) {
     state.ours[i] = false;
     if (::sigaction(kNumbers[i], nullptr, &state.before[i]) != 0) continue;
     if (state.before[i].sa_handler == SIG_IGN) continue;
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     state.ours[i] = ::sigaction(kNumbers[i], &action, nullptr) == 0;
@@ -72,7 +72,7 @@ void install(Handlers& state) {
 
 void restore(Handlers& state) {
   for (size_t i = 0; i < kNumbers.size(); ++i) {
-    struct sigaction now{};
+    struct sigaction now {};
     // What somebody else has set since then stays.
     if (!state.ours[i] || ::sigaction(kNumbers[i], nullptr, &now) != 0 || !is_ours(now)) continue;
     ::sigaction(kNumbers[i], &state.before[i], nullptr);
@@ -103,7 +103,8 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
-  if (slot_ >= 0) handlers().with([&](Handlers&) { slots[static_cast<size_t>(slot_)].taken = false; });
+  if (slot_ >= 0)
+    handlers().with([&](Handlers&) { slots[static_cast<size_t>(slot_)].taken = false; });
 }
 
 int Signals::fd() const { return slot_ < 0 ? -1 : slots[static_cast<size_t>(slot_)].read_end; }

@@ -1,6 +1,6 @@
-// Signals turns SIGINT, SIGTERM and SIGQUIT into bytes for the runs of this process that are waited for.
-// While at least one is, the process's handlers for them are ours; then those before are back. A signal that
-// was ignored stays ignored. Any thread.
+// Signals turns SIGINT, SIGTERM and SIGQUIT into bytes for the runs of this process that are waited
+// for. While at least one is, the process's handlers for them are ours; then those before are back.
+// A signal that was ignored stays ignored. Any thread.
 #pragma once
 
 namespace lp::launching {
@@ -12,7 +12,8 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // Readable when signals came: `read_number` gives them one by one, then 0. -1: too many runs at a time.
+  // Readable when signals came: `read_number` gives them one by one, then 0. -1: too many runs at a
+  // time.
   int fd() const;
   int read_number();
 

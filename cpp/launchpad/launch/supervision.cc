@@ -81,7 +81,8 @@ Status Supervision::start_processes() {
   LP_TRY_ASSIGN(Guardian guardian, Guardian::start(preparation_.processes.size(),
                                                    preparation_.run_dir_files, directory));
   guardian_.emplace(std::move(guardian));
-  LP_TRY_ASSIGN(const base::Fd null, out_of_the_way(base::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
+  LP_TRY_ASSIGN(const base::Fd null,
+                out_of_the_way(base::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
   for (ProcessStart& start : preparation_.processes) {
     Status status = start_process(start, null.get());
     if (!status.ok()) return named(preparation_.names[start.task], status.error());
@@ -105,7 +106,7 @@ Status Supervision::start_process(ProcessStart& start, int null) {
   if (start.listening.valid()) {
     LP_TRY_ASSIGN(start.listening, out_of_the_way(std::move(start.listening)));
   }
-  const Inheritance inheritance{null,         out.second.get(),       err.second.get(),
+  const Inheritance inheritance{null,         out.second.get(),      err.second.get(),
                                 theirs.get(), start.listening.get(), guardian_->fd()};
   LP_TRY_ASSIGN(ChildProcess child, ChildProcess::fork(start.executable, inheritance));
   start.listening.reset();
@@ -118,7 +119,8 @@ Status Supervision::start_process(ProcessStart& start, int null) {
 
 void Supervision::abort_start() {
   for (const Process& process : processes_) process.child.kill();
-  for (Process& process : processes_) process.child.reap([&] { guardian_->forget(process.child.pid()); });
+  for (Process& process : processes_)
+    process.child.reap([&] { guardian_->forget(process.child.pid()); });
   processes_.clear();
   guardian_.reset();
   preparation_.run_dir.reset();
@@ -196,9 +198,11 @@ void Supervision::reap() {
   std::vector<std::pair<Process*, Ending>> ended;
   for (Process& process : processes_) {
     if (!process.ended) continue;
-    ended.emplace_back(&process, process.child.reap([&] { guardian_->forget(process.child.pid()); }));
+    ended.emplace_back(&process,
+                       process.child.reap([&] { guardian_->forget(process.child.pid()); }));
   }
-  // Of those that are seen to have ended at the same time, one that was killed did so of no other's doing.
+  // Of those that are seen to have ended at the same time, one that was killed did so of no other's
+  // doing.
   std::stable_partition(ended.begin(), ended.end(), [](const auto& one) {
     return one.second.kind == Ending::Kind::kSignalled;
   });
@@ -211,7 +215,8 @@ void Supervision::reap() {
 
 void Supervision::hear_control(Process& process) {
   while (process.control.valid()) {
-    Result<std::optional<run::ControlMessage>> received = run::receive_control(process.control.get());
+    Result<std::optional<run::ControlMessage>> received =
+        run::receive_control(process.control.get());
     if (!received.ok() && received.error().code == Code::kUnavailable) {
       process.control.reset();  // Only the process's end tells that it ended.
     } else if (!received.ok()) {
@@ -248,7 +253,8 @@ void Supervision::act() {
 
 void Supervision::begin_stop() {
   for (const Process& process : processes_) {
-    if (process.control.valid()) (void)run::send_control(process.control.get(), {run::ControlKind::kStop});
+    if (process.control.valid())
+      (void)run::send_control(process.control.get(), {run::ControlKind::kStop});
   }
   next_countdown_ = now() + kCountdown;
   handlers_done_ = false;
@@ -279,9 +285,10 @@ void Supervision::begin_kill() {
   const std::chrono::duration<double> notice = preparation_.notice;
   char seconds[32];
   std::snprintf(seconds, sizeof(seconds), "%g s", notice.count());
-  const std::string which = supervisor_.kill_requested()
-                                ? "launchpad: these nodes still ran and were "
-                                : std::string("launchpad: these nodes did not stop within ") + seconds + " and were ";
+  const std::string which =
+      supervisor_.kill_requested()
+          ? "launchpad: these nodes still ran and were "
+          : std::string("launchpad: these nodes did not stop within ") + seconds + " and were ";
   const bool expected = preparation_.notice.count() == 0 && !supervisor_.kill_requested();
   if (!killed.empty() && !expected) say(which + "killed: " + join_names(killed));
   if (!left.empty()) say(which + "left behind: " + join_names(left));
@@ -292,14 +299,18 @@ void Supervision::count_down() {
   if (!next_countdown_ || now() < *next_countdown_) return;
   const std::string names = join_names(supervisor_.running());
   if (supervisor_.limit()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*supervisor_.limit() - now());
-    say("Waiting for nodes to stop for " + std::to_string((left.count() + 999) / 1000) + " s: " + names);
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*supervisor_.limit() - now());
+    say("Waiting for nodes to stop for " + std::to_string((left.count() + 999) / 1000) +
+        " s: " + names);
   } else {
     say("Waiting for nodes to stop: " + names);
   }
   // Somebody who watches wants to see that it goes on; a file does not.
-  if (::isatty(2) == 1 && supervisor_.limit()) next_countdown_ = *next_countdown_ + kCountdown;
-  else next_countdown_.reset();
+  if (::isatty(2) == 1 && supervisor_.limit())
+    next_countdown_ = *next_countdown_ + kCountdown;
+  else
+    next_countdown_.reset();
 }
 
 void Supervision::publish() {
@@ -313,12 +324,16 @@ void Supervision::publish() {
 
 void Supervision::finish() {
   for (ThreadTask& thread : threads_) {
-    if (returned_[thread.task()]) thread.join();
-    else thread.leave();
+    if (returned_[thread.task()])
+      thread.join();
+    else
+      thread.leave();
   }
   if (stopper_.joinable()) {
-    if (handlers_done_) stopper_.join();
-    else stopper_.detach();
+    if (handlers_done_)
+      stopper_.join();
+    else
+      stopper_.detach();
   }
   output_.finish();
   guardian_.reset();

@@ -1,6 +1,6 @@
-// Supervision is a run at work: it starts the tasks, watches them, stops and kills them and tidies up. All on
-// one thread, that lives as long as the run, since children die with the thread that forked them. What it has
-// to tell the rest of the process lies in RunState.
+// Supervision is a run at work: it starts the tasks, watches them, stops and kills them and tidies
+// up. All on one thread, that lives as long as the run, since children die with the thread that
+// forked them. What it has to tell the rest of the process lies in RunState.
 #pragma once
 
 #include <memory>
@@ -95,7 +95,7 @@ class Supervision {
   std::vector<Process> processes_;  // Those that run.
   std::vector<ThreadTask> threads_;
   std::vector<bool> returned_;  // By tasks: its thread came to its end.
-  std::thread stopper_;  // Runs the stop handlers, which may take their time.
+  std::thread stopper_;         // Runs the stop handlers, which may take their time.
   bool handlers_done_ = true;
   bool stop_begun_ = false;
   bool kill_begun_ = false;

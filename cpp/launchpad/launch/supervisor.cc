@@ -42,18 +42,23 @@ Error describe_ending(const std::string& name, const Ending& ending) {
   if (ending.kind == Ending::Kind::kExited) {
     return Error(Code::kUnknown, node + "exited with code " + std::to_string(ending.number));
   }
-  return Error(Code::kUnknown,
-               node + "ended, but other code of the launcher's process took its exit status (waitpid for any "
-                      "child, or an ignored SIGCHLD)");
+  return Error(
+      Code::kUnknown,
+      node +
+          "ended, but other code of the launcher's process took its exit status (waitpid for any "
+          "child, or an ignored SIGCHLD)");
 }
 
 bool is_failure(const Ending& ending) {
   switch (ending.kind) {
     case Ending::Kind::kReturned:
-    case Ending::Kind::kLeft: return false;
-    case Ending::Kind::kExited: return ending.number != 0;
+    case Ending::Kind::kLeft:
+      return false;
+    case Ending::Kind::kExited:
+      return ending.number != 0;
     case Ending::Kind::kSignalled:
-    case Ending::Kind::kLost: return true;
+    case Ending::Kind::kLost:
+      return true;
   }
   return true;
 }
@@ -61,7 +66,8 @@ bool is_failure(const Ending& ending) {
 // What somebody who ends the whole program by hand sends to its nodes too.
 bool is_asked_for(const Ending& ending) {
   return ending.kind == Ending::Kind::kLost ||
-         (ending.kind == Ending::Kind::kSignalled && (ending.number == SIGTERM || ending.number == SIGINT));
+         (ending.kind == Ending::Kind::kSignalled &&
+          (ending.number == SIGTERM || ending.number == SIGINT));
 }
 
 }  // namespace
@@ -83,7 +89,8 @@ void Supervisor::on_end(size_t number, Ending ending, base::TimePoint now) {
   if (std::exchange(task.ended, true)) return;
   --running_;
   const bool expected = task.reported || (stopping_ && is_asked_for(ending));
-  if (is_failure(ending) && !expected) on_failure(task, describe_ending(task.name, ending), false, now);
+  if (is_failure(ending) && !expected)
+    on_failure(task, describe_ending(task.name, ending), false, now);
   // Nobody is left who could have been the cause.
   if (done() && held_) fail(std::exchange(held_, std::nullopt)->error, now);
 }
@@ -155,7 +162,8 @@ std::vector<std::string> Supervisor::overdue() const {
 Status Supervisor::outcome() const {
   if (failure_) return *failure_;
   if (kill_requested_ && !overdue().empty()) {
-    return Error(Code::kAborted, "the program was killed before these nodes ended: " + join_names(overdue()));
+    return Error(Code::kAborted,
+                 "the program was killed before these nodes ended: " + join_names(overdue()));
   }
   return {};
 }

@@ -1,5 +1,6 @@
-// Supervisor decides what a run does next, from what happened to its tasks: which failure was the first, when
-// to stop, when to kill. A state machine without I/O; time is passed in. The run's supervising thread owns it.
+// Supervisor decides what a run does next, from what happened to its tasks: which failure was the
+// first, when to stop, when to kill. A state machine without I/O; time is passed in. The run's
+// supervising thread owns it.
 #pragma once
 
 #include <chrono>
@@ -27,7 +28,8 @@ struct Ending {
 
 class Supervisor {
  public:
-  // How long a node's complaint that another one is gone waits for the news of that other one's failure.
+  // How long a node's complaint that another one is gone waits for the news of that other one's
+  // failure.
   static constexpr std::chrono::milliseconds kGrace{1000};
 
   // `notice`: from the stop to the kill; negative: no kill.

@@ -1,5 +1,5 @@
-// ThreadTask runs one task on a thread of the launcher's process. Its thread may outlive it (a node that does
-// not stop): then it is left behind. Owned by a run's supervising thread.
+// ThreadTask runs one task on a thread of the launcher's process. Its thread may outlive it (a node
+// that does not stop): then it is left behind. Owned by a run's supervising thread.
 #pragma once
 
 #include <signal.h>

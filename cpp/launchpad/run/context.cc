@@ -52,7 +52,8 @@ ScopedContext::ScopedContext(std::shared_ptr<const Context> context)
 
 ScopedContext::~ScopedContext() { thread_context = std::move(outer_); }
 
-PublishedContext::PublishedContext(std::shared_ptr<const Context> context) : context_(std::move(context)) {
+PublishedContext::PublishedContext(std::shared_ptr<const Context> context)
+    : context_(std::move(context)) {
   published().with([&](auto& list) { list.push_back(context_); });
 }
 

@@ -1,6 +1,6 @@
-// Context is what a node knows of the run it is part of: its name, how to reach other nodes, and the stop.
-// A node never learns which launcher started it. One per node; node threads and their servers' threads carry
-// it as their current one. Any thread.
+// Context is what a node knows of the run it is part of: its name, how to reach other nodes, and
+// the stop. A node never learns which launcher started it. One per node; node threads and their
+// servers' threads carry it as their current one. Any thread.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,8 @@ struct Context {
   std::string label;
   int index = 0;
   int task = 0;  // The node's number in the plan.
-  // Addresses of the plan's tasks are this prefix + number + this suffix, e.g. "unix:/run/x/" 3 ".sock".
+  // Addresses of the plan's tasks are this prefix + number + this suffix, e.g. "unix:/run/x/" 3
+  // ".sock".
   std::string address_prefix;
   std::string address_suffix;
   // The names ("label/index") of the plan's tasks by number: how errors name a server.
@@ -38,7 +39,8 @@ struct Context {
   Result<std::unique_ptr<net::Listener>> listen() const;
 };
 
-// The calling thread's context; if it has none, that of the only program that runs in this process; else null.
+// The calling thread's context; if it has none, that of the only program that runs in this process;
+// else null.
 std::shared_ptr<const Context> current_context();
 
 // Makes `context` the calling thread's while it lives.

@@ -16,7 +16,8 @@ constexpr size_t kMaxPacket = 256 * 1024;
 // The beginning and the end say most.
 std::string shortened(const std::string& text, size_t limit) {
   if (text.size() <= limit) return text;
-  const std::string mark = "\n... [" + std::to_string(text.size() - limit) + " bytes left out] ...\n";
+  const std::string mark =
+      "\n... [" + std::to_string(text.size() - limit) + " bytes left out] ...\n";
   const size_t half = (limit - mark.size()) / 2;
   return text.substr(0, half) + mark + text.substr(text.size() - half);
 }
@@ -49,7 +50,8 @@ Result<ControlMessage> decode_control(std::string packet) {
   wire::Reader reader(payload);
   const int64_t kind = reader.integer();
   ControlMessage message{static_cast<ControlKind>(kind)};
-  if (kind < 1 || kind > 3) reader.fail("no kind of message has the number " + std::to_string(kind));
+  if (kind < 1 || kind > 3)
+    reader.fail("no kind of message has the number " + std::to_string(kind));
   if (reader.ok() && message.kind == ControlKind::kFailed) {
     const int64_t code = reader.integer();
     message.error.code = code > 0 && code <= 16 ? static_cast<Code>(code) : Code::kUnknown;
@@ -58,7 +60,8 @@ Result<ControlMessage> decode_control(std::string packet) {
     message.error.remote_trace = reader.bytes();
     message.error.remote_data = reader.bytes();
   }
-  if (!reader.ok()) return Error(Code::kDataLoss, "a bad control message: " + reader.error()->message);
+  if (!reader.ok())
+    return Error(Code::kDataLoss, "a bad control message: " + reader.error()->message);
   return message;
 }
 

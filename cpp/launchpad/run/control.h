@@ -1,5 +1,6 @@
-// The messages between a launcher and its workers, over a SOCK_SEQPACKET pair: one message, one packet. The
-// launcher tells the stop; a worker asks for it or reports why its task failed. Any thread.
+// The messages between a launcher and its workers, over a SOCK_SEQPACKET pair: one message, one
+// packet. The launcher tells the stop; a worker asks for it or reports why its task failed. Any
+// thread.
 #pragma once
 
 #include <optional>

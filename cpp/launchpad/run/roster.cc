@@ -12,7 +12,8 @@ constexpr int kVersion = 1;
 // Takes the number before the next colon.
 bool take_number(std::string_view& rest, int& number) {
   const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr == rest.data() + rest.size() || *parsed.ptr != ':') return false;
+  if (parsed.ec != std::errc() || parsed.ptr == rest.data() + rest.size() || *parsed.ptr != ':')
+    return false;
   rest.remove_prefix(static_cast<size_t>(parsed.ptr - rest.data()) + 1);
   return true;
 }
@@ -38,26 +39,28 @@ Result<Roster> Roster::decode(std::string content) {
   roster.fingerprint = wire::read<std::string>(reader);
   roster.labels = wire::read<std::vector<std::string>>(reader);
   roster.indices = wire::read<std::vector<int>>(reader);
-  if (reader.ok() && roster.labels.size() != roster.indices.size()) reader.fail("labels and indices differ");
+  if (reader.ok() && roster.labels.size() != roster.indices.size())
+    reader.fail("labels and indices differ");
   if (!reader.ok()) return Error(Code::kDataLoss, "a bad roster: " + reader.error()->message);
   return roster;
 }
 
 std::vector<std::string> Roster::names() const {
   std::vector<std::string> names;
-  for (size_t i = 0; i < labels.size(); ++i) names.push_back(labels[i] + "/" + std::to_string(indices[i]));
+  for (size_t i = 0; i < labels.size(); ++i)
+    names.push_back(labels[i] + "/" + std::to_string(indices[i]));
   return names;
 }
 
 std::string Assignment::encode() const {
-  return std::to_string(kVersion) + ":" + std::to_string(control) + ":" + std::to_string(listening) + ":" +
-         std::to_string(task) + ":" + run_dir;
+  return std::to_string(kVersion) + ":" + std::to_string(control) + ":" +
+         std::to_string(listening) + ":" + std::to_string(task) + ":" + run_dir;
 }
 
 Result<Assignment> Assignment::decode(std::string_view value) {
   const auto bad = [&](const std::string& why) {
-    return Error(Code::kInvalidArgument,
-                 "LAUNCHPAD_WORKER is '" + std::string(value) + "', " + why + "; launchers set it, nobody else should");
+    return Error(Code::kInvalidArgument, "LAUNCHPAD_WORKER is '" + std::string(value) + "', " +
+                                             why + "; launchers set it, nobody else should");
   };
   std::string_view rest = value;
   int version = 0;
@@ -65,14 +68,15 @@ Result<Assignment> Assignment::decode(std::string_view value) {
   Assignment assignment;
   if (!take_number(rest, version)) return bad("which no launcher wrote");
   if (version != kVersion) {
-    return bad("which a launcher of another version wrote (" + std::to_string(version) + ", this is " +
-               std::to_string(kVersion) + ")");
+    return bad("which a launcher of another version wrote (" + std::to_string(version) +
+               ", this is " + std::to_string(kVersion) + ")");
   }
   if (!take_number(rest, assignment.control) || !take_number(rest, assignment.listening) ||
       !take_number(rest, task) || rest.empty() || rest.front() != '/') {
     return bad("which no launcher wrote");
   }
-  if (assignment.control < 3 || (assignment.listening != -1 && assignment.listening < 3) || task < 0) {
+  if (assignment.control < 3 || (assignment.listening != -1 && assignment.listening < 3) ||
+      task < 0) {
     return bad("whose numbers make no sense");
   }
   assignment.task = static_cast<size_t>(task);

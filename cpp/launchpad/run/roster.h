@@ -1,6 +1,6 @@
-// Roster is what a launcher tells every worker of a run: the program's name, its fingerprint and its tasks. It
-// lies in the run directory; where that is and which task is whose says LAUNCHPAD_WORKER, as an Assignment.
-// Values.
+// Roster is what a launcher tells every worker of a run: the program's name, its fingerprint and
+// its tasks. It lies in the run directory; where that is and which task is whose says
+// LAUNCHPAD_WORKER, as an Assignment. Values.
 #pragma once
 
 #include <string>

@@ -43,7 +43,7 @@ std::string random_name() {
 }
 
 bool is_own_directory(const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
 }
 
@@ -64,20 +64,21 @@ Status check_length(const std::string& base, size_t tasks) {
                            RunDir::socket_name(tasks == 0 ? 0 : tasks - 1);
   if (last.size() <= net::max_unix_path()) return {};
   return Error(Code::kInvalidArgument,
-               "the run directory '" + base + "' is too long: its sockets' paths, such as '" + last +
-                   "', would have " + std::to_string(last.size()) + " bytes, a Unix socket's may have " +
-                   std::to_string(net::max_unix_path()) +
+               "the run directory '" + base + "' is too long: its sockets' paths, such as '" +
+                   last + "', would have " + std::to_string(last.size()) +
+                   " bytes, a Unix socket's may have " + std::to_string(net::max_unix_path()) +
                    "; choose a shorter one with --lp_run_dir or LAUNCHPAD_RUN_DIR");
 }
 
-// Others must be able neither to enter the base that we make nor to rename what is in one that was there.
+// Others must be able neither to enter the base that we make nor to rename what is in one that was
+// there.
 Status make_base(const std::string& base) {
   std::error_code ignored;
   fs::create_directories(fs::path(base).parent_path(), ignored);
   if (::mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) {
     return failed(Code::kPermissionDenied, "cannot make the run directory", base);
   }
-  struct stat info{};
+  struct stat info {};
   if (::lstat(base.c_str(), &info) != 0) {
     return failed(Code::kPermissionDenied, "cannot use the run directory", base);
   }
@@ -96,19 +97,22 @@ Status make_base(const std::string& base) {
 
 bool is_run_name(std::string_view name) {
   if (name.starts_with(kUnborn)) name.remove_prefix(kUnborn.size());
-  return name.size() == kNameLength &&
-         std::all_of(name.begin(), name.end(), [](char c) { return kAlphabet.find(c) != kAlphabet.npos; });
+  return name.size() == kNameLength && std::all_of(name.begin(), name.end(), [](char c) {
+           return kAlphabet.find(c) != kAlphabet.npos;
+         });
 }
 
-// A lock that can be had belongs to nobody: its launcher is dead. One that is not there yet tells nothing.
+// A lock that can be had belongs to nobody: its launcher is dead. One that is not there yet tells
+// nothing.
 void remove_stale(const std::string& base) {
   std::error_code error;
-  for (fs::directory_iterator entry(base, error), end; !error && entry != end; entry.increment(error)) {
+  for (fs::directory_iterator entry(base, error), end; !error && entry != end;
+       entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!is_run_name(name)) continue;
     const std::string path = entry->path().string();
     const base::Fd lock(::open((path + kLock).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    struct stat info{};
+    struct stat info {};
     if (!lock.valid() || ::fstat(lock.get(), &info) != 0 || info.st_uid != ::geteuid()) continue;
     // Whoever makes one has its lock file for a moment before the lock.
     if (name.starts_with(kUnborn) && ::time(nullptr) - info.st_mtime < 60) continue;

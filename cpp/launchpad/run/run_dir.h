@@ -1,6 +1,7 @@
-// RunDir is the directory of one run: sockets, payloads and the roster, for this user alone (mode 0700). The
-// launcher makes and owns it; its end removes it with all that is in it. A lock that the launcher holds says
-// that it lives: directories of launchers that were killed are removed when the next one is made. One thread.
+// RunDir is the directory of one run: sockets, payloads and the roster, for this user alone (mode
+// 0700). The launcher makes and owns it; its end removes it with all that is in it. A lock that the
+// launcher holds says that it lives: directories of launchers that were killed are removed when the
+// next one is made. One thread.
 #pragma once
 
 #include <string>
@@ -13,9 +14,10 @@ namespace lp::run {
 
 class RunDir {
  public:
-  // In `base`, or where it is empty in LAUNCHPAD_RUN_DIR, XDG_RUNTIME_DIR/launchpad or the temporary folder's
-  // launchpad-<uid>. INVALID_ARGUMENT if the socket of one of `tasks` tasks would have too long a path or if
-  // others could change what is in the base; PERMISSION_DENIED if it cannot be made.
+  // In `base`, or where it is empty in LAUNCHPAD_RUN_DIR, XDG_RUNTIME_DIR/launchpad or the
+  // temporary folder's launchpad-<uid>. INVALID_ARGUMENT if the socket of one of `tasks` tasks
+  // would have too long a path or if others could change what is in the base; PERMISSION_DENIED if
+  // it cannot be made.
   static Result<RunDir> make(const std::string& base, size_t tasks);
 
   RunDir(RunDir&&) noexcept = default;

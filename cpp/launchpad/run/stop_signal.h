@@ -1,5 +1,6 @@
-// StopSignal tells the nodes of a program that it shall end: a flag to wait for and handlers to run, once.
-// Shared by the nodes of one process. Any thread; `request` runs the handlers on the calling thread.
+// StopSignal tells the nodes of a program that it shall end: a flag to wait for and handlers to
+// run, once. Shared by the nodes of one process. Any thread; `request` runs the handlers on the
+// calling thread.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace lp::run {
 
 class StopSignal {
  public:
-  // Idempotent. Each handler runs once; what one throws is logged and does not keep the others from running.
+  // Idempotent. Each handler runs once; what one throws is logged and does not keep the others from
+  // running.
   void request();
   bool requested() const;
   // True: the stop was requested. False: the deadline passed first.

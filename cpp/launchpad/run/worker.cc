@@ -47,13 +47,15 @@ void on_terminate(int number) {
 
 Result<std::string> read_file(const std::string& path) {
   const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return Error(Code::kNotFound, "cannot read '" + path + "': " + std::strerror(errno));
+  if (!file.valid())
+    return Error(Code::kNotFound, "cannot read '" + path + "': " + std::strerror(errno));
   std::string content;
   for (;;) {
     char buffer[64 * 1024];
     const ssize_t size = ::read(file.get(), buffer, sizeof(buffer));
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return Error(Code::kDataLoss, "cannot read '" + path + "': " + std::strerror(errno));
+    if (size < 0)
+      return Error(Code::kDataLoss, "cannot read '" + path + "': " + std::strerror(errno));
     if (size == 0) return content;
     content.append(buffer, static_cast<size_t>(size));
   }
@@ -66,16 +68,17 @@ Result<base::Fd> inherited_socket(int fd, int type) {
   socklen_t size = sizeof(int);
   if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX ||
       ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &found, &size) != 0 || found != type) {
-    return Error(Code::kInvalidArgument,
-                 "LAUNCHPAD_WORKER names descriptor " + std::to_string(fd) +
-                     ", which is no socket of a launcher: it must reach the worker by exec, with the descriptors "
-                     "that the launcher made");
+    return Error(Code::kInvalidArgument, "LAUNCHPAD_WORKER names descriptor " + std::to_string(fd) +
+                                             ", which is no socket of a launcher: it must reach "
+                                             "the worker by exec, with the descriptors "
+                                             "that the launcher made");
   }
   ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return base::Fd(fd);
 }
 
-// What the worker and its control thread share; the thread may outlive the worker inside a stop handler.
+// What the worker and its control thread share; the thread may outlive the worker inside a stop
+// handler.
 struct Link {
   struct Phase {
     bool closed = false;    // The worker is gone: run no more handlers.
@@ -174,8 +177,10 @@ class ProcessWorker : public Worker {
     });
     link_->wake();
     // A handler that never ends must not keep the process from its end.
-    if (handling) thread_.detach();
-    else thread_.join();
+    if (handling)
+      thread_.detach();
+    else
+      thread_.join();
   }
 
   std::shared_ptr<const Context> context() const override { return context_; }
@@ -193,11 +198,11 @@ class ProcessWorker : public Worker {
 
  private:
   void hear_terminate() {
-    struct sigaction before{};
+    struct sigaction before {};
     if (::sigaction(SIGTERM, nullptr, &before) != 0 || before.sa_handler != SIG_DFL) return;
     terminate_owner.store(::getpid());
     terminate_event.store(link_->terminate.get());
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = on_terminate;
     action.sa_flags = SA_RESTART;
     handles_terminate_ = ::sigaction(SIGTERM, &action, nullptr) == 0;
@@ -254,15 +259,18 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
   LP_TRY_ASSIGN(std::string content, read_file(assignment.run_dir + "/" + kRosterName));
   LP_TRY_ASSIGN(Roster roster, Roster::decode(std::move(content)));
   if (assignment.task >= roster.labels.size()) {
-    return Error(Code::kInvalidArgument, "LAUNCHPAD_WORKER names task " + std::to_string(assignment.task) +
-                                             ", the program has " + std::to_string(roster.labels.size()));
+    return Error(Code::kInvalidArgument,
+                 "LAUNCHPAD_WORKER names task " + std::to_string(assignment.task) +
+                     ", the program has " + std::to_string(roster.labels.size()));
   }
   link->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   link->terminate.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!link->event.valid() || !link->terminate.valid()) {
-    return Error(Code::kResourceExhausted, std::string("cannot make an eventfd: ") + std::strerror(errno));
+    return Error(Code::kResourceExhausted,
+                 std::string("cannot make an eventfd: ") + std::strerror(errno));
   }
-  // Its output goes to the launcher's terminal line by line; a killed node must not take lines with it.
+  // Its output goes to the launcher's terminal line by line; a killed node must not take lines with
+  // it.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
 
   auto context = make_context(roster, assignment, link, std::move(listening));

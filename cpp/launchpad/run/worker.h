@@ -1,7 +1,7 @@
-// Worker is the end of a launched process that talks to its launcher: it knows which task to run, hears the
-// stop, and reports how the task ended. Made once, at the start of a worker process, from what it inherited
-// (the environment variable LAUNCHPAD_WORKER, removed then, and open descriptors). If the launcher dies, the
-// worker's process group is killed. Any thread.
+// Worker is the end of a launched process that talks to its launcher: it knows which task to run,
+// hears the stop, and reports how the task ended. Made once, at the start of a worker process, from
+// what it inherited (the environment variable LAUNCHPAD_WORKER, removed then, and open
+// descriptors). If the launcher dies, the worker's process group is killed. Any thread.
 #pragma once
 
 #include <functional>
@@ -35,8 +35,9 @@ class Worker {
   virtual void report_failure(const Error& error) = 0;
 };
 
-// Runs `entry` as the task of this worker process with its context as the current one; an exception is
-// reported as a failure (`describe` turns the current exception into an Error). Returns the exit status.
+// Runs `entry` as the task of this worker process with its context as the current one; an exception
+// is reported as a failure (`describe` turns the current exception into an Error). Returns the exit
+// status.
 int run_worker(Worker& worker, const std::function<void(std::shared_ptr<const Context>)>& entry,
                const std::function<Error()>& describe);
 
