@@ -1,6 +1,6 @@
-// How containers travel: vector, array, map and unordered_map; tuple and pair, optional, variant. A Python list
-// and tuple stand for each other, and an array for a list of numbers, where no variant asks for the exact kind.
-// Part of codec.h.
+// How containers travel: vector, array, map and unordered_map; tuple and pair, optional, variant. A
+// Python list and tuple stand for each other, and an array for a list of numbers, where no variant
+// asks for the exact kind. Part of codec.h.
 #pragma once
 
 #include <algorithm>
@@ -93,7 +93,9 @@ struct MapCodec {
     }
     return map;
   }
-  static std::string name() { return "dict[" + Codec<Key>::name() + ", " + Codec<Mapped>::name() + "]"; }
+  static std::string name() {
+    return "dict[" + Codec<Key>::name() + ", " + Codec<Mapped>::name() + "]";
+  }
 };
 
 template <Encodable K, Encodable V>
@@ -111,7 +113,8 @@ struct Codec<std::tuple<T...>> {
   static std::tuple<T...> read(Reader& r) {
     const size_t count = r.tuple();
     if (r.ok() && count != sizeof...(T)) {
-      r.fail("expected " + std::to_string(sizeof...(T)) + " elements, got " + std::to_string(count));
+      r.fail("expected " + std::to_string(sizeof...(T)) + " elements, got " +
+             std::to_string(count));
     }
     // Braces: the elements are read from left to right.
     return std::tuple<T...>{Codec<T>::read(r)...};
@@ -138,8 +141,10 @@ struct Codec<std::pair<A, B>> {
 template <Encodable T>
 struct Codec<std::optional<T>> {
   static void write(Writer& w, const std::optional<T>& value) {
-    if (value) Codec<T>::write(w, *value);
-    else w.nil();
+    if (value)
+      Codec<T>::write(w, *value);
+    else
+      w.nil();
   }
   static std::optional<T> read(Reader& r) {
     if (r.peek() == Kind::kNil) {
@@ -151,7 +156,8 @@ struct Codec<std::optional<T>> {
   static std::string name() { return Codec<T>::name() + " | None"; }
 };
 
-// The first alternative that fits what is there: exactly, or else by a conversion (an int as a float).
+// The first alternative that fits what is there: exactly, or else by a conversion (an int as a
+// float).
 template <Encodable... T>
 struct Codec<std::variant<T...>> {
   using Variant = std::variant<T...>;
@@ -173,8 +179,10 @@ struct Codec<std::variant<T...>> {
   template <class A>
   static bool attempt(Reader& r, const Reader::Mark& start, std::optional<Variant>& found) {
     A value = Codec<A>::read(r);
-    if (r.ok()) found.emplace(std::move(value));
-    else r.rewind(start);
+    if (r.ok())
+      found.emplace(std::move(value));
+    else
+      r.rewind(start);
     return found.has_value();
   }
   static std::string name() {
