@@ -14,6 +14,8 @@ void run_handler(const std::function<void()>& handler) {
     handler();
   } catch (const std::exception& error) {
     base::log(base::LogLevel::kError, std::string("a stop handler failed: ") + error.what());
+  } catch (...) {
+    base::log(base::LogLevel::kError, "a stop handler failed");
   }
 }
 

@@ -1,0 +1,75 @@
+#include "launchpad/run/stop_signal.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace lp::run {
+namespace {
+
+TEST(StopSignal, WaitsUntilItIsRequested) {
+  StopSignal stop;
+  EXPECT_FALSE(stop.requested());
+  EXPECT_FALSE(stop.wait(base::Deadline(base::TimePoint::min())));
+  auto waiting = std::async(std::launch::async, [&] { return stop.wait(); });
+  stop.request();
+  EXPECT_TRUE(waiting.get());
+  EXPECT_TRUE(stop.requested());
+}
+
+TEST(StopSignal, RunsEachHandlerOnceWhateverTheOthersThrow) {
+  StopSignal stop;
+  std::vector<int> ran;
+  stop.add_handler([&] {
+    ran.push_back(1);
+    throw std::runtime_error("bad handler");
+  });
+  stop.add_handler([&] {
+    ran.push_back(2);
+    throw 2;
+  });
+  const uint64_t removed = stop.add_handler([&] { ran.push_back(3); });
+  stop.add_handler([&] { ran.push_back(4); });
+  stop.remove_handler(removed);
+  stop.request();
+  stop.request();
+  EXPECT_EQ(ran, (std::vector<int>{1, 2, 4}));
+}
+
+TEST(StopSignal, RunsALateHandlerAtOnce) {
+  StopSignal stop;
+  stop.request();
+  bool ran = false;
+  stop.remove_handler(stop.add_handler([&] { ran = true; }));
+  EXPECT_TRUE(ran);
+}
+
+TEST(StopSignal, AHandlerMayRequestAddAndRemove) {
+  StopSignal stop;
+  int ran = 0;
+  uint64_t second = 0;
+  stop.add_handler([&] {
+    stop.request();
+    stop.remove_handler(second);
+    stop.add_handler([&] { ran += 10; });
+  });
+  second = stop.add_handler([&] { ran += 1; });
+  stop.request();
+  EXPECT_EQ(ran, 11);  // What has begun goes on.
+}
+
+TEST(StopSignal, OfManyRequestsOneRunsTheHandlers) {
+  StopSignal stop;
+  std::atomic<int> ran{0};
+  for (int i = 0; i < 10; ++i) stop.add_handler([&] { ++ran; });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { stop.request(); });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(ran, 10);
+}
+
+}  // namespace
+}  // namespace lp::run
