@@ -1,0 +1,1 @@
+"""Upstream's place for the client's and server's modules."""

@@ -1,0 +1,118 @@
+"""Launchpad: distributed programs as graphs of nodes that call each other.
+
+Draw a Program of nodes, give handles to other nodes, and launch it: as threads or as processes, in Python and
+in C++. Names are loaded when they are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from launchpad import _core, _hooks
+from launchpad.launch.launch import launch
+
+if TYPE_CHECKING:
+    from launchpad.address import (
+        AbstractAddressBuilder,
+        Address,
+        SimpleLocalAddressBuilder,
+        get_port_from_address,
+    )
+    from launchpad.context import LaunchType, is_local_launch, is_local_launch_or_test
+    from launchpad.errors import NodeFailed
+    from launchpad.flags import LAUNCH_TYPE
+    from launchpad.nodes.courier.node import CourierClient, CourierHandle, CourierNode
+    from launchpad.nodes.cpp import CppNode
+    from launchpad.nodes.dereference import Deferred, maybe_dereference
+    from launchpad.nodes.python.local_multi_processing import PythonProcess
+    from launchpad.nodes.python.node import PyClassNode, PyNode
+    from launchpad.program import Program, make_program
+    from launchpad.program_stopper.program_stopper import make_program_stopper
+    from launchpad.stop_program.stop import (
+        register_stop_handler,
+        stop,
+        stop_event,
+        unregister_stop_handler,
+        wait_for_stop,
+    )
+
+__all__ = [
+    "AbstractAddressBuilder",
+    "Address",
+    "CourierClient",
+    "CourierHandle",
+    "CourierNode",
+    "CppNode",
+    "Deferred",
+    "get_port_from_address",
+    "is_local_launch",
+    "is_local_launch_or_test",
+    "launch",
+    "LAUNCH_TYPE",
+    "LaunchType",
+    "make_program",
+    "make_program_stopper",
+    "maybe_dereference",
+    "NodeFailed",
+    "Program",
+    "PyClassNode",
+    "PyNode",
+    "PythonProcess",
+    "register_stop_handler",
+    "SimpleLocalAddressBuilder",
+    "stop",
+    "stop_event",
+    "unregister_stop_handler",
+    "wait_for_stop",
+]
+
+# Where each name lives, relative to this package.
+_PLACES = {
+    "address": (
+        "AbstractAddressBuilder",
+        "Address",
+        "SimpleLocalAddressBuilder",
+        "get_port_from_address",
+    ),
+    "context": ("LaunchType", "is_local_launch", "is_local_launch_or_test"),
+    "errors": ("NodeFailed",),
+    "flags": ("LAUNCH_TYPE",),
+    "nodes.courier.node": ("CourierClient", "CourierHandle", "CourierNode"),
+    "nodes.cpp": ("CppNode",),
+    "nodes.dereference": ("Deferred", "maybe_dereference"),
+    "nodes.python.local_multi_processing": ("PythonProcess",),
+    "nodes.python.node": ("PyClassNode", "PyNode"),
+    "program": ("Program", "make_program"),
+    "program_stopper.program_stopper": ("make_program_stopper",),
+    "stop_program.stop": (
+        "register_stop_handler",
+        "stop",
+        "stop_event",
+        "unregister_stop_handler",
+        "wait_for_stop",
+    ),
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+_SUBMODULES = ("address", "context", "errors", "flags", "nodes", "program", "program_stopper")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACE_OF:
+        value = getattr(importlib.import_module(f"launchpad.{_PLACE_OF[name]}"), name)
+    elif name in (*_SUBMODULES, "stop_program"):
+        value = importlib.import_module(f"launchpad.{name}")
+    else:
+        raise AttributeError(f"module 'launchpad' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_hooks.install()
+if not _core.is_worker():
+    # Programs read FLAGS.lp_launch_type. A worker defines them when its node uses flags at all.
+    importlib.import_module("launchpad.flags")

@@ -1,0 +1,122 @@
+"""Client: calls the methods of a server as if they were its own. Any thread.
+
+`client.f(x)` waits for the result, `client.futures.f(x)` gives a Future of it. It connects at the first call,
+and again after a break. Names with two leading underscores are never remote, but for `__call__`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from launchpad import _core
+
+
+def _seconds(timeout: Any) -> float | None:
+    if timeout is None:
+        return None
+    seconds = timeout.total_seconds() if isinstance(timeout, datetime.timedelta) else float(timeout)
+    if seconds < 0:
+        raise ValueError(f"call_timeout must not be negative, got {timeout!r}")
+    return seconds or None
+
+
+class _Futures:
+    """`client.futures`: the same methods, without waiting."""
+
+    def __init__(self, channel: _core.Channel) -> None:
+        self._channel = channel
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        method = self._channel.future_method(name)
+        self.__dict__[name] = method
+        return method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._channel.future_method("__call__")(*args, **kwargs)
+
+
+class Client:
+    """A client of the server at `server_address`.
+
+    Args:
+      server_address: "host:port", "unix:/path" or "inproc:name".
+      compress: accepted for upstream's sake; a same-host connection is faster without.
+      call_timeout: seconds (or a timedelta) after which a call fails with DEADLINE_EXCEEDED; None or 0: never.
+      wait_for_ready: wait for a server that does not listen yet; False: UNAVAILABLE at once.
+      chunk_tensors: accepted for upstream's sake; large arrays always travel in pieces.
+      load_balancing_policy: None; others are not supported yet.
+      propagate_deadline: accepted for upstream's sake; a deadline always travels with its call.
+    """
+
+    def __init__(
+        self,
+        server_address: str,
+        compress: bool = False,
+        call_timeout: float | datetime.timedelta | None = None,
+        wait_for_ready: bool = True,
+        chunk_tensors: bool = False,
+        *,
+        load_balancing_policy: str | None = None,
+        propagate_deadline: bool = True,
+        _server_name: str = "",
+        _prebound: bool = False,
+    ) -> None:
+        if load_balancing_policy is not None:
+            raise ValueError(f"load_balancing_policy {load_balancing_policy!r} is not supported")
+        self._kwargs = dict(
+            compress=compress,
+            call_timeout=call_timeout,
+            wait_for_ready=wait_for_ready,
+            chunk_tensors=chunk_tensors,
+            propagate_deadline=propagate_deadline,
+            _server_name=_server_name,
+            _prebound=_prebound,
+        )
+        self._address = str(server_address)
+        self._channel = _core.Channel(
+            self._address,
+            timeout=_seconds(call_timeout),
+            wait_for_ready=wait_for_ready,
+            prebound=_prebound,
+            server_name=_server_name,
+        )
+        self._futures = _Futures(self._channel)
+
+    @property
+    def address(self) -> str:
+        """The server's address, as it was given."""
+        return self._address
+
+    @property
+    def futures(self) -> Any:
+        """The same methods, each giving a Future."""
+        return self._futures
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(f"'Client' object has no attribute {name!r}")
+        method = self._channel.method(name)
+        self.__dict__[name] = method
+        return method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._channel.method("__call__")(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._address, self._kwargs)
+
+    def __repr__(self) -> str:
+        name = f" of {self._channel.server_name}" if self._channel.server_name else ""
+        return f"<courier.Client{name} at {self._address!r}>"
+
+
+def _rebuild(address: str, kwargs: dict[str, Any]) -> Client:
+    return Client(address, **kwargs)
+
+
+def list_methods(client: Client) -> list[str]:
+    """The names of the methods that the client's server offers, sorted."""
+    return client._channel.list_methods()

@@ -1,0 +1,104 @@
+"""Server: offers Python functions to clients, on threads of its own. Names are upstream's. Any thread.
+
+It listens on the loopback interface, or at a running node's own address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from launchpad import _core
+
+
+class Server:
+    """Answers calls.
+
+    Args:
+      name: how errors name it.
+      port: the tcp port to listen at, on localhost; None: a free one.
+      thread_pool_size: how many methods run at the same time, at most.
+    """
+
+    def __init__(
+        self, name: str | None = None, port: int | None = None, thread_pool_size: int = 16
+    ) -> None:
+        self._server = _core.Server(name or "", thread_pool_size)
+        self._port = port
+        self._address = ""
+
+    def Bind(
+        self, method_name: str, py_func: Callable[..., Any], is_priority: bool = False
+    ) -> None:
+        """Offers a function under a name; "*" takes every name without one of its own."""
+        del is_priority  # Every call gets a thread when one is free.
+        if not callable(py_func):
+            raise TypeError(f"the handler of {method_name!r} is not callable: {py_func!r}")
+        self._server.bind(method_name, py_func)
+
+    BindHandler = Bind
+
+    def Unbind(self, method_name: str) -> None:
+        """Takes the function back; an unknown name is ignored."""
+        self._server.unbind(method_name)
+
+    @property
+    def address(self) -> str:
+        """Where clients reach it; known before Start."""
+        if not self._address:
+            self._address = self._server.listen(f"localhost:{self._port or 0}")
+        return self._address
+
+    @property
+    def port(self) -> int:
+        """The tcp port it listens at."""
+        return int(self.address.rsplit(":", 1)[1])
+
+    @property
+    def has_started(self) -> bool:
+        """True for ever after Start."""
+        return self._server.started
+
+    def Start(self) -> None:
+        """Answers calls from now on."""
+        if self.has_started:
+            raise ValueError("Server already started")
+        self.address  # Binds it.
+        self._server.start()
+
+    def Stop(self, grace: float | None = None) -> None:
+        """Takes no more calls, and waits for those that run (`grace` seconds at most)."""
+        if not self.has_started:
+            raise ValueError("Server not started yet")
+        self._server.stop(grace)
+
+    def Join(self) -> None:
+        """Waits until it is stopped."""
+        if not self.has_started:
+            raise ValueError("Server not started")
+        self._server.join()
+
+    def SetIsHealthy(self, is_healthy: bool) -> None:
+        """Accepted after Start; a server's health is that of its process."""
+        if not self.has_started:
+            raise ValueError("Cannot set health status; server not started.")
+        self._is_healthy = bool(is_healthy)
+
+
+class NodeServer(Server):
+    """The server of a node: at the node's own address in a running program, else at `address`."""
+
+    def __init__(self, name: str, address: str | None, thread_pool_size: int = 16) -> None:
+        super().__init__(name, None, thread_pool_size)
+        self._listen_at = address
+
+    @property
+    def address(self) -> str:
+        if not self._address:
+            if self._listen_at is None:
+                context = _core.context()
+                assert context is not None
+                self._address = context.address_of(context.task)
+            else:
+                self._address = self._server.listen(self._listen_at)
+        return self._address

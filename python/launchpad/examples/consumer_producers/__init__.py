@@ -1,0 +1,1 @@
+"""A consumer that asks several producers for work."""

@@ -1,0 +1,1 @@
+"""Launching programs. `lp.launch` is the function in launchpad.launch.launch."""

@@ -1,0 +1,95 @@
+"""lp.launch: runs a program's nodes as threads or as processes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from launchpad.context import LaunchType
+    from launchpad.launch.worker_manager import WorkerManager
+    from launchpad.program import Program
+
+
+def launch(
+    programs: Program | Sequence[Program],
+    launch_type: LaunchType | str | None = None,
+    xm_resources: Any = None,
+    local_resources: dict[str, Any] | None = None,
+    test_case: Any = None,
+    terminal: str | None = None,
+    *,
+    serialize_py_nodes: bool | None = None,
+    controller_xm_requirements: Any = None,
+) -> WorkerManager:
+    """Launches a program.
+
+    local_mt and local_mp wait until every node has ended. test_mt and test_mp return at once.
+
+    Args:
+      programs: a Program; of several the first is launched.
+      launch_type: a LaunchType or its text; None: what --lp_launch_type says.
+      xm_resources: for vertex_ai.
+      local_resources: a PythonProcess by label, for processes.
+      test_case: an absltest.TestCase (or unittest's), whose clean-up ends the program and raises what failed;
+        needed by test_mp.
+      terminal: where the nodes' output goes; only current_terminal yet.
+      serialize_py_nodes: whether nodes go through cloudpickle though they stay in this process. Default: only
+        in test_mt.
+      controller_xm_requirements: ignored.
+
+    Returns:
+      The manager of the run: `wait()`, `stop_and_wait()`.
+
+    Raises:
+      ValueError: an unknown launch type, or something wrong with the program.
+      RuntimeError: a node that does not pickle; NodeFailed: a node failed (also an instance of the type of the
+        exception that the node raised, where that can be rebuilt).
+      KeyboardInterrupt: the nodes had to be killed by a second Ctrl-C.
+    """
+    del xm_resources, controller_xm_requirements
+    from launchpad.launch import start
+
+    return start.run(
+        _first(programs, launch_type),
+        launch_type=_chosen_type(launch_type),
+        local_resources=local_resources or {},
+        test_case=test_case,
+        terminal=terminal,
+        serialize=serialize_py_nodes,
+    )
+
+
+def _chosen_type(launch_type: LaunchType | str | None) -> LaunchType:
+    from launchpad.context import LaunchType
+
+    parse_flags()
+    if launch_type is None:
+        from launchpad import flags
+
+        launch_type = flags.LAUNCH_TYPE.value
+    return LaunchType(launch_type)
+
+
+def _first(programs: Any, launch_type: Any) -> Program:
+    if not isinstance(programs, Sequence):
+        return programs  # type: ignore[no-any-return]
+    if not programs:
+        raise ValueError("there is no program to launch: the list is empty")
+    if len(programs) > 1:
+        print(
+            f"Multiple programs are provided but launch type is {launch_type}. Launching only the first one.",
+            file=sys.stderr,
+        )
+    return programs[0]  # type: ignore[no-any-return]
+
+
+def parse_flags() -> None:
+    """Parses absl's flags from the command line, unless somebody did."""
+    from absl import flags
+
+    import launchpad.flags  # noqa: F401  Defines ours.
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(sys.argv, known_only=True)

@@ -1,0 +1,131 @@
+"""Nodes as bytes: cloudpickle, with errors that name the node and the attribute that does not pickle."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle  # type: ignore[import-untyped]
+
+
+def _rebuild_flags() -> Any:
+    from absl import flags
+
+    return flags.FLAGS
+
+
+def _rebuild_cache(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+    """absl's FLAGS are the other process's own; an lru_cache arrives empty."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if type(obj).__module__.startswith("absl.") and type(obj).__name__ == "FlagValues":
+            return _rebuild_flags, ()
+        if isinstance(obj, functools._lru_cache_wrapper) and obj.__module__ == "__main__":
+            parameters = obj.cache_parameters()
+            return _rebuild_cache, (obj.__wrapped__, parameters["maxsize"], parameters["typed"])
+        return super().reducer_override(obj)
+
+
+def dumps(value: Any) -> bytes:
+    """A pickle by value of what lives in `__main__`, by reference of what can be imported."""
+    buffer = io.BytesIO()
+    _Pickler(buffer, protocol=5).dump(value)
+    return buffer.getvalue()
+
+
+def _unpicklable_path(value: Any, path: str, seen: set[int], depth: int = 0) -> str | None:
+    """The innermost attribute, item or argument that does not pickle on its own."""
+    if id(value) in seen or depth > 8:
+        return None
+    seen.add(id(value))
+    try:
+        dumps(value)
+        return None
+    except Exception:
+        pass
+    for name, part in _parts(value):
+        found = _unpicklable_path(part, path + name, seen, depth + 1)
+        if found is not None:
+            return found
+    return f"{path} ({type(value).__name__})"
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"[{key!r}]", item) for key, item in value.items()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [(f"[{i}]", item) for i, item in enumerate(value)]
+    if isinstance(value, functools.partial):
+        return [(".func", value.func), (".args", value.args), (".keywords", value.keywords)]
+    parts: list[tuple[str, Any]] = []
+    if hasattr(value, "__closure__") and value.__closure__:
+        names = value.__code__.co_freevars
+        cells = [(n, c.cell_contents) for n, c in zip(names, value.__closure__) if _filled(c)]
+        parts += [(f".<closure>.{name}", content) for name, content in cells]
+    if hasattr(value, "__self__") and not isinstance(value.__self__, type(sys)):
+        parts.append(("", value.__self__))
+    state = getattr(value, "__dict__", None)
+    if isinstance(state, dict) and not isinstance(value, type):
+        parts += [(f".{name}", part) for name, part in state.items() if name != "_core_node"]
+    return parts
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def _dumps_for(label: str, node: Any, value: Any) -> bytes:
+    try:
+        return dumps(value)
+    except Exception as error:
+        path = _unpicklable_path(node, "node", set()) or _unpicklable_path(value, "function", set())
+        where = f"What does not pickle: {path}.\n" if path else ""
+        raise RuntimeError(
+            f"{type(error).__name__}: {error}\n"
+            f"The nodes associated to {label} ({type(node).__name__}) were not serializable using "
+            f"cloudpickle. Node '{node.core.name}', {node.kind}.\n{where}"
+            "Make them picklable: build what cannot travel (locks, files, sessions) in the node's "
+            "constructor, or pass `serialize_py_nodes=False` to lp.launch where nodes are threads."
+        ) from error
+
+
+def copies(label: str, nodes: list[Any], functions: list[Callable[[], Any]]) -> list[Any]:
+    """The functions as they arrive elsewhere; what they share stays shared."""
+    try:
+        data = dumps(functions)
+    except Exception:
+        for node, function in zip(nodes, functions):
+            _dumps_for(label, node, function)
+        raise
+    return list(pickle.loads(data))
+
+
+def worker_payload(label: str, node: Any, function: Callable[[], Any], flags: list[str]) -> bytes:
+    """What launchpad.worker runs: the function, and the launcher's import path and command line."""
+    return pickle.dumps(
+        {
+            "function": _dumps_for(label, node, function),
+            "sys_path": [os.path.abspath(entry) for entry in sys.path],
+            "argv": [*sys.argv[:1], *flags, *sys.argv[1:]],
+        },
+        protocol=5,
+    )
+
+
+def check_nodes_are_serializable(label: str, nodes: list[Any]) -> None:
+    """RuntimeError if a node does not pickle, naming it and what in it does not."""
+    for node in nodes:
+        _dumps_for(label, node, node)

@@ -1,0 +1,1 @@
+"""Nodes whose objects can be called from other nodes."""

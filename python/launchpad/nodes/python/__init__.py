@@ -1,0 +1,1 @@
+"""Nodes that run Python functions and objects."""

@@ -1,0 +1,1 @@
+"""make_program_stopper: a function for nodes that stops their whole program."""

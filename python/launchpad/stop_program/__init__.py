@@ -1,0 +1,1 @@
+"""lp.stop: stops the calling node's whole program."""

@@ -1,0 +1,86 @@
+"""stop, and waiting for a stop: what a node knows of its program's end. Any thread of a node."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from launchpad import _core
+
+
+def _context(what: str) -> _core.Context:
+    context = _core.context()
+    if context is None:
+        raise RuntimeError(
+            f"{what} works only in a node of a running program. In a thread of your own, when several "
+            "programs run in this process, call launchpad._core.set_thread_context first."
+        )
+    return context
+
+
+def stop() -> None:
+    """Asks every node of the calling node's program to end. Returns at once."""
+    _context("lp.stop()").request_stop()
+
+
+def wait_for_stop(timeout_secs: float | None = None) -> bool:
+    """Waits until the program stops; False if `timeout_secs` passed first."""
+    return _context("lp.wait_for_stop()").wait_for_stop(timeout_secs)
+
+
+def stop_event() -> threading.Event:
+    """An event that is set once the program stops."""
+    event = threading.Event()
+    _context("lp.stop_event()").add_stop_handler(event.set)
+    return event
+
+
+_handlers: list[Callable[..., None]] = []
+_lock = threading.Lock()
+
+
+def register_stop_handler(handler: Callable[..., None]) -> None:
+    """`handler(signal, frame)`, or `handler()` if it takes none, is called once when this process's program stops."""
+    with _lock:
+        if handler not in _handlers:
+            _handlers.append(handler)
+    context = _core.context()
+    if context is not None:
+        context.add_stop_handler(run_handlers)
+
+
+def unregister_stop_handler(handler: Callable[..., None]) -> None:
+    """Takes the handler back; an unknown one is ignored."""
+    with _lock:
+        if handler in _handlers:
+            _handlers.remove(handler)
+
+
+def _takes_signal(handler: Callable[..., None]) -> bool:
+    try:
+        inspect.signature(handler).bind(signal.SIGTERM, None)
+    except TypeError:
+        return False
+    except ValueError:  # A builtin without a signature.
+        return False
+    return True
+
+
+def run_handlers() -> None:
+    """Calls each registered handler once; one that raises does not keep the others from running."""
+    with _lock:
+        handlers: list[Callable[..., Any]] = list(_handlers)
+        _handlers.clear()
+    for handler in handlers:
+        try:
+            if _takes_signal(handler):
+                handler(signal.SIGTERM, None)
+            else:
+                handler()
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
