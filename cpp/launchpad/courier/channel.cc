@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
-#include "launchpad/base/log.h"
+#include "launchpad/courier/flusher.h"
 
 namespace lp::courier {
 namespace {
-
-constexpr base::Nanos kFirstRetry{1'000'000};
-constexpr base::Nanos kLastRetry{50'000'000};
-constexpr base::Nanos kWarnAfter{10'000'000'000};
 
 Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
 
@@ -33,7 +30,7 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments, co
   Pending pending;
   pending.deadline = deadline;
   Lock lock(mutex_);
-  LP_TRY(submit(lock, method, arguments, pending, nullptr));
+  LP_TRY(submit(lock, method, arguments, pending, nullptr, false));
   return await(lock, pending);
 }
 
@@ -44,18 +41,12 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method, const w
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
   Lock lock(mutex_);
-  const Status sent = submit(lock, method, arguments, *pending, pending);
+  const Status sent = submit(lock, method, arguments, *pending, pending, true);
   hand_over();
   if (!sent.ok()) return sent.error();
   if (!has_callback) {
     // Nobody may wait for a while: take what is there, so that the server is not held up.
-    if (!reading_ && link_ != nullptr && pending_.size() % 128 == 0) {
-      std::vector<wire::Frame> frames;
-      const auto link = link_;
-      const net::Io io = link->read_available(frames);
-      deliver(frames);
-      if (io == net::Io::kClosed) break_link(link);
-    }
+    if (pending_.size() % 128 == 0) read_what_is_there();
     return pending;
   }
   if (!has_background_) {
@@ -67,6 +58,15 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method, const w
   return pending;
 }
 
+void Channel::read_what_is_there() {
+  if (reading_ || link_ == nullptr) return;
+  std::vector<wire::Frame> frames;
+  const auto link = link_;
+  const net::Io io = link->read_available(frames);
+  deliver(frames);
+  if (io == net::Io::kClosed) break_link(link);
+}
+
 Answer Channel::wait(const std::shared_ptr<Pending>& pending) {
   Lock lock(mutex_);
   return await(lock, *pending);
@@ -74,6 +74,8 @@ Answer Channel::wait(const std::shared_ptr<Pending>& pending) {
 
 bool Channel::wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline) {
   Lock lock(mutex_);
+  send_gathered();
+  if (!pending->done) read_what_is_there();
   while (!pending->done && !deadline.passed()) {
     if (!advance(lock, *pending, deadline)) break;
   }
@@ -108,99 +110,8 @@ void Channel::close() {
   background_.notify_all();
 }
 
-Status Channel::connect(Lock& lock, const base::Deadline& deadline) {
-  while (true) {
-    if (closed_) return closed_error();
-    if (link_ != nullptr) return {};
-    if (!connecting_) break;
-    if (changed_.wait_until(lock, std::min(deadline.at().value_or(base::TimePoint::max()),
-                                           base::steady_clock().now() + kTick)) == std::cv_status::timeout) {
-      lock.unlock();
-      const Status still = keep_waiting();
-      lock.lock();
-      LP_TRY(still);
-      if (deadline.passed()) return Error(Code::kDeadlineExceeded, server_name() + " could not be reached in time");
-    }
-  }
-  connecting_ = true;
-  lock.unlock();
-  Peer peer;
-  auto made = make_link(deadline, peer);
-  lock.lock();
-  connecting_ = false;
-  changed_.notify_all();
-  if (!made.ok()) return std::move(made).error();
-  if (closed_) return closed_error();
-  link_ = std::move(made).value();
-  peer_ = std::move(peer);
-  outbox_.clear();
-  return {};
-}
-
-// Without the lock. Tries until the server is there, the deadline passes, or waiting makes no sense.
-Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline, Peer& peer) {
-  base::Nanos retry = kFirstRetry;
-  const auto warn_at = base::Deadline::after(kWarnAfter);
-  bool warned = false;
-  while (true) {
-    Error error;
-    auto socket = net::connect(address_);
-    if (socket.ok()) {
-      auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
-      const Peer self{.language = options_.language, .name = {}};
-      auto greeted = link->greet(self, deadline, [this] { return keep_waiting(); });
-      if (greeted.ok()) {
-        peer = std::move(greeted).value();
-        return link;
-      }
-      error = std::move(greeted).error();
-    } else {
-      error = std::move(socket).error();
-    }
-    const bool absent = error.code == Code::kNotFound;
-    if (absent && options_.prebound) {
-      return Error(Code::kUnavailable, server_name() + " has ended: nobody listens any more at '" +
-                                           address_.str() + "'");
-    }
-    if (!absent && error.code != Code::kUnavailable) {
-      error.message = server_name() + ": " + error.message;
-      return error;
-    }
-    if (!options_.wait_for_ready || options_.prebound) {
-      return Error(Code::kUnavailable, server_name() + " cannot be reached: " + error.message);
-    }
-    if (deadline.passed()) {
-      return Error(Code::kDeadlineExceeded, server_name() + " could not be reached in time: " + error.message);
-    }
-    if (!warned && warn_at.passed()) {
-      warned = true;
-      base::log(base::LogLevel::kWarning, "still waiting for " + server_name() + ": " + error.message);
-    }
-    LP_TRY(pause(retry, deadline));
-    retry = std::min(retry * 2, kLastRetry);
-  }
-}
-
-Status Channel::pause(base::Nanos duration, const base::Deadline& deadline) {
-  if (!deadline.never()) duration = std::min(duration, deadline.left());
-  {
-    Lock lock(mutex_);
-    changed_.wait_for(lock, duration, [this] { return closed_; });
-  }
-  return keep_waiting();
-}
-
-Status Channel::keep_waiting() {
-  {
-    Lock lock(mutex_);
-    if (closed_) return closed_error();
-  }
-  if (options_.interrupted && options_.interrupted()) return Error(Code::kAborted, "interrupted");
-  return {};
-}
-
 Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload& arguments, Pending& pending,
-                       std::shared_ptr<Pending> owner) {
+                       std::shared_ptr<Pending> owner, bool may_gather) {
   LP_TRY(wire::check_frame(method, arguments, options_.limits));
   LP_TRY(connect(lock, pending.deadline));
   if (pending_.size() >= options_.max_pending) {
@@ -222,10 +133,33 @@ Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload&
   }
   pending_.emplace(pending.id, Entry{&pending, std::move(owner)});
   outbox_.append(wire::FrameType::kCall, pending.id, time_left, method, arguments);
+  // The first call leaves at once; those behind it gather while it is on its way.
+  if (may_gather && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
+    if (!std::exchange(flush_due_, true)) Flusher::instance().add(weak_from_this());
+    return {};
+  }
   const Status sent = flush(lock, pending.deadline);
   if (!sent.ok() && !pending.done) forget(pending);
   // If the link broke meanwhile, the call is done and holds why.
   return pending.done ? Status() : sent;
+}
+
+// Who waits does not let others wait.
+void Channel::send_gathered() {
+  if (link_ == nullptr || outbox_.empty()) return;
+  const auto link = link_;
+  if (outbox_.flush(link->socket()) == net::Io::kClosed) break_link(link);
+}
+
+void Channel::flush_due() {
+  Lock lock(mutex_);
+  flush_due_ = false;
+  if (link_ == nullptr || outbox_.empty()) return;
+  const auto link = link_;
+  const net::Io io = outbox_.flush(link->socket());
+  if (io == net::Io::kClosed) break_link(link);
+  // The connection takes nothing now: again, until it does or somebody waits for it.
+  if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true)) Flusher::instance().add(weak_from_this());
 }
 
 // Until everything is on its way. While the connection takes nothing, reads, so that the server, which may
@@ -283,6 +217,7 @@ bool Channel::advance(Lock& lock, Pending& pending, const base::Deadline& deadli
 
 Answer Channel::await(Lock& lock, Pending& pending) {
   bool interrupted = false;
+  send_gathered();
   while (!pending.done && !interrupted && !pending.deadline.passed()) {
     interrupted = !advance(lock, pending, pending.deadline);
   }

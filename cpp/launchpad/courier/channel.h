@@ -71,6 +71,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   // Every call on its way, and every later one, fails with CANCELLED. From a callback too.
   void close();
 
+  // The flusher's: sends what was kept back.
+  void flush_due();
+
   const net::Address& address() const { return address_; }
   const ChannelOptions& options() const { return options_; }
 
@@ -87,11 +90,14 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline, Peer& peer);
   Status pause(base::Nanos duration, const base::Deadline& deadline);
   Status keep_waiting();
+  // `may_gather`: a small call may wait a little for others, to leave with them.
   Status submit(Lock& lock, std::string_view method, const wire::Payload& arguments, Pending& pending,
-                std::shared_ptr<Pending> owner);
+                std::shared_ptr<Pending> owner, bool may_gather);
   Status flush(Lock& lock, const base::Deadline& deadline);
+  void send_gathered();
   Answer await(Lock& lock, Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
+  void read_what_is_there();
   // True: the wait was interrupted.
   bool read_step(Lock& lock, const base::Deadline& deadline);
   void deliver(std::vector<wire::Frame>& frames);
@@ -115,7 +121,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::condition_variable background_;
   bool closed_ = false;
   bool connecting_ = false;
-  bool reading_ = false;  // Somebody has the reader's role.
+  bool reading_ = false;    // Somebody has the reader's role.
+  bool flush_due_ = false;  // The flusher will come.
   bool has_background_ = false;
   std::shared_ptr<Link> link_;
   Peer peer_;
