@@ -62,13 +62,19 @@ std::optional<DType> dtype_of_format(const char* format, Py_ssize_t item_size) {
   if (kind == 'f') return DType::kFloat32;
   if (kind == 'd') return DType::kFloat64;
   const bool is_signed = kind == 'b' || kind == 'h' || kind == 'i' || kind == 'l' || kind == 'q';
-  if (!is_signed && kind != 'B' && kind != 'H' && kind != 'I' && kind != 'L' && kind != 'Q') return std::nullopt;
+  if (!is_signed && kind != 'B' && kind != 'H' && kind != 'I' && kind != 'L' && kind != 'Q')
+    return std::nullopt;
   switch (item_size) {
-    case 1: return is_signed ? DType::kInt8 : DType::kUint8;
-    case 2: return is_signed ? DType::kInt16 : DType::kUint16;
-    case 4: return is_signed ? DType::kInt32 : DType::kUint32;
-    case 8: return is_signed ? DType::kInt64 : DType::kUint64;
-    default: return std::nullopt;
+    case 1:
+      return is_signed ? DType::kInt8 : DType::kUint8;
+    case 2:
+      return is_signed ? DType::kInt16 : DType::kUint16;
+    case 4:
+      return is_signed ? DType::kInt32 : DType::kUint32;
+    case 8:
+      return is_signed ? DType::kInt64 : DType::kUint64;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -121,9 +127,10 @@ PyObject* decode_array(wire::Reader& reader) {
     PyTuple_SET_ITEM(shape, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(tensor.shape()[i]));
   }
   PyObject* memory = make_buffer_object(tensor.buffer());
-  PyObject* array = memory == nullptr ? nullptr
-                                      : PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(numpy.ndarray),
-                                                                     shape, dtype, memory, nullptr);
+  PyObject* array = memory == nullptr
+                        ? nullptr
+                        : PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(numpy.ndarray),
+                                                       shape, dtype, memory, nullptr);
   Py_XDECREF(memory);
   Py_DECREF(shape);
   return array;

@@ -1,5 +1,5 @@
-// numpy arrays to typed values and back, without a copy where it can be. numpy is not imported before an
-// array is at hand. With the GIL.
+// numpy arrays to typed values and back, without a copy where it can be. numpy is not imported
+// before an array is at hand. With the GIL.
 #pragma once
 
 #include <Python.h>

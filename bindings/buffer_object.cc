@@ -10,8 +10,7 @@ namespace lp::bindings {
 namespace {
 
 struct BufferObject {
-  PyObject_HEAD
-  wire::Buffer buffer;
+  PyObject_HEAD wire::Buffer buffer;
 };
 
 PyTypeObject* buffer_type = nullptr;
@@ -41,14 +40,16 @@ PyObject* make_buffer_object(wire::Buffer buffer) {
 }
 
 bool add_buffer_type(PyObject* module) {
-  PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
-                         {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
-                         {Py_tp_doc, const_cast<char*>("Memory that an array received from a node lies in.")},
-                         {0, nullptr}};
+  PyType_Slot slots[] = {
+      {Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+      {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+      {Py_tp_doc, const_cast<char*>("Memory that an array received from a node lies in.")},
+      {0, nullptr}};
   PyType_Spec spec{"launchpad._core.Buffer", sizeof(BufferObject), 0,
                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   buffer_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  return buffer_type != nullptr && PyModule_AddObjectRef(module, "Buffer", reinterpret_cast<PyObject*>(buffer_type)) == 0;
+  return buffer_type != nullptr &&
+         PyModule_AddObjectRef(module, "Buffer", reinterpret_cast<PyObject*>(buffer_type)) == 0;
 }
 
 wire::Buffer take_view(const Py_buffer& view, bool copy) {

@@ -20,8 +20,8 @@ using courier::Answer;
 // A channel and what each of its calls needs.
 class ChannelState {
  public:
-  ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready, bool prebound,
-               const std::string& server_name)
+  ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready,
+               bool prebound, const std::string& server_name)
       : timeout_(timeout) {
     courier::ChannelOptions options;
     options.wait_for_ready = wait_for_ready;
@@ -33,7 +33,8 @@ class ChannelState {
       const PythonEntry python;
       if (python.ok()) run();
     };
-    channel_ = courier::make_shared_channel(unwrap("local", net::Address::parse(address)), std::move(options));
+    channel_ = courier::make_shared_channel(unwrap("local", net::Address::parse(address)),
+                                            std::move(options));
   }
   ~ChannelState() {
     const nb::gil_scoped_release released;
@@ -91,7 +92,8 @@ struct Method {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
     const base::Deadline deadline = state->deadline();
     const bool typed_only = state->typed_only(deadline);
-    const wire::Payload payload = encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
+    const wire::Payload payload =
+        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
     Answer answer = [&] {
       const nb::gil_scoped_release released;
       return state->channel().call(name, payload, deadline);
@@ -134,7 +136,8 @@ struct FutureMethod {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
     const base::Deadline deadline = state->deadline();
     const bool typed_only = state->typed_only(deadline);
-    const wire::Payload payload = encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
+    const wire::Payload payload =
+        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
     PendingCall* pending = new PendingCall{state, nullptr};
     nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
     nb::object future = nb::borrow(hooks().make_future)(pending_object);
@@ -143,19 +146,25 @@ struct FutureMethod {
     std::weak_ptr<ChannelState> weak_state = state;
     auto started = [&] {
       const nb::gil_scoped_release released;
-      return state->channel().start(name, payload, deadline, [shared_future, weak_state](Answer answer) {
-        if (const StatePtr state = weak_state.lock()) settle(shared_future.get(), *state, std::move(answer));
-        else settle_without_channel(shared_future.get());
-      });
+      return state->channel().start(name, payload, deadline,
+                                    [shared_future, weak_state](Answer answer) {
+                                      if (const StatePtr state = weak_state.lock())
+                                        settle(shared_future.get(), *state, std::move(answer));
+                                      else
+                                        settle_without_channel(shared_future.get());
+                                    });
     }();
     if (PyErr_Occurred() != nullptr) throw nb::python_error();
-    if (started.ok()) pending->pending = std::move(started).value();
-    else settle(future.ptr(), *state, std::move(started).error());
+    if (started.ok())
+      pending->pending = std::move(started).value();
+    else
+      settle(future.ptr(), *state, std::move(started).error());
     return future;
   }
 
   static void settle_without_channel(PyObject* future) {
-    const nb::object error = make_exception("call", Error(Code::kCancelled, "the client was closed"));
+    const nb::object error =
+        make_exception("call", Error(Code::kCancelled, "the client was closed"));
     PyObject* outcome = PyObject_CallMethod(future, "_fail", "O", error.ptr());
     if (outcome == nullptr) PyErr_WriteUnraisable(future);
     Py_XDECREF(outcome);
@@ -181,34 +190,50 @@ std::vector<std::string> list_methods(const PyChannel& self) {
 void bind_client(nb::module_& m) {
   nb::class_<Method>(m, "Method", "Calls one method of a server and waits for the result.")
       .def("__call__", &Method::call);
-  nb::class_<FutureMethod>(m, "FutureMethod", "Calls one method of a server; gives a future of the result.")
+  nb::class_<FutureMethod>(m, "FutureMethod",
+                           "Calls one method of a server; gives a future of the result.")
       .def("__call__", &FutureMethod::call);
   nb::class_<PendingCall>(m, "PendingCall", "A call on its way, for its future to cancel.")
-      .def("cancel", &PendingCall::cancel, "The call ends as cancelled; false if it was answered before.");
-  nb::class_<PyChannel>(m, "Channel",
-                        "A client's way to one server. It connects at the first call, and again after a break.",
-                        nb::is_weak_referenceable())
+      .def("cancel", &PendingCall::cancel,
+           "The call ends as cancelled; false if it was answered before.");
+  nb::class_<PyChannel>(
+      m, "Channel",
+      "A client's way to one server. It connects at the first call, and again after a break.",
+      nb::is_weak_referenceable())
       .def(
           "__init__",
-          [](PyChannel* self, const std::string& address, std::optional<double> timeout, bool wait_for_ready,
-             bool prebound, const std::string& server_name) {
-            new (self) PyChannel{
-                std::make_shared<ChannelState>(address, timeout, wait_for_ready, prebound, server_name)};
+          [](PyChannel* self, const std::string& address, std::optional<double> timeout,
+             bool wait_for_ready, bool prebound, const std::string& server_name) {
+            new (self) PyChannel{std::make_shared<ChannelState>(address, timeout, wait_for_ready,
+                                                                prebound, server_name)};
           },
-          nb::arg("address"), nb::kw_only(), nb::arg("timeout") = nb::none(), nb::arg("wait_for_ready") = true,
-          nb::arg("prebound") = false, nb::arg("server_name") = "")
-      .def_prop_ro("address", [](const PyChannel& self) { return self.state->channel().address().str(); })
-      .def_prop_ro("server_name", [](const PyChannel& self) { return self.state->channel().options().server_name; })
-      .def_prop_ro("prebound", [](const PyChannel& self) { return self.state->channel().options().prebound; })
-      .def("method", [](const PyChannel& self, std::string name) { return Method{self.state, std::move(name)}; },
-           nb::arg("name"))
-      .def("future_method",
-           [](const PyChannel& self, std::string name) { return FutureMethod{self.state, std::move(name)}; },
-           nb::arg("name"))
+          nb::arg("address"), nb::kw_only(), nb::arg("timeout") = nb::none(),
+          nb::arg("wait_for_ready") = true, nb::arg("prebound") = false,
+          nb::arg("server_name") = "")
+      .def_prop_ro("address",
+                   [](const PyChannel& self) { return self.state->channel().address().str(); })
+      .def_prop_ro(
+          "server_name",
+          [](const PyChannel& self) { return self.state->channel().options().server_name; })
+      .def_prop_ro("prebound",
+                   [](const PyChannel& self) { return self.state->channel().options().prebound; })
+      .def(
+          "method",
+          [](const PyChannel& self, std::string name) {
+            return Method{self.state, std::move(name)};
+          },
+          nb::arg("name"))
+      .def(
+          "future_method",
+          [](const PyChannel& self, std::string name) {
+            return FutureMethod{self.state, std::move(name)};
+          },
+          nb::arg("name"))
       .def("list_methods", &list_methods, "The names of the server's methods, sorted.")
       .def(
           "close", [](const PyChannel& self) { self.state->channel().close(); },
-          nb::call_guard<nb::gil_scoped_release>(), "Ends every call on its way, and every later one, as cancelled.");
+          nb::call_guard<nb::gil_scoped_release>(),
+          "Ends every call on its way, and every later one, as cancelled.");
 }
 
 }  // namespace lp::bindings

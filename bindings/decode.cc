@@ -10,7 +10,8 @@ namespace {
 
 PyObject* malformed(const wire::Reader& reader) {
   if (PyErr_Occurred() == nullptr) {
-    PyErr_SetString(PyExc_ValueError, reader.ok() ? "malformed value" : reader.error()->message.c_str());
+    PyErr_SetString(PyExc_ValueError,
+                    reader.ok() ? "malformed value" : reader.error()->message.c_str());
   }
   return nullptr;
 }
@@ -57,8 +58,8 @@ PyObject* decode_int(wire::Reader& reader) {
 PyObject* decode_client(wire::Reader& reader) {
   const wire::ClientRef client = reader.client();
   if (!reader.ok()) return malformed(reader);
-  return PyObject_CallFunction(hooks().make_client, "ssO", client.address.c_str(), client.server_name.c_str(),
-                               client.prebound ? Py_True : Py_False);
+  return PyObject_CallFunction(hooks().make_client, "ssO", client.address.c_str(),
+                               client.server_name.c_str(), client.prebound ? Py_True : Py_False);
 }
 
 }  // namespace
@@ -69,14 +70,18 @@ PyObject* decode_value(wire::Reader& reader, int depth) {
     return nullptr;
   }
   switch (reader.peek()) {
-    case wire::Kind::kNothing: return malformed(reader);
+    case wire::Kind::kNothing:
+      return malformed(reader);
     case wire::Kind::kNil: {
       reader.nil();
       return Py_NewRef(Py_None);
     }
-    case wire::Kind::kBool: return Py_NewRef(reader.boolean() ? Py_True : Py_False);
-    case wire::Kind::kInt: return decode_int(reader);
-    case wire::Kind::kReal: return PyFloat_FromDouble(reader.real());
+    case wire::Kind::kBool:
+      return Py_NewRef(reader.boolean() ? Py_True : Py_False);
+    case wire::Kind::kInt:
+      return decode_int(reader);
+    case wire::Kind::kReal:
+      return PyFloat_FromDouble(reader.real());
     case wire::Kind::kString: {
       const std::string_view text = reader.string();
       if (!reader.ok()) return malformed(reader);
@@ -87,11 +92,16 @@ PyObject* decode_value(wire::Reader& reader, int depth) {
       if (!reader.ok()) return malformed(reader);
       return PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size()));
     }
-    case wire::Kind::kList: return decode_sequence(reader, false, depth);
-    case wire::Kind::kTuple: return decode_sequence(reader, true, depth);
-    case wire::Kind::kMap: return decode_dict(reader, depth);
-    case wire::Kind::kTensor: return decode_array(reader);
-    case wire::Kind::kClient: return decode_client(reader);
+    case wire::Kind::kList:
+      return decode_sequence(reader, false, depth);
+    case wire::Kind::kTuple:
+      return decode_sequence(reader, true, depth);
+    case wire::Kind::kMap:
+      return decode_dict(reader, depth);
+    case wire::Kind::kTensor:
+      return decode_array(reader);
+    case wire::Kind::kClient:
+      return decode_client(reader);
   }
   return malformed(reader);
 }

@@ -10,7 +10,8 @@ Encoded unsupported(PyObject* value, const EncodeOptions& options) {
   if (!options.typed_only) return Encoded::kUnsupported;
   if (PyErr_Occurred() == nullptr) {
     PyErr_Format(PyExc_TypeError,
-                 "a value of type %s cannot travel to a C++ node: pass None, bool, int (64 bits), float, str, "
+                 "a value of type %s cannot travel to a C++ node: pass None, bool, int (64 bits), "
+                 "float, str, "
                  "bytes, list, tuple, dict, numpy arrays of plain dtypes, or a client",
                  Py_TYPE(value)->tp_name);
   }
@@ -50,26 +51,31 @@ Encoded encode_str(PyObject* value, wire::Writer& writer, const EncodeOptions& o
   return Encoded::kDone;
 }
 
-Encoded encode_sequence(PyObject* value, wire::Writer& writer, const EncodeOptions& options, int depth) {
+Encoded encode_sequence(PyObject* value, wire::Writer& writer, const EncodeOptions& options,
+                        int depth) {
   // The size is read each time: encoding an element may run Python code that changes the list.
   const Py_ssize_t count = PySequence_Fast_GET_SIZE(value);
   const bool is_tuple = PyTuple_Check(value);
   size_t mark = 0;
-  if (is_tuple) mark = writer.begin_tuple(static_cast<size_t>(count));
-  else writer.begin_list(static_cast<size_t>(count));
+  if (is_tuple)
+    mark = writer.begin_tuple(static_cast<size_t>(count));
+  else
+    writer.begin_list(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; ++i) {
     if (i >= PySequence_Fast_GET_SIZE(value)) {
       PyErr_SetString(PyExc_RuntimeError, "a list changed its size while it was sent");
       return Encoded::kFailed;
     }
-    const Encoded encoded = encode_value(PySequence_Fast_GET_ITEM(value, i), writer, options, depth + 1);
+    const Encoded encoded =
+        encode_value(PySequence_Fast_GET_ITEM(value, i), writer, options, depth + 1);
     if (encoded != Encoded::kDone) return encoded;
   }
   if (is_tuple) writer.end_tuple(mark);
   return Encoded::kDone;
 }
 
-Encoded encode_dict(PyObject* value, wire::Writer& writer, const EncodeOptions& options, int depth) {
+Encoded encode_dict(PyObject* value, wire::Writer& writer, const EncodeOptions& options,
+                    int depth) {
   const Py_ssize_t count = PyDict_GET_SIZE(value);
   writer.begin_map(static_cast<size_t>(count));
   Py_ssize_t position = 0;
@@ -105,15 +111,18 @@ Encoded encode_client(PyObject* value, wire::Writer& writer, bool& is_client) {
   return Encoded::kDone;
 }
 
-// Towards C++, what can be a plain value becomes one: subclasses, numpy scalars, arrays of other libraries.
-Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOptions& options, int depth) {
+// Towards C++, what can be a plain value becomes one: subclasses, numpy scalars, arrays of other
+// libraries.
+Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOptions& options,
+                         int depth) {
   if (PyUnicode_Check(value)) return encode_str(value, writer, options);
   if (PyLong_Check(value)) return encode_int(value, writer, options);
   if (PyFloat_Check(value)) {
     writer.real(PyFloat_AsDouble(value));
     return Encoded::kDone;
   }
-  if (PyList_Check(value) || PyTuple_Check(value)) return encode_sequence(value, writer, options, depth);
+  if (PyList_Check(value) || PyTuple_Check(value))
+    return encode_sequence(value, writer, options, depth);
   if (PyDict_Check(value)) return encode_dict(value, writer, options, depth);
   bool is_client = false;
   const Encoded as_client = encode_client(value, writer, is_client);
@@ -124,8 +133,10 @@ Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOpti
     return Encoded::kDone;
   }
   PyObject* converted = nullptr;
-  if (PyIndex_Check(value)) converted = PyNumber_Index(value);
-  else if (PyObject_HasAttrString(value, "__float__") && type.starts_with("numpy.")) converted = PyNumber_Float(value);
+  if (PyIndex_Check(value))
+    converted = PyNumber_Index(value);
+  else if (PyObject_HasAttrString(value, "__float__") && type.starts_with("numpy."))
+    converted = PyNumber_Float(value);
   if (converted == nullptr) return unsupported(value, options);
   const Encoded encoded = encode_value(converted, writer, options, depth + 1);
   Py_DECREF(converted);
@@ -134,10 +145,12 @@ Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOpti
 
 }  // namespace
 
-Encoded encode_value(PyObject* value, wire::Writer& writer, const EncodeOptions& options, int depth) {
+Encoded encode_value(PyObject* value, wire::Writer& writer, const EncodeOptions& options,
+                     int depth) {
   if (depth > wire::kMaxDepth) {
     if (!options.typed_only) return Encoded::kUnsupported;
-    PyErr_SetString(PyExc_ValueError, "a value is nested too deeply for a C++ node, or contains itself");
+    PyErr_SetString(PyExc_ValueError,
+                    "a value is nested too deeply for a C++ node, or contains itself");
     return Encoded::kFailed;
   }
   if (value == Py_None) {
@@ -160,7 +173,8 @@ Encoded encode_value(PyObject* value, wire::Writer& writer, const EncodeOptions&
     const Encoded encoded = encode_array(value, writer, options.snapshot);
     return encoded == Encoded::kUnsupported ? unsupported(value, options) : encoded;
   } else {
-    return options.typed_only ? encode_converted(value, writer, options, depth) : Encoded::kUnsupported;
+    return options.typed_only ? encode_converted(value, writer, options, depth)
+                              : Encoded::kUnsupported;
   }
   return Encoded::kDone;
 }

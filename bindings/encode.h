@@ -6,7 +6,9 @@
 
 namespace lp::bindings {
 
-// kUnsupported only if not options.typed_only; then a TypeError is set (kFailed) that names what cannot travel.
-Encoded encode_value(PyObject* value, wire::Writer& writer, const EncodeOptions& options, int depth);
+// kUnsupported only if not options.typed_only; then a TypeError is set (kFailed) that names what
+// cannot travel.
+Encoded encode_value(PyObject* value, wire::Writer& writer, const EncodeOptions& options,
+                     int depth);
 
 }  // namespace lp::bindings

@@ -1,4 +1,5 @@
-// pack_call and unpack_call: a call's target and arguments as bytes, for nodes of the other language.
+// pack_call and unpack_call: a call's target and arguments as bytes, for nodes of the other
+// language.
 #include <nanobind/stl/string.h>
 
 #include "bindings/hooks.h"
@@ -10,7 +11,8 @@ namespace lp::bindings {
 namespace {
 
 nb::bytes pack_call(const std::string& target, const nb::tuple& args, const nb::dict& kwargs) {
-  const wire::Payload payload = encode_call(args.ptr(), kwargs.ptr(), {.typed_only = true, .snapshot = false});
+  const wire::Payload payload =
+      encode_call(args.ptr(), kwargs.ptr(), {.typed_only = true, .snapshot = false});
   const std::string bytes = wire::frame_to_bytes(target, payload);
   return nb::bytes(bytes.data(), bytes.size());
 }
@@ -26,7 +28,8 @@ nb::tuple unpack_call(const nb::bytes& data) {
 void bind_frames(nb::module_& m) {
   m.def("pack_call", &pack_call, nb::arg("target"), nb::arg("args"), nb::arg("kwargs"),
         "Typed arguments for a node of another language. TypeError: what cannot travel.");
-  m.def("unpack_call", &unpack_call, nb::arg("data"), "The (target, args, kwargs) of pack_call's bytes.");
+  m.def("unpack_call", &unpack_call, nb::arg("data"),
+        "The (target, args, kwargs) of pack_call's bytes.");
 }
 
 }  // namespace lp::bindings

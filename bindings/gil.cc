@@ -38,7 +38,8 @@ void close_python_entries(double seconds) {
   if (inside.fetch_add(kClosed, std::memory_order_acq_rel) < 0) return;
   Py_BEGIN_ALLOW_THREADS;
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (inside.load(std::memory_order_acquire) != kClosed && std::chrono::steady_clock::now() < give_up) {
+  while (inside.load(std::memory_order_acquire) != kClosed &&
+         std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   Py_END_ALLOW_THREADS;

@@ -1,4 +1,5 @@
-// Entering Python from threads that are not Python's, safely also while the interpreter ends. Any thread.
+// Entering Python from threads that are not Python's, safely also while the interpreter ends. Any
+// thread.
 #pragma once
 
 #include <Python.h>
@@ -22,11 +23,12 @@ class PythonEntry {
   PyGILState_STATE state_{};
 };
 
-// No thread enters Python any more from now on; waits (without the GIL) up to `seconds` for those inside.
+// No thread enters Python any more from now on; waits (without the GIL) up to `seconds` for those
+// inside.
 void close_python_entries(double seconds);
 
-// Give the calling thread a Python thread state of its own that lives until it ends: without, each entry would
-// make and destroy one, and with it threading.local data.
+// Give the calling thread a Python thread state of its own that lives until it ends: without, each
+// entry would make and destroy one, and with it threading.local data.
 void keep_thread_state();
 void drop_thread_state();
 

@@ -25,7 +25,8 @@ class PyProgram {
  public:
   explicit PyProgram(std::string name) : program_(std::move(name)) {}
 
-  void add(const std::shared_ptr<PyNode>& node, const std::string& label, const std::string& where) {
+  void add(const std::shared_ptr<PyNode>& node, const std::string& label,
+           const std::string& where) {
     drawing([&] { program_.add(node, label, where); });
   }
   void open_group(const std::string& label) {
@@ -52,13 +53,18 @@ graph::Plan plan_of(nb::handle program) {
 }
 
 void bind_graph(nb::module_& m) {
-  nb::class_<PyNode>(m, "Node", "A node whose work is Python's, or another process's.", nb::is_weak_referenceable())
-      .def(nb::new_([](std::string kind, bool serves) { return std::make_shared<PyNode>(std::move(kind), serves); }),
+  nb::class_<PyNode>(m, "Node", "A node whose work is Python's, or another process's.",
+                     nb::is_weak_referenceable())
+      .def(nb::new_([](std::string kind, bool serves) {
+             return std::make_shared<PyNode>(std::move(kind), serves);
+           }),
            nb::arg("kind"), nb::arg("serves"))
       .def_rw("kind", &PyNode::kind_name)
       .def_rw("serves", &PyNode::serves_calls)
       .def_prop_ro("number", [](const PyNode& self) { return self.slot()->number; })
-      .def_prop_ro("name", [](const PyNode& self) { return self.slot()->added() ? self.slot()->name() : ""; })
+      .def_prop_ro(
+          "name",
+          [](const PyNode& self) { return self.slot()->added() ? self.slot()->name() : ""; })
       .def("set_inputs", &PyNode::set_inputs, nb::arg("nodes"))
       .def("set_entry", &PyNode::set_entry, nb::arg("function").none())
       .def("set_command", &PyNode::set_command, nb::arg("argv"), nb::arg("env"), nb::arg("cwd"))

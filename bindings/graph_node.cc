@@ -13,7 +13,8 @@ SharedRef shared_or_null(const nb::object& function) {
 
 void PyNode::run(NodeContext&) {
   const PythonEntry python;
-  if (!python.ok() || entry_ == nullptr) throw_error(Error(Code::kInternal, "the node has nothing to run"));
+  if (!python.ok() || entry_ == nullptr)
+    throw_error(Error(Code::kInternal, "the node has nothing to run"));
   const nb::object result = nb::steal(PyObject_CallNoArgs(entry_.get()));
   if (!result.is_valid()) throw nb::python_error();
 }
@@ -31,7 +32,8 @@ Result<std::string> PyNode::payload(const run::Context& context) const {
   } catch (nb::python_error& error) {
     return describe(error.value());
   } catch (const std::exception& error) {
-    return Error(Code::kInvalidArgument, std::string("the node's payload is no bytes: ") + error.what());
+    return Error(Code::kInvalidArgument,
+                 std::string("the node's payload is no bytes: ") + error.what());
   }
 }
 
@@ -44,7 +46,8 @@ void PyNode::set_entry(nb::object function) { entry_ = shared_or_null(function);
 
 void PyNode::set_payload(nb::object function) { payload_ = shared_or_null(function); }
 
-void PyNode::set_command(std::vector<std::string> argv, std::map<std::string, std::string> env, std::string cwd) {
+void PyNode::set_command(std::vector<std::string> argv, std::map<std::string, std::string> env,
+                         std::string cwd) {
   command_ = graph::Command{std::move(argv), std::move(env), std::move(cwd)};
 }
 

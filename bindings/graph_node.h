@@ -1,5 +1,5 @@
-// PyNode: the lp::Node behind every node that is drawn in Python. Its functions are Python's, called with the
-// GIL taken. Set up by one thread before the launch.
+// PyNode: the lp::Node behind every node that is drawn in Python. Its functions are Python's,
+// called with the GIL taken. Set up by one thread before the launch.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -29,7 +29,8 @@ class PyNode : public Node {
 
   void set_inputs(const std::vector<std::shared_ptr<PyNode>>& nodes);
   void set_entry(nb::object function);
-  void set_command(std::vector<std::string> argv, std::map<std::string, std::string> env, std::string cwd);
+  void set_command(std::vector<std::string> argv, std::map<std::string, std::string> env,
+                   std::string cwd);
   void set_payload(nb::object function);
   void set_always_process(bool value) { always_process_ = value; }
 

@@ -16,10 +16,12 @@ nb::object make_exception(std::string_view domain, const Error& error) {
   const auto text = [](std::string_view s) {
     return nb::steal(PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "replace"));
   };
-  if (hooks().make_error == nullptr) return nb::steal(PyObject_CallFunctionObjArgs(PyExc_RuntimeError, text(error.message).ptr(), nullptr));
-  return nb::borrow(hooks().make_error)(text(domain), static_cast<int>(error.code), text(error.message),
-                                        text(error.remote_type), text(error.remote_trace),
-                                        nb::bytes(error.remote_data.data(), error.remote_data.size()));
+  if (hooks().make_error == nullptr)
+    return nb::steal(
+        PyObject_CallFunctionObjArgs(PyExc_RuntimeError, text(error.message).ptr(), nullptr));
+  return nb::borrow(hooks().make_error)(
+      text(domain), static_cast<int>(error.code), text(error.message), text(error.remote_type),
+      text(error.remote_trace), nb::bytes(error.remote_data.data(), error.remote_data.size()));
 }
 
 void raise(std::string_view domain, const Error& error) {
@@ -75,10 +77,12 @@ void bind_hooks(nb::module_& m) {
          nb::object make_client, nb::object client_parts) {
         // Held for ever: the package sets them once.
         hooks() = {make_error.release().ptr(), describe_exception.release().ptr(),
-                   make_future.release().ptr(), make_client.release().ptr(), client_parts.release().ptr()};
+                   make_future.release().ptr(), make_client.release().ptr(),
+                   client_parts.release().ptr()};
       },
       nb::kw_only(), nb::arg("make_error"), nb::arg("describe_exception"), nb::arg("make_future"),
-      nb::arg("make_client"), nb::arg("client_parts"), "Tells the extension how errors, futures and clients look.");
+      nb::arg("make_client"), nb::arg("client_parts"),
+      "Tells the extension how errors, futures and clients look.");
   m.def("close_python_entries", &close_python_entries, nb::arg("seconds"),
         "No thread of the extension enters Python any more; waits for those that are inside.");
 }

@@ -1,5 +1,5 @@
-// What the Python package tells the extension once, at import: how errors, futures and clients look in Python.
-// Set and read with the GIL.
+// What the Python package tells the extension once, at import: how errors, futures and clients look
+// in Python. Set and read with the GIL.
 #pragma once
 
 #include <nanobind/nanobind.h>

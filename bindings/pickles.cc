@@ -8,7 +8,8 @@ namespace {
 // Buffers below this size stay inside the pickle.
 constexpr Py_ssize_t kInlineBytes = 4096;
 
-// module.name, looked up once. No static initialiser: its lock and the GIL would wait for each other.
+// module.name, looked up once. No static initialiser: its lock and the GIL would wait for each
+// other.
 nb::object cached(PyObject*& slot, const char* module, const char* name) {
   if (slot == nullptr) slot = nb::object(nb::module_::import_(module).attr(name)).release().ptr();
   return nb::borrow(slot);
@@ -34,8 +35,8 @@ bool take_buffer(nb::handle pickle_buffer, wire::Payload& payload, bool snapshot
 void pickle(PyObject* value, wire::Payload& payload, bool snapshot) {
   const nb::object callback = nb::cpp_function(
       [&payload, snapshot](nb::handle buffer) { return take_buffer(buffer, payload, snapshot); });
-  const nb::bytes body = nb::cast<nb::bytes>(
-      cached(dumps, "cloudpickle", "dumps")(nb::handle(value), nb::arg("protocol") = 5, nb::arg("buffer_callback") = callback));
+  const nb::bytes body = nb::cast<nb::bytes>(cached(dumps, "cloudpickle", "dumps")(
+      nb::handle(value), nb::arg("protocol") = 5, nb::arg("buffer_callback") = callback));
   payload.encoding = wire::Encoding::kPickle;
   payload.body.assign(body.c_str(), body.size());
 }
@@ -47,8 +48,9 @@ nb::object unpickle(const wire::Payload& payload) {
     if (!memory.is_valid()) throw nb::python_error();
     buffers.append(memory);
   }
-  const nb::object body = nb::steal(PyMemoryView_FromMemory(const_cast<char*>(payload.body.data()),
-                                                            static_cast<Py_ssize_t>(payload.body.size()), PyBUF_READ));
+  const nb::object body =
+      nb::steal(PyMemoryView_FromMemory(const_cast<char*>(payload.body.data()),
+                                        static_cast<Py_ssize_t>(payload.body.size()), PyBUF_READ));
   return cached(loads, "pickle", "loads")(body, nb::arg("buffers") = buffers);
 }
 

@@ -1,5 +1,5 @@
-// Values that are no plain ones travel as a cloudpickle (protocol 5) with out-of-band buffers (PEP 574).
-// With the GIL; errors are thrown as nb::python_error.
+// Values that are no plain ones travel as a cloudpickle (protocol 5) with out-of-band buffers (PEP
+// 574). With the GIL; errors are thrown as nb::python_error.
 #pragma once
 
 #include <nanobind/nanobind.h>

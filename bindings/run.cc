@@ -53,20 +53,23 @@ class PyRun {
   }
   bool done() const { return run_->done(); }
   bool wait_for_stop(std::optional<double> timeout) {
-    return wait_heeding_signals(to_deadline(timeout),
-                                [&](const base::Deadline& tick) { return run_->stop_signal()->wait(tick); });
+    return wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
+      return run_->stop_signal()->wait(tick);
+    });
   }
 
  private:
   std::unique_ptr<launching::Run> run_;
 };
 
-std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type, double termination_notice_secs,
-                              const std::string& run_dir, bool handle_signals) {
+std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type,
+                              double termination_notice_secs, const std::string& run_dir,
+                              bool handle_signals) {
   graph::Plan plan = plan_of(program);
   launching::Options options;
   options.type = unwrap("local", launching::parse_launch_type(launch_type));
-  options.termination_notice = std::chrono::milliseconds(std::llround(termination_notice_secs * 1000));
+  options.termination_notice =
+      std::chrono::milliseconds(std::llround(termination_notice_secs * 1000));
   options.run_dir = run_dir;
   options.handle_signals = handle_signals;
   options.on_thread_start = keep_thread_state;
@@ -125,12 +128,14 @@ void bind_context(nb::module_& m) {
       .def_prop_ro("index", [](const PyContext& self) { return self.context->index; })
       .def_prop_ro("name", [](const PyContext& self) { return self.context->name(); })
       .def_prop_ro("task", [](const PyContext& self) { return self.context->task; })
-      .def_prop_ro("stop_requested", [](const PyContext& self) { return self.context->stop->requested(); })
+      .def_prop_ro("stop_requested",
+                   [](const PyContext& self) { return self.context->stop->requested(); })
       .def(
           "wait_for_stop",
           [](const PyContext& self, std::optional<double> timeout) {
-            return wait_heeding_signals(to_deadline(timeout),
-                                        [&](const base::Deadline& tick) { return self.context->stop->wait(tick); });
+            return wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
+              return self.context->stop->wait(tick);
+            });
           },
           nb::arg("timeout").none())
       .def(
@@ -150,16 +155,20 @@ void bind_context(nb::module_& m) {
           nb::arg("handler"))
       .def(
           "remove_stop_handler",
-          [](const PyContext& self, uint64_t number) { self.context->stop->remove_handler(number); },
+          [](const PyContext& self, uint64_t number) {
+            self.context->stop->remove_handler(number);
+          },
           nb::call_guard<nb::gil_scoped_release>(), nb::arg("number"))
       .def(
           "request_stop", [](const PyContext& self) { self.context->request_stop(); },
           nb::call_guard<nb::gil_scoped_release>())
       .def(
-          "address_of", [](const PyContext& self, int number) { return self.context->address_of(number); },
+          "address_of",
+          [](const PyContext& self, int number) { return self.context->address_of(number); },
           nb::arg("number"))
       .def(
-          "name_of", [](const PyContext& self, int number) { return self.context->name_of(number); },
+          "name_of",
+          [](const PyContext& self, int number) { return self.context->name_of(number); },
           nb::arg("number"));
 }
 
@@ -167,23 +176,27 @@ void bind_context(nb::module_& m) {
 
 void bind_run(nb::module_& m) {
   bind_context(m);
-  m.def("context", &current, "The calling thread's context, else the only running program's, else None.");
+  m.def("context", &current,
+        "The calling thread's context, else the only running program's, else None.");
   m.def("set_thread_context", &set_thread_context, nb::arg("context").none(),
         "Makes a context the calling thread's, for threads that a node starts itself.");
   nb::class_<PyRun>(m, "Run", "A program that was started.")
-      .def("wait", &PyRun::wait, "Until every node has ended; raises the first failing node's error.")
+      .def("wait", &PyRun::wait,
+           "Until every node has ended; raises the first failing node's error.")
       .def("wait_for", &PyRun::wait_for, nb::arg("labels"))
       .def("stop", &PyRun::stop)
       .def("kill", &PyRun::kill)
       .def_prop_ro("done", &PyRun::done)
       .def("wait_for_stop", &PyRun::wait_for_stop, nb::arg("timeout").none());
-  m.def("launch", &launch, nb::arg("program"), nb::arg("launch_type"), nb::arg("termination_notice_secs"),
-        nb::arg("run_dir"), nb::arg("handle_signals"), "Starts every node of the program.");
+  m.def("launch", &launch, nb::arg("program"), nb::arg("launch_type"),
+        nb::arg("termination_notice_secs"), nb::arg("run_dir"), nb::arg("handle_signals"),
+        "Starts every node of the program.");
   m.def("is_worker", &run::is_worker_process, "Whether this process was started to run one node.");
   nb::class_<PyWorker>(m, "Worker", "The end of a launched process that talks to its launcher.")
       .def(nb::init<>())
       .def("payload", &PyWorker::payload)
-      .def("run", &PyWorker::run, nb::arg("entry"), "Runs this worker's node; returns the exit status.")
+      .def("run", &PyWorker::run, nb::arg("entry"),
+           "Runs this worker's node; returns the exit status.")
       .def("report_failure", &PyWorker::report_failure, nb::arg("exception"));
 }
 

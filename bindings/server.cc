@@ -20,7 +20,8 @@ courier::Answer invoke(PyObject* function, const courier::Call& call) {
     const nb::object result =
         nb::steal(PyObject_Call(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
     if (!result.is_valid()) throw nb::python_error();
-    return encode_result(result.ptr(), {.typed_only = call.caller_language() != "python", .snapshot = true});
+    return encode_result(result.ptr(),
+                         {.typed_only = call.caller_language() != "python", .snapshot = true});
   } catch (nb::python_error& error) {
     return describe(error.value());
   } catch (const std::exception& error) {
@@ -72,7 +73,8 @@ class PyServer {
 
   void start() {
     if (listener_ == nullptr && !server_->started()) {
-      if (context_ == nullptr) throw nb::value_error("there is no address to listen at: call listen() first");
+      if (context_ == nullptr)
+        throw nb::value_error("there is no address to listen at: call listen() first");
       listener_ = unwrap("local", context_->listen());
     }
     unwrap("local", server_->start(std::move(listener_)));
@@ -107,8 +109,10 @@ void bind_server(nb::module_& m) {
       .def(nb::init<const std::string&, int>(), nb::arg("name"), nb::arg("threads"))
       .def("bind", &PyServer::bind, nb::arg("method"), nb::arg("function"))
       .def("unbind", &PyServer::unbind, nb::arg("method"))
-      .def("listen", &PyServer::listen, nb::arg("address"), "Binds the address; returns the real one.")
-      .def("start", &PyServer::start, "Serves where listen() bound, else at the current node's address.")
+      .def("listen", &PyServer::listen, nb::arg("address"),
+           "Binds the address; returns the real one.")
+      .def("start", &PyServer::start,
+           "Serves where listen() bound, else at the current node's address.")
       .def("stop", &PyServer::stop, nb::arg("grace") = nb::none(),
            "Takes no more calls and waits for those that run, `grace` seconds at most.")
       .def("join", &PyServer::join, "Waits until it is stopped.")

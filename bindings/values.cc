@@ -16,7 +16,8 @@ void check(Encoded encoded) {
   if (encoded != Encoded::kDone) raise_python();
 }
 
-Encoded encode_typed_call(PyObject* args, PyObject* kwargs, wire::Writer& writer, const EncodeOptions& options) {
+Encoded encode_typed_call(PyObject* args, PyObject* kwargs, wire::Writer& writer,
+                          const EncodeOptions& options) {
   const Py_ssize_t count = PyTuple_GET_SIZE(args);
   writer.begin_list(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; ++i) {

@@ -1,5 +1,6 @@
-// Python values to payloads and back: typed values where every part is a plain one (or must be, towards C++),
-// else a cloudpickle (protocol 5) whose large buffers travel beside it. With the GIL; errors are Python's.
+// Python values to payloads and back: typed values where every part is a plain one (or must be,
+// towards C++), else a cloudpickle (protocol 5) whose large buffers travel beside it. With the GIL;
+// errors are Python's.
 #pragma once
 
 #include <nanobind/nanobind.h>

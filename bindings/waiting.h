@@ -1,4 +1,5 @@
-// Waiting in C++ on behalf of Python: without the GIL, and so that Ctrl-C is heard. With the GIL on entry.
+// Waiting in C++ on behalf of Python: without the GIL, and so that Ctrl-C is heard. With the GIL on
+// entry.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -22,20 +23,23 @@ inline base::Deadline to_deadline(const std::optional<double>& seconds) {
   return base::Deadline::after(base::Nanos(static_cast<int64_t>(nanos)));
 }
 
-// Asked by waiting channels at every tick: true if Python wants to raise (KeyboardInterrupt, say); it is set then.
+// Asked by waiting channels at every tick: true if Python wants to raise (KeyboardInterrupt, say);
+// it is set then.
 inline bool python_wants_to_raise() {
   const PythonEntry python;
   return python.ok() && PyErr_CheckSignals() != 0;
 }
 
-// Calls wait(tick) -> bool until it says true or `deadline` passes. Raises what a signal handler raises.
+// Calls wait(tick) -> bool until it says true or `deadline` passes. Raises what a signal handler
+// raises.
 template <class Wait>
 bool wait_heeding_signals(const base::Deadline& deadline, Wait&& wait) {
   while (true) {
     bool done = false;
     {
       const nb::gil_scoped_release released;
-      const auto tick = base::Deadline::after(deadline.never() ? kSignalTick : std::min(kSignalTick, deadline.left()));
+      const auto tick = base::Deadline::after(
+          deadline.never() ? kSignalTick : std::min(kSignalTick, deadline.left()));
       done = wait(tick);
     }
     if (PyErr_CheckSignals() != 0) throw nb::python_error();

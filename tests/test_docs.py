@@ -76,7 +76,9 @@ def run_cpp(snippet: Snippet, folder: pathlib.Path) -> subprocess.CompletedProce
     library = build_folder() / "liblaunchpad.a"
     whole = "int main(" in snippet.code
     command = [compiler, "-std=c++20", f"-I{ROOT / 'cpp'}", str(source)]
-    command += [str(library), "-pthread", "-o", str(folder / "snippet")] if whole else ["-fsyntax-only"]
+    command += (
+        [str(library), "-pthread", "-o", str(folder / "snippet")] if whole else ["-fsyntax-only"]
+    )
     built = run(command, folder)
     assert built.returncode == 0, built.stderr
     if not whole:
@@ -87,14 +89,24 @@ def run_cpp(snippet: Snippet, folder: pathlib.Path) -> subprocess.CompletedProce
 def run(command: list[str], folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "NO_COLOR": "1", "LAUNCHPAD_PYTHON": sys.executable}
     return subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        command,
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
     )
 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("snippet", ALL, ids=lambda s: s.name)
 def test_snippet_prints_what_its_page_says(snippet: Snippet, tmp_path: pathlib.Path) -> None:
-    ran = run_python(snippet, tmp_path) if snippet.language == "python" else run_cpp(snippet, tmp_path)
+    ran = (
+        run_python(snippet, tmp_path)
+        if snippet.language == "python"
+        else run_cpp(snippet, tmp_path)
+    )
     if snippet.on_stderr:
         assert ran.returncode != 0
         assert ran.stderr.rstrip().endswith(snippet.output.rstrip()), ran.stderr

@@ -1,15 +1,15 @@
-// The whole of Launchpad's C++ API: draw a Program of nodes, give handles to other nodes, launch it.
-// See docs/ and examples/cpp. Everything public is in namespace lp.
+// The whole of Launchpad's C++ API: draw a Program of nodes, give handles to other nodes, launch
+// it. See docs/ and examples/cpp. Everything public is in namespace lp.
 #pragma once
 
-#include "launchpad/courier/client.h"         // IWYU pragma: export
-#include "launchpad/courier/client_codec.h"   // IWYU pragma: export
-#include "launchpad/courier/serve.h"          // IWYU pragma: export
-#include "launchpad/courier/server.h"         // IWYU pragma: export
-#include "launchpad/graph/courier_node.h"     // IWYU pragma: export
-#include "launchpad/graph/exports.h"          // IWYU pragma: export
-#include "launchpad/graph/function_node.h"    // IWYU pragma: export
-#include "launchpad/graph/program.h"          // IWYU pragma: export
-#include "launchpad/graph/python_node.h"      // IWYU pragma: export
-#include "launchpad/launch/main.h"            // IWYU pragma: export
-#include "launchpad/wire/codec.h"             // IWYU pragma: export
+#include "launchpad/courier/client.h"        // IWYU pragma: export
+#include "launchpad/courier/client_codec.h"  // IWYU pragma: export
+#include "launchpad/courier/serve.h"         // IWYU pragma: export
+#include "launchpad/courier/server.h"        // IWYU pragma: export
+#include "launchpad/graph/courier_node.h"    // IWYU pragma: export
+#include "launchpad/graph/exports.h"         // IWYU pragma: export
+#include "launchpad/graph/function_node.h"   // IWYU pragma: export
+#include "launchpad/graph/program.h"         // IWYU pragma: export
+#include "launchpad/graph/python_node.h"     // IWYU pragma: export
+#include "launchpad/launch/main.h"           // IWYU pragma: export
+#include "launchpad/wire/codec.h"            // IWYU pragma: export

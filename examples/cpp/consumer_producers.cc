@@ -20,7 +20,8 @@ class Consumer {
 
   void run() {
     std::vector<lp::Future<int>> futures;
-    for (int i = 0; auto& producer : producers_) futures.push_back(producer.async<&Producer::work>(i++));
+    for (int i = 0; auto& producer : producers_)
+      futures.push_back(producer.async<&Producer::work>(i++));
     for (auto& future : futures) std::cout << "Asynchronous result: " << future.get() << std::endl;
     for (int i = 0; auto& producer : producers_) {
       std::cout << "Synchronous result: " << producer.call<&Producer::work>(i++) << std::endl;
@@ -38,7 +39,8 @@ lp::Program make_program(int num_producers) {
   std::vector<lp::Handle<Producer>> producers;
   {
     auto group = program.group("producer");
-    for (int i = 0; i < num_producers; ++i) producers.push_back(program.add_node(lp::CourierNode<Producer>()));
+    for (int i = 0; i < num_producers; ++i)
+      producers.push_back(program.add_node(lp::CourierNode<Producer>()));
   }
   program.add_node(lp::CourierNode<Consumer>(producers, lp::make_program_stopper()), "consumer");
   return program;

@@ -39,7 +39,8 @@ class Counter {
     return result;
   }
 
-  using courier_methods = lp::Methods<&Counter::add, &Counter::named, &Counter::mean_of, &Counter::doubled>;
+  using courier_methods =
+      lp::Methods<&Counter::add, &Counter::named, &Counter::mean_of, &Counter::doubled>;
 
  private:
   int count_;

@@ -1,5 +1,6 @@
-// A program drawn in C++ with a node in Python, which call each other. The Python node is the class Policy in
-// examples/python/policy.py. Prints, at last: "Policy says left 2, right 4; left is good".
+// A program drawn in C++ with a node in Python, which call each other. The Python node is the class
+// Policy in examples/python/policy.py. Prints, at last: "Policy says left 2, right 4; left is
+// good".
 #include <launchpad/launchpad.h>
 
 #include <iostream>
@@ -29,8 +30,10 @@ void ask(lp::Client<Policy> policy, lp::StopFn stop) {
 lp::Program make_program() {
   lp::Program program("python_node");
   const auto judge = program.add_node(lp::CourierNode<Judge>(), "judge");
-  const auto policy = program.add_node(
-      lp::PythonNode<Policy>("policy:Policy", 2.0, std::vector<std::string>{"left", "right"}, judge), "policy");
+  const auto policy =
+      program.add_node(lp::PythonNode<Policy>("policy:Policy", 2.0,
+                                              std::vector<std::string>{"left", "right"}, judge),
+                       "policy");
   program.add_node(lp::FunctionNode(ask, policy, lp::make_program_stopper()), "asker");
   return program;
 }

@@ -5,9 +5,10 @@ The C++ node is examples/cpp/counter_node.cc. Prints, at last: "Counter says 15,
 
 import os
 
-from absl import app, flags
-import launchpad as lp
 import numpy as np
+from absl import app, flags
+
+import launchpad as lp
 
 _BINARY = flags.DEFINE_string(
     "counter_node",

@@ -1,5 +1,5 @@
-// LP_CHECK(condition) << "why": ends the process with file, line and message when an invariant that only
-// we can break does not hold. Never for what a user, a file or a peer can cause. Any thread.
+// LP_CHECK(condition) << "why": ends the process with file, line and message when an invariant that
+// only we can break does not hold. Never for what a user, a file or a peer can cause. Any thread.
 #pragma once
 
 #include <sstream>
@@ -23,7 +23,7 @@ struct CheckVoidify {
 
 }  // namespace lp::base
 
-#define LP_CHECK(condition)                                                         \
-  (condition) ? (void)0                                                             \
-              : ::lp::base::CheckVoidify() &                                        \
+#define LP_CHECK(condition)                  \
+  (condition) ? (void)0                      \
+              : ::lp::base::CheckVoidify() & \
                     ::lp::base::CheckFailure(__FILE__, __LINE__, #condition).stream()

@@ -1,5 +1,5 @@
-// Time as the library sees it: a steady clock in nanoseconds that is passed in where tests must own it.
-// Deadline is a point on it, or none. Values; any thread.
+// Time as the library sees it: a steady clock in nanoseconds that is passed in where tests must own
+// it. Deadline is a point on it, or none. Values; any thread.
 #pragma once
 
 #include <chrono>

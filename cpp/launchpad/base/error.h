@@ -1,6 +1,7 @@
-// Error is what went wrong: a code from a short list, a message that names the mend, and, for errors that
-// happened in another node, the type and trace of the exception there. A plain value inside the library;
-// at the public surface it is thrown. Codes have gRPC's numbers, which Python programs print.
+// Error is what went wrong: a code from a short list, a message that names the mend, and, for
+// errors that happened in another node, the type and trace of the exception there. A plain value
+// inside the library; at the public surface it is thrown. Codes have gRPC's numbers, which Python
+// programs print.
 #pragma once
 
 #include <exception>
@@ -46,10 +47,12 @@ struct Error : public std::exception {
   std::string message;
   std::string remote_type;   // e.g. "ValueError" or "std::runtime_error"; empty if not remote.
   std::string remote_trace;  // The trace as the other language prints it; may be empty.
-  std::string remote_data;   // The other language's own form of the exception (Python: a pickle); may be empty.
+  std::string remote_data;   // The other language's own form of the exception (Python: a pickle);
+                             // may be empty.
 };
 
-// What a caller catches when the method that it called threw: `remote_type`, `message`, `remote_trace`.
+// What a caller catches when the method that it called threw: `remote_type`, `message`,
+// `remote_trace`.
 struct RemoteError : public Error {
   explicit RemoteError(Error e) : Error(std::move(e)) {}
 };

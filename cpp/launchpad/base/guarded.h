@@ -1,6 +1,6 @@
 // Guarded<T> is a T that can be reached only while its lock is held: `state_.with([](T& t) {...})`.
-// Any thread. `wait` parks the caller until a predicate over T holds; whoever changes T so that a predicate
-// may hold calls `notify_all` (or changes it through `with_notify`).
+// Any thread. `wait` parks the caller until a predicate over T holds; whoever changes T so that a
+// predicate may hold calls `notify_all` (or changes it through `with_notify`).
 #pragma once
 
 #include <chrono>

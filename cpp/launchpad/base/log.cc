@@ -27,9 +27,10 @@ std::shared_ptr<spdlog::logger> make_logger() {
 void log(LogLevel level, std::string_view message) {
   // Leaked on purpose: threads may log while the process exits.
   static auto* const logger = new std::shared_ptr<spdlog::logger>(make_logger());
-  static constexpr spdlog::level::level_enum kLevels[] = {
-      spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
-  (*logger)->log(kLevels[static_cast<int>(level)], spdlog::string_view_t(message.data(), message.size()));
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                          spdlog::level::warn, spdlog::level::err};
+  (*logger)->log(kLevels[static_cast<int>(level)],
+                 spdlog::string_view_t(message.data(), message.size()));
 }
 
 }  // namespace lp::base

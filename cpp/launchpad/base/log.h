@@ -1,5 +1,5 @@
-// One line to the log (standard error): "launchpad W  message". Level from LAUNCHPAD_LOG (debug, info,
-// warning, error, off; default warning). Any thread.
+// One line to the log (standard error): "launchpad W  message". Level from LAUNCHPAD_LOG (debug,
+// info, warning, error, off; default warning). Any thread.
 #pragma once
 
 #include <string_view>

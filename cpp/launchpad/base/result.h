@@ -1,5 +1,6 @@
-// Result<T> holds a T or an Error: how everything inside the library reports what the world can break.
-// A value type; as thread-safe as its T. `value()` on an error is our bug and ends the process.
+// Result<T> holds a T or an Error: how everything inside the library reports what the world can
+// break. A value type; as thread-safe as its T. `value()` on an error is our bug and ends the
+// process.
 #pragma once
 
 #include <optional>
@@ -80,15 +81,15 @@ using Status = Result<void>;
 #define LP_CONCAT(a, b) LP_CONCAT_INNER(a, b)
 
 // Returns the error of a Result-valued expression from the enclosing function, if it is one.
-#define LP_TRY(expression)                                                  \
-  do {                                                                      \
+#define LP_TRY(expression)                                                                   \
+  do {                                                                                       \
     if (auto lp_result = (expression); !lp_result.ok()) return std::move(lp_result).error(); \
   } while (false)
 
 // LP_TRY_ASSIGN(auto x, f()): x is f's value, or its error is returned.
 #define LP_TRY_ASSIGN(target, expression) \
   LP_TRY_ASSIGN_INNER(LP_CONCAT(lp_result_, __LINE__), target, expression)
-#define LP_TRY_ASSIGN_INNER(name, target, expression)  \
-  auto name = (expression);                            \
-  if (!name.ok()) return std::move(name).error();      \
+#define LP_TRY_ASSIGN_INNER(name, target, expression) \
+  auto name = (expression);                           \
+  if (!name.ok()) return std::move(name).error();     \
   target = std::move(name).value()

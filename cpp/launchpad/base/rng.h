@@ -1,4 +1,5 @@
-// Seeds for tests and jitter: LP_SEED if set, else random; a test prints the one it used. Values; any thread.
+// Seeds for tests and jitter: LP_SEED if set, else random; a test prints the one it used. Values;
+// any thread.
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,8 @@
 
 namespace lp::courier {
 
-Call::Call(std::shared_ptr<Session> session, uint64_t id, std::string method, wire::Payload arguments,
-           base::Deadline deadline)
+Call::Call(std::shared_ptr<Session> session, uint64_t id, std::string method,
+           wire::Payload arguments, base::Deadline deadline)
     : session_(std::move(session)),
       id_(id),
       method_(std::move(method)),
@@ -31,12 +31,15 @@ void Call::reply(const wire::Payload& result) {
 void Call::fail(const Error& error) {
   const auto session = std::exchange(session_, nullptr);
   LP_CHECK(session != nullptr) << "a call was answered twice";
-  session->answer(wire::FrameType::kError, id_, static_cast<uint64_t>(error.code), encode_error(error));
+  session->answer(wire::FrameType::kError, id_, static_cast<uint64_t>(error.code),
+                  encode_error(error));
 }
 
 void Call::finish(const Result<wire::Payload>& result) {
-  if (result.ok()) reply(result.value());
-  else fail(result.error());
+  if (result.ok())
+    reply(result.value());
+  else
+    fail(result.error());
 }
 
 }  // namespace lp::courier

@@ -1,6 +1,6 @@
-// Call is one request on its way through a server: what a handler gets, and what it answers through. It may
-// be moved to another thread and answered later; a call that is dropped unanswered answers INTERNAL itself.
-// One thread at a time.
+// Call is one request on its way through a server: what a handler gets, and what it answers
+// through. It may be moved to another thread and answered later; a call that is dropped unanswered
+// answers INTERNAL itself. One thread at a time.
 #pragma once
 
 #include <functional>

@@ -23,10 +23,12 @@ Channel::Channel(net::Address address, ChannelOptions options)
 Channel::~Channel() = default;
 
 std::string Channel::server_name() const {
-  return options_.server_name.empty() ? "the server at '" + address_.str() + "'" : options_.server_name;
+  return options_.server_name.empty() ? "the server at '" + address_.str() + "'"
+                                      : options_.server_name;
 }
 
-Answer Channel::call(std::string_view method, const wire::Payload& arguments, const base::Deadline& deadline) {
+Answer Channel::call(std::string_view method, const wire::Payload& arguments,
+                     const base::Deadline& deadline) {
   Pending pending;
   pending.deadline = deadline;
   Lock lock(mutex_);
@@ -34,7 +36,8 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments, co
   return await(lock, pending);
 }
 
-Result<std::shared_ptr<Pending>> Channel::start(std::string_view method, const wire::Payload& arguments,
+Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
+                                                const wire::Payload& arguments,
                                                 const base::Deadline& deadline, Callback callback) {
   auto pending = std::make_shared<Pending>();
   pending->deadline = deadline;
@@ -110,19 +113,21 @@ void Channel::close() {
   background_.notify_all();
 }
 
-Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload& arguments, Pending& pending,
-                       std::shared_ptr<Pending> owner, bool may_gather) {
+Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
+                       Pending& pending, std::shared_ptr<Pending> owner, bool may_gather) {
   LP_TRY(wire::check_frame(method, arguments, options_.limits));
   LP_TRY(connect(lock, pending.deadline));
   if (pending_.size() >= options_.max_pending) {
-    return Error(Code::kResourceExhausted, std::to_string(pending_.size()) + " calls to " + server_name() +
-                                               " wait for an answer: that is the limit (max_pending)");
+    return Error(Code::kResourceExhausted,
+                 std::to_string(pending_.size()) + " calls to " + server_name() +
+                     " wait for an answer: that is the limit (max_pending)");
   }
   uint64_t time_left = 0;
   if (!pending.deadline.never()) {
     time_left = static_cast<uint64_t>(pending.deadline.left().count());
     if (time_left == 0) {
-      return Error(Code::kDeadlineExceeded, "the deadline of '" + std::string(method) + "' passed before it was sent");
+      return Error(Code::kDeadlineExceeded,
+                   "the deadline of '" + std::string(method) + "' passed before it was sent");
     }
   }
   pending.id = next_id_++;
@@ -159,11 +164,12 @@ void Channel::flush_due() {
   const net::Io io = outbox_.flush(link->socket());
   if (io == net::Io::kClosed) break_link(link);
   // The connection takes nothing now: again, until it does or somebody waits for it.
-  if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true)) Flusher::instance().add(weak_from_this());
+  if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true))
+    Flusher::instance().add(weak_from_this());
 }
 
-// Until everything is on its way. While the connection takes nothing, reads, so that the server, which may
-// wait for its answers to be taken, cannot wait for this client in a circle.
+// Until everything is on its way. While the connection takes nothing, reads, so that the server,
+// which may wait for its answers to be taken, cannot wait for this client in a circle.
 Status Channel::flush(Lock& lock, const base::Deadline& deadline) {
   while (link_ != nullptr && !outbox_.empty()) {
     const auto link = link_;
@@ -193,8 +199,8 @@ Status Channel::flush(Lock& lock, const base::Deadline& deadline) {
   return closed_ ? Status(closed_error()) : Status();
 }
 
-// One step towards the answer: reads as the reader, or waits for whoever is. False: the caller should give up,
-// and the reason is in the answer.
+// One step towards the answer: reads as the reader, or waits for whoever is. False: the caller
+// should give up, and the reason is in the answer.
 bool Channel::advance(Lock& lock, Pending& pending, const base::Deadline& deadline) {
   if (link_ != nullptr && !reading_) {
     return !read_step(lock, deadline) || pending.done;
@@ -229,8 +235,8 @@ Answer Channel::await(Lock& lock, Pending& pending) {
     forget(pending);
     pending.done = true;
     if (!interrupted) {
-      answer = Error(Code::kDeadlineExceeded,
-                     server_name() + " did not answer '" + pending.method + "' before the deadline");
+      answer = Error(Code::kDeadlineExceeded, server_name() + " did not answer '" + pending.method +
+                                                  "' before the deadline");
     }
   }
   hand_over();
@@ -260,8 +266,10 @@ void Channel::deliver(std::vector<wire::Frame>& frames) {
     if (frame.type != wire::FrameType::kReply && frame.type != wire::FrameType::kError) continue;
     auto entry = take(frame.id);
     if (!entry) continue;  // Cancelled, or too late.
-    if (frame.type == wire::FrameType::kReply) complete(std::move(*entry), std::move(frame.payload));
-    else complete(std::move(*entry), decode_error(static_cast<Code>(frame.argument), frame.payload));
+    if (frame.type == wire::FrameType::kReply)
+      complete(std::move(*entry), std::move(frame.payload));
+    else
+      complete(std::move(*entry), decode_error(static_cast<Code>(frame.argument), frame.payload));
   }
 }
 
@@ -269,9 +277,8 @@ void Channel::complete(Entry entry, Answer answer) {
   Pending& pending = *entry.pending;
   pending.done = true;
   if (pending.callback) {
-    ready_.push_back([callback = std::move(pending.callback), answer = std::move(answer)]() mutable {
-      callback(std::move(answer));
-    });
+    ready_.push_back([callback = std::move(pending.callback),
+                      answer = std::move(answer)]() mutable { callback(std::move(answer)); });
     pending.callback = nullptr;
     background_.notify_one();
     return;
@@ -283,8 +290,9 @@ void Channel::complete(Entry entry, Answer answer) {
 void Channel::break_link(const std::shared_ptr<Link>& link) {
   if (link != link_) return;
   link_->socket().shutdown();
-  Error error(Code::kUnavailable, "the connection to " + server_name() +
-                                      " ended before it answered: the node has stopped or was killed");
+  Error error(Code::kUnavailable,
+              "the connection to " + server_name() +
+                  " ended before it answered: the node has stopped or was killed");
   if (link->broken()) error.message = server_name() + ": " + link->broken()->message;
   link_.reset();
   outbox_.clear();
@@ -301,8 +309,10 @@ void Channel::fail_all(const Error& error) {
 // Whoever leaves lets another one read, if somebody waits.
 void Channel::hand_over() {
   if (reading_ || link_ == nullptr) return;
-  if (!waiting_.empty()) waiting_.front()->arrived.notify_all();
-  else if (callbacks_due_ > 0) background_.notify_one();
+  if (!waiting_.empty())
+    waiting_.front()->arrived.notify_all();
+  else if (callbacks_due_ > 0)
+    background_.notify_one();
 }
 
 std::optional<Channel::Entry> Channel::take(uint64_t id) {
@@ -335,8 +345,10 @@ void Channel::read_in_background() {
         for (auto& callback : ready) callback();
         ready.clear();
       };
-      if (options_.around_callbacks) options_.around_callbacks(run_all);
-      else run_all();
+      if (options_.around_callbacks)
+        options_.around_callbacks(run_all);
+      else
+        run_all();
       lock.lock();
       continue;
     }
@@ -371,8 +383,9 @@ void Channel::expire_callbacks() {
   for (Entry& entry : expired) {
     forget(*entry.pending);
     const std::string method = entry.pending->method;
-    complete(std::move(entry), Error(Code::kDeadlineExceeded,
-                                     server_name() + " did not answer '" + method + "' before the deadline"));
+    complete(std::move(entry),
+             Error(Code::kDeadlineExceeded,
+                   server_name() + " did not answer '" + method + "' before the deadline"));
   }
 }
 

@@ -1,7 +1,8 @@
-// Channel is a client's way to one server: calls go out on it and their answers come back, from any number of
-// threads. It connects at the first call and again after a break. A waiting thread reads the connection itself
-// if nobody else does, and hands that role on; a thread of the channel's own reads only while answers with
-// callbacks are outstanding and nobody waits. Any thread. Closed by its owner; the last one to let go.
+// Channel is a client's way to one server: calls go out on it and their answers come back, from any
+// number of threads. It connects at the first call and again after a break. A waiting thread reads
+// the connection itself if nobody else does, and hands that role on; a thread of the channel's own
+// reads only while answers with callbacks are outstanding and nobody waits. Any thread. Closed by
+// its owner; the last one to let go.
 #pragma once
 
 #include <condition_variable>
@@ -53,12 +54,14 @@ class Channel : public std::enable_shared_from_this<Channel> {
   ~Channel();
 
   // Sends and waits for the answer.
-  Answer call(std::string_view method, const wire::Payload& arguments, const base::Deadline& deadline);
+  Answer call(std::string_view method, const wire::Payload& arguments,
+              const base::Deadline& deadline);
 
-  // Sends; returns once the message is on its way. With `callback` the answer goes there, on the channel's
-  // thread; else to `wait`.
+  // Sends; returns once the message is on its way. With `callback` the answer goes there, on the
+  // channel's thread; else to `wait`.
   Result<std::shared_ptr<Pending>> start(std::string_view method, const wire::Payload& arguments,
-                                         const base::Deadline& deadline, Callback callback = nullptr);
+                                         const base::Deadline& deadline,
+                                         Callback callback = nullptr);
   Answer wait(const std::shared_ptr<Pending>& pending);
   // False: not answered by `deadline`. Does not take the answer.
   bool wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline);
@@ -91,8 +94,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Status pause(base::Nanos duration, const base::Deadline& deadline);
   Status keep_waiting();
   // `may_gather`: a small call may wait a little for others, to leave with them.
-  Status submit(Lock& lock, std::string_view method, const wire::Payload& arguments, Pending& pending,
-                std::shared_ptr<Pending> owner, bool may_gather);
+  Status submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
+                Pending& pending, std::shared_ptr<Pending> owner, bool may_gather);
   Status flush(Lock& lock, const base::Deadline& deadline);
   void send_gathered();
   Answer await(Lock& lock, Pending& pending);
@@ -128,10 +131,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Peer peer_;
   Outbox outbox_;
   uint64_t next_id_ = 1;
-  size_t callbacks_due_ = 0;      // Pending calls that have a callback,
-  size_t timed_callbacks_ = 0;    // of these with a deadline.
+  size_t callbacks_due_ = 0;    // Pending calls that have a callback,
+  size_t timed_callbacks_ = 0;  // of these with a deadline.
   std::unordered_map<uint64_t, Entry> pending_;
-  std::vector<Pending*> waiting_;  // Parked threads that could take the reader's role.
+  std::vector<Pending*> waiting_;             // Parked threads that could take the reader's role.
   std::vector<std::function<void()>> ready_;  // Callbacks to run.
 };
 

@@ -21,12 +21,14 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline) {
     if (link_ != nullptr) return {};
     if (!connecting_) break;
     if (changed_.wait_until(lock, std::min(deadline.at().value_or(base::TimePoint::max()),
-                                           base::steady_clock().now() + kTick)) == std::cv_status::timeout) {
+                                           base::steady_clock().now() + kTick)) ==
+        std::cv_status::timeout) {
       lock.unlock();
       const Status still = keep_waiting();
       lock.lock();
       LP_TRY(still);
-      if (deadline.passed()) return Error(Code::kDeadlineExceeded, server_name() + " could not be reached in time");
+      if (deadline.passed())
+        return Error(Code::kDeadlineExceeded, server_name() + " could not be reached in time");
     }
   }
   connecting_ = true;
@@ -44,7 +46,8 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline) {
   return {};
 }
 
-// Without the lock. Tries until the server is there, the deadline passes, or waiting makes no sense.
+// Without the lock. Tries until the server is there, the deadline passes, or waiting makes no
+// sense.
 Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline, Peer& peer) {
   base::Nanos retry = kFirstRetry;
   const auto warn_at = base::Deadline::after(kWarnAfter);
@@ -77,11 +80,13 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
       return Error(Code::kUnavailable, server_name() + " cannot be reached: " + error.message);
     }
     if (deadline.passed()) {
-      return Error(Code::kDeadlineExceeded, server_name() + " could not be reached in time: " + error.message);
+      return Error(Code::kDeadlineExceeded,
+                   server_name() + " could not be reached in time: " + error.message);
     }
     if (!warned && warn_at.passed()) {
       warned = true;
-      base::log(base::LogLevel::kWarning, "still waiting for " + server_name() + ": " + error.message);
+      base::log(base::LogLevel::kWarning,
+                "still waiting for " + server_name() + ": " + error.message);
     }
     LP_TRY(pause(retry, deadline));
     retry = std::min(retry * 2, kLastRetry);

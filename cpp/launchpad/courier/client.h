@@ -1,5 +1,5 @@
-// Client<T> calls the methods of a T that lives in another node. A value: copies share the connection, which
-// ends with the last of them. Any thread.
+// Client<T> calls the methods of a T that lives in another node. A value: copies share the
+// connection, which ends with the last of them. Any thread.
 #pragma once
 
 #include <chrono>
@@ -37,12 +37,15 @@ class Client {
  public:
   Client() = default;
   explicit Client(std::shared_ptr<courier::Channel> channel) : channel_(std::move(channel)) {}
-  // A client of a server that some other program runs, e.g. "localhost:1234". Throws Error for a bad address.
+  // A client of a server that some other program runs, e.g. "localhost:1234". Throws Error for a
+  // bad address.
   static Client connect(std::string_view address, courier::ChannelOptions options = {}) {
-    return Client(courier::make_shared_channel(net::Address::parse(address).value_or_throw(), std::move(options)));
+    return Client(courier::make_shared_channel(net::Address::parse(address).value_or_throw(),
+                                               std::move(options)));
   }
 
-  // Calls and waits. Throws lp::RemoteError if the method threw, lp::Error if the call could not be made.
+  // Calls and waits. Throws lp::RemoteError if the method threw, lp::Error if the call could not be
+  // made.
   template <auto Method, class... Args>
   auto call(Args&&... args) const {
     return result<Method>(std::forward<Args>(args)...).value_or_throw();
@@ -70,7 +73,9 @@ class Client {
   template <class R, class... Args>
   R call_named(std::string_view method, const Args&... args) const {
     return courier::decode_answer<R>(
-               channel().call(method, courier::encode_arguments(std::tuple<Args...>(args...)), deadline()), method)
+               channel().call(method, courier::encode_arguments(std::tuple<Args...>(args...)),
+                              deadline()),
+               method)
         .value_or_throw();
   }
 
@@ -88,14 +93,19 @@ class Client {
  private:
   template <auto Method, class... Args>
   struct Check {
-    static_assert(std::is_member_function_pointer_v<decltype(Method)>, "name the method as &T::method");
+    static_assert(std::is_member_function_pointer_v<decltype(Method)>,
+                  "name the method as &T::method");
     using S = courier::Signature<decltype(Method)>;
-    static_assert(std::is_base_of_v<typename S::Class, T>, "this is no method of the client's class T");
+    static_assert(std::is_base_of_v<typename S::Class, T>,
+                  "this is no method of the client's class T");
     static_assert(courier::Serves<T>,
-                  "the class does not say what others may call: add `using courier_methods = lp::Methods<...>;`");
-    static_assert(T::courier_methods::template contains<Method>, "the method is not listed in T::courier_methods");
+                  "the class does not say what others may call: add `using courier_methods = "
+                  "lp::Methods<...>;`");
+    static_assert(T::courier_methods::template contains<Method>,
+                  "the method is not listed in T::courier_methods");
     static_assert(sizeof...(Args) == S::arity, "the method takes another number of arguments");
-    static_assert(courier::Accepts<S, std::tuple<Args...>>::value, "an argument has the wrong type");
+    static_assert(courier::Accepts<S, std::tuple<Args...>>::value,
+                  "an argument has the wrong type");
   };
   template <auto Method, class... Args>
   using checked = typename Check<Method, Args...>::S;
@@ -104,7 +114,9 @@ class Client {
     LP_CHECK(valid()) << "an empty Client: it was default-constructed";
     return *channel_;
   }
-  base::Deadline deadline() const { return timeout_ ? base::Deadline::after(*timeout_) : base::Deadline(); }
+  base::Deadline deadline() const {
+    return timeout_ ? base::Deadline::after(*timeout_) : base::Deadline();
+  }
 
   std::shared_ptr<courier::Channel> channel_;
   std::optional<base::Nanos> timeout_;

@@ -1,4 +1,5 @@
-// Clients travel too: as an argument or a result, a Client<T> arrives as a client of the same server.
+// Clients travel too: as an argument or a result, a Client<T> arrives as a client of the same
+// server.
 #pragma once
 
 #include "launchpad/courier/client.h"
@@ -16,7 +17,9 @@ namespace wire {
 
 template <class T>
 struct Codec<Client<T>> {
-  static void write(Writer& w, const Client<T>& client) { w.client(courier::reference_to(*client.shared_channel())); }
+  static void write(Writer& w, const Client<T>& client) {
+    w.client(courier::reference_to(*client.shared_channel()));
+  }
   static Client<T> read(Reader& r) {
     const ClientRef reference = r.client();
     if (!r.ok()) return Client<T>();

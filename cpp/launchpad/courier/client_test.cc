@@ -141,9 +141,9 @@ TEST_P(CourierContract, CallbacksComeWithoutAWaiter) {
   const auto client = serve_at(server, desk);
   const auto channel = make_shared_channel(server.address(), {});
   std::promise<int> sum;
-  const auto started = channel->start("add", encode_arguments(std::tuple(4, 5)), {}, [&](Answer answer) {
-    sum.set_value(decode_answer<int>(std::move(answer), "add").value());
-  });
+  const auto started = channel->start(
+      "add", encode_arguments(std::tuple(4, 5)), {},
+      [&](Answer answer) { sum.set_value(decode_answer<int>(std::move(answer), "add").value()); });
   ASSERT_TRUE(started.ok());
   EXPECT_EQ(sum.get_future().get(), 9);
 }

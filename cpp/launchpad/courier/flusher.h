@@ -1,5 +1,6 @@
-// Flusher sends what channels have kept back to let small calls leave together: kFlushDelay after the first of
-// them at the latest, from one thread of the process's own that sleeps while nothing is due. Any thread.
+// Flusher sends what channels have kept back to let small calls leave together: kFlushDelay after
+// the first of them at the latest, from one thread of the process's own that sleeps while nothing
+// is due. Any thread.
 #pragma once
 
 #include <memory>

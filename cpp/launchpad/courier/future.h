@@ -1,5 +1,6 @@
-// Future<R> is the answer to an asynchronous call, once it comes. `get` and `result` may be called once, from
-// any thread; the waiting thread reads the connection itself. Dropping a future lets the call run on.
+// Future<R> is the answer to an asynchronous call, once it comes. `get` and `result` may be called
+// once, from any thread; the waiting thread reads the connection itself. Dropping a future lets the
+// call run on.
 #pragma once
 
 #include <memory>
@@ -19,7 +20,8 @@ Result<R> decode_answer(Answer answer, std::string_view method) {
   const auto wrong = [&](const std::string& why) {
     return Error(Code::kInvalidArgument, "the result of '" + std::string(method) + "': " + why);
   };
-  if (payload.encoding != wire::Encoding::kTyped) return wrong("it is a Python pickle, no typed value");
+  if (payload.encoding != wire::Encoding::kTyped)
+    return wrong("it is a Python pickle, no typed value");
   wire::Reader reader(payload);
   if constexpr (std::is_void_v<R>) {
     return {};

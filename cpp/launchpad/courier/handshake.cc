@@ -21,10 +21,11 @@ Result<Peer> decode_peer(const wire::Payload& payload) {
   const size_t count = reader.list();
   peer.version = static_cast<int>(reader.integer());
   if (reader.ok() && peer.version != kProtocolVersion) {
-    return Error(Code::kFailedPrecondition,
-                 "the other end speaks version " + std::to_string(peer.version) +
-                     " of courier's protocol, this one version " + std::to_string(kProtocolVersion) +
-                     ": install the same launchpad on both sides");
+    return Error(Code::kFailedPrecondition, "the other end speaks version " +
+                                                std::to_string(peer.version) +
+                                                " of courier's protocol, this one version " +
+                                                std::to_string(kProtocolVersion) +
+                                                ": install the same launchpad on both sides");
   }
   peer.language = reader.string();
   peer.name = reader.string();

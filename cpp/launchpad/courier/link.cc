@@ -7,7 +7,8 @@
 
 namespace lp::courier {
 
-Link::Link(net::Socket socket, wire::FrameLimits limits) : socket_(std::move(socket)), reader_(limits) {
+Link::Link(net::Socket socket, wire::FrameLimits limits)
+    : socket_(std::move(socket)), reader_(limits) {
   // A blocked read looks up every tick; that costs nothing while bytes come.
   timeval tick{};
   tick.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(kTick).count();
@@ -41,7 +42,8 @@ Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
   return decode_peer(frame.payload);
 }
 
-net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable, const base::Deadline& deadline) {
+net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
+                          const base::Deadline& deadline) {
   const bool near = !deadline.never() && deadline.left() < kTick;
   if (!writable && !near) return read_once(frames, true);
   bool readable = true;

@@ -1,5 +1,6 @@
-// Link is one connection of a Channel: connecting, the greeting, and reading frames. A Channel that loses its
-// link makes a new one. `read_frames` by the thread that has the reader's role; `shutdown` from any thread.
+// Link is one connection of a Channel: connecting, the greeting, and reading frames. A Channel that
+// loses its link makes a new one. `read_frames` by the thread that has the reader's role;
+// `shutdown` from any thread.
 #pragma once
 
 #include <functional>
@@ -13,7 +14,8 @@
 
 namespace lp::courier {
 
-// How often a thread that waits for the kernel looks up, to notice Ctrl-C, close() and a passed deadline.
+// How often a thread that waits for the kernel looks up, to notice Ctrl-C, close() and a passed
+// deadline.
 inline constexpr base::Nanos kTick{200'000'000};
 
 class Link {
@@ -24,9 +26,10 @@ class Link {
   Result<Peer> greet(const Peer& self, const base::Deadline& deadline,
                      const std::function<Status()>& keep_waiting);
 
-  // Reads once, waiting until bytes come, or it ticks (kWouldBlock), a signal or the deadline comes first.
-  // With `writable` it waits for room to write too, and says whether there is some.
-  net::Io read_frames(std::vector<wire::Frame>& frames, bool& writable, const base::Deadline& deadline);
+  // Reads once, waiting until bytes come, or it ticks (kWouldBlock), a signal or the deadline comes
+  // first. With `writable` it waits for room to write too, and says whether there is some.
+  net::Io read_frames(std::vector<wire::Frame>& frames, bool& writable,
+                      const base::Deadline& deadline);
   // The same without waiting.
   net::Io read_available(std::vector<wire::Frame>& frames);
 

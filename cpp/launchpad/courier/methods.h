@@ -1,5 +1,5 @@
-// Methods<&T::a, &T::b> lists what others may call on a T; put `using courier_methods = lp::Methods<...>;`
-// in the class. Names come from the pointers. Compile time only.
+// Methods<&T::a, &T::b> lists what others may call on a T; put `using courier_methods =
+// lp::Methods<...>;` in the class. Names come from the pointers. Compile time only.
 #pragma once
 
 #include <array>
@@ -14,7 +14,8 @@ namespace courier {
 template <auto Method>
 consteval std::string_view method_name() {
   std::string_view text = __PRETTY_FUNCTION__;
-  // "... [with auto Method = &Producer::work; std::string_view = ...]" (g++), "... [Method = &Producer::work]" (clang).
+  // "... [with auto Method = &Producer::work; std::string_view = ...]" (g++), "... [Method =
+  // &Producer::work]" (clang).
   text.remove_prefix(text.find("Method = ") + 9);
   text = text.substr(0, text.find_first_of(";]"));
   text.remove_prefix(text.rfind("::") + 2);
@@ -56,7 +57,8 @@ struct Methods {
   static constexpr std::array<std::string_view, sizeof...(Method)> names = {
       courier::method_name<Method>()...};
   template <auto M>
-  static constexpr bool contains = ((courier::method_name<Method>() == courier::method_name<M>()) || ...);
+  static constexpr bool contains = ((courier::method_name<Method>() == courier::method_name<M>()) ||
+                                    ...);
   // Calls visitor.template operator()<M>() for each.
   template <class Visitor>
   static void for_each(Visitor&& visitor) {
@@ -68,7 +70,9 @@ namespace courier {
 
 // A class that says what others may call.
 template <class T>
-concept Serves = requires { T::courier_methods::size; };
+concept Serves = requires {
+  T::courier_methods::size;
+};
 
 }  // namespace courier
 }  // namespace lp

@@ -52,7 +52,8 @@ void Outbox::drop(size_t sent) {
     sent_ -= segments_.front().size();
     Segment& first = segments_.front();
     // The last segment's memory serves the next frames.
-    if (segments_.size() == 1 && first.buffer.size() == 0 && first.bytes.capacity() <= kSegmentBytes) {
+    if (segments_.size() == 1 && first.buffer.size() == 0 &&
+        first.bytes.capacity() <= kSegmentBytes) {
       first.bytes.clear();
       break;
     }

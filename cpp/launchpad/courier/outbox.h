@@ -1,5 +1,6 @@
-// Outbox holds the frames of one connection that wait to be sent, in order. Small frames are laid end to end
-// and leave in one write; large buffers are sent from where they lie. Not thread-safe: its connection guards it.
+// Outbox holds the frames of one connection that wait to be sent, in order. Small frames are laid
+// end to end and leave in one write; large buffers are sent from where they lie. Not thread-safe:
+// its connection guards it.
 #pragma once
 
 #include <cstddef>

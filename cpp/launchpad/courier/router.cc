@@ -10,7 +10,8 @@ Status Router::bind(std::string method, Handler handler) {
   if (method.empty()) return Error(Code::kInvalidArgument, "a method's name must not be empty");
   if (!handler) return Error(Code::kInvalidArgument, "the handler of '" + method + "' is missing");
   handlers_.with([&](auto& handlers) {
-    handlers.insert_or_assign(std::move(method), std::make_shared<const Handler>(std::move(handler)));
+    handlers.insert_or_assign(std::move(method),
+                              std::make_shared<const Handler>(std::move(handler)));
   });
   return {};
 }

@@ -1,5 +1,5 @@
-// Router knows the methods of a server by name. "*" takes every name that has no handler of its own.
-// Any thread; handlers may be bound and unbound while calls run.
+// Router knows the methods of a server by name. "*" takes every name that has no handler of its
+// own. Any thread; handlers may be bound and unbound while calls run.
 #pragma once
 
 #include <map>

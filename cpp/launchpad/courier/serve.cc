@@ -49,15 +49,16 @@ Error describe_current_exception() {
 Status check_arguments(const wire::Payload& payload, wire::Reader& reader, size_t arity) {
   if (payload.encoding != wire::Encoding::kTyped) {
     return Error(Code::kInvalidArgument,
-                 "the arguments are a Python pickle, which C++ cannot read: pass None, bool, int, float, str, "
+                 "the arguments are a Python pickle, which C++ cannot read: pass None, bool, int, "
+                 "float, str, "
                  "bytes, list, tuple, dict and numpy arrays");
   }
   const size_t given = reader.list();
   if (!reader.ok()) return *reader.error();
   if (given != arity) {
-    return Error(Code::kInvalidArgument, "takes " + std::to_string(arity) +
-                                             (arity == 1 ? " argument, " : " arguments, ") +
-                                             std::to_string(given) + (given == 1 ? " was given" : " were given"));
+    return Error(Code::kInvalidArgument,
+                 "takes " + std::to_string(arity) + (arity == 1 ? " argument, " : " arguments, ") +
+                     std::to_string(given) + (given == 1 ? " was given" : " were given"));
   }
   // Keyword arguments follow the list as a map.
   wire::Reader keywords = reader;

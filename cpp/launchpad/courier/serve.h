@@ -1,6 +1,7 @@
-// serve(router, object) binds the methods that T lists in T::courier_methods to an object: arguments are
-// checked and decoded, results encoded, and what the method throws reaches the caller as RemoteError.
-// The object must outlive the server; several of its methods may run at the same time.
+// serve(router, object) binds the methods that T lists in T::courier_methods to an object:
+// arguments are checked and decoded, results encoded, and what the method throws reaches the caller
+// as RemoteError. The object must outlive the server; several of its methods may run at the same
+// time.
 #pragma once
 
 #include <exception>
@@ -44,12 +45,15 @@ Answer invoke(T& object, const wire::Payload& payload) {
   using S = Signature<decltype(Method)>;
   wire::Reader reader(payload);
   LP_TRY(check_arguments(payload, reader, S::arity));
-  LP_TRY_ASSIGN(auto arguments, (decode_arguments<typename S::Arguments>(reader, std::make_index_sequence<S::arity>())));
+  LP_TRY_ASSIGN(auto arguments, (decode_arguments<typename S::Arguments>(
+                                    reader, std::make_index_sequence<S::arity>())));
   wire::Payload result;
   wire::Writer writer(result);
   try {
     const auto apply = [&] {
-      return std::apply([&](auto&... a) -> decltype(auto) { return (object.*Method)(std::move(a)...); }, arguments);
+      return std::apply(
+          [&](auto&... a) -> decltype(auto) { return (object.*Method)(std::move(a)...); },
+          arguments);
     };
     if constexpr (std::is_void_v<typename S::Return>) {
       apply();
@@ -66,7 +70,8 @@ Answer invoke(T& object, const wire::Payload& payload) {
 template <class T>
 void serve(Router& router, T& object) {
   static_assert(Serves<T>,
-                "the class does not say what others may call: add `using courier_methods = lp::Methods<...>;`");
+                "the class does not say what others may call: add `using courier_methods = "
+                "lp::Methods<...>;`");
   const std::string type = demangle(typeid(T).name());
   T::courier_methods::for_each([&]<auto Method>() {
     const std::string name(method_name<Method>());

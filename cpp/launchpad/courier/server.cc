@@ -13,7 +13,9 @@ Server::~Server() {
 
 Router& Server::router() { return core_->router(); }
 
-Status Server::start(std::unique_ptr<net::Listener> listener) { return core_->start(std::move(listener)); }
+Status Server::start(std::unique_ptr<net::Listener> listener) {
+  return core_->start(std::move(listener));
+}
 
 const net::Address& Server::address() const {
   LP_CHECK(core_->started()) << "a server has no address before start()";

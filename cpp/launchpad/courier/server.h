@@ -1,6 +1,7 @@
-// Server answers calls at one address. Its threads wait for whatever comes next; the one that reads a request
-// runs the method, while another takes over the waiting, so a call crosses no thread. Owned by whoever serves
-// an object. Any thread; handlers run on the server's threads, several at a time.
+// Server answers calls at one address. Its threads wait for whatever comes next; the one that reads
+// a request runs the method, while another takes over the waiting, so a call crosses no thread.
+// Owned by whoever serves an object. Any thread; handlers run on the server's threads, several at a
+// time.
 #pragma once
 
 #include <functional>
@@ -17,9 +18,9 @@ namespace lp::courier {
 class ServerCore;
 
 struct ServerOptions {
-  std::string name{};            // How errors name it, e.g. "producer/0".
-  std::string language = "cpp";  // Told to clients.
-  int threads = 16;              // Handlers that run at the same time, at most.
+  std::string name{};              // How errors name it, e.g. "producer/0".
+  std::string language = "cpp";    // Told to clients.
+  int threads = 16;                // Handlers that run at the same time, at most.
   size_t max_queued_calls = 4096;  // Read but not running. Beyond it no more is read: clients wait.
   wire::FrameLimits limits{};
   // Run at the start and the end of each of its threads.
@@ -30,7 +31,8 @@ struct ServerOptions {
 class Server {
  public:
   explicit Server(ServerOptions options = {});
-  // Stops, and waits for handlers that still run, however long: what they use may be gone afterwards.
+  // Stops, and waits for handlers that still run, however long: what they use may be gone
+  // afterwards.
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -43,8 +45,8 @@ class Server {
   const net::Address& address() const;
   bool started() const;
 
-  // Takes no more calls, tells clients, waits until running handlers have answered (or `grace` is over), and
-  // ends its connections. Queued calls fail with UNAVAILABLE. Idempotent.
+  // Takes no more calls, tells clients, waits until running handlers have answered (or `grace` is
+  // over), and ends its connections. Queued calls fail with UNAVAILABLE. Idempotent.
   void stop(base::Deadline grace = {});
   // Waits until it is stopped. False: the deadline passed first.
   bool join(const base::Deadline& deadline = {});

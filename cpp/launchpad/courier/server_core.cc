@@ -16,10 +16,12 @@ namespace {
 
 // Answers that are kept back together at most.
 constexpr int kMaxCorkedAnswers = 32;
-// Finished calls per kStealAfter from which the queue counts as moving: another thread would only contend.
+// Finished calls per kStealAfter from which the queue counts as moving: another thread would only
+// contend.
 constexpr uint64_t kMovingCalls = 16;
 
-// Handlers of which server run on this thread, outermost first: such a thread must not wait for itself.
+// Handlers of which server run on this thread, outermost first: such a thread must not wait for
+// itself.
 thread_local const ServerCore* running_core = nullptr;
 
 Error stopping_error(const std::string& name) {
@@ -71,9 +73,12 @@ void ServerCore::spawn_thread() {
 void ServerCore::work() {
   Cork cork;
   while (!ending_.load(std::memory_order_acquire)) {
-    if (auto call = next_call(cork)) run(std::move(*call));
-    else if (auto session = next_readable()) read(session);
-    else wait_for_event();
+    if (auto call = next_call(cork))
+      run(std::move(*call));
+    else if (auto session = next_readable())
+      read(session);
+    else
+      wait_for_event();
     Session::set_corked_on_this_thread(nullptr);
   }
 }
@@ -94,9 +99,10 @@ std::optional<Call> ServerCore::next_call(Cork& cork) {
     }
     return next;
   });
-  // Nothing may be left behind when the thread goes on to something that may take long: the last call, an
-  // event, or another session's call.
-  if (cork.session && (!more || call->session() != cork.session || cork.answers >= kMaxCorkedAnswers)) {
+  // Nothing may be left behind when the thread goes on to something that may take long: the last
+  // call, an event, or another session's call.
+  if (cork.session &&
+      (!more || call->session() != cork.session || cork.answers >= kMaxCorkedAnswers)) {
     cork.session->flush();
     cork = {};
   }
@@ -135,7 +141,8 @@ void ServerCore::wait_for_event() {
   }
 }
 
-// Some calls that were read together still wait: either the one before them blocks, or they are many.
+// Some calls that were read together still wait: either the one before them blocks, or they are
+// many.
 void ServerCore::on_timer() {
   uint64_t expirations = 0;
   [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
@@ -174,9 +181,9 @@ void ServerCore::accept_all() {
     if (!accepted.ok()) return base::log(base::LogLevel::kError, accepted.error().message);
     if (!accepted->has_value()) return;
     const int fd = (*accepted)->fd();
-    auto session = std::make_shared<Session>(std::move(**accepted), epoll_.get(),
-                                             Peer{.language = options_.language, .name = options_.name},
-                                             options_.limits);
+    auto session = std::make_shared<Session>(
+        std::move(**accepted), epoll_.get(),
+        Peer{.language = options_.language, .name = options_.name}, options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     watch(epoll_.get(), fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
   }
@@ -200,7 +207,8 @@ void ServerCore::drop(const std::shared_ptr<Session>& session) {
 }
 
 void ServerCore::read(const std::shared_ptr<Session>& session) {
-  // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in the socket.
+  // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in
+  // the socket.
   const bool full = queue_.with([&](Queue& queue) {
     if (queue.calls.size() < options_.max_queued_calls) return false;
     queue.readable.push_back(session);
@@ -216,7 +224,8 @@ void ServerCore::read(const std::shared_ptr<Session>& session) {
   if (turn == Session::Turn::kClosed) drop(session);
 }
 
-// Cancels first, since they are about calls before them; then the calls, the first one on this thread at once.
+// Cancels first, since they are about calls before them; then the calls, the first one on this
+// thread at once.
 void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames) {
   std::vector<Call> calls;
   for (wire::Frame& frame : frames) {
@@ -227,7 +236,8 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
         constexpr uint64_t kLongest = uint64_t{1} << 62;
         deadline = base::Deadline::after(base::Nanos(std::min(frame.argument, kLongest)));
       }
-      calls.emplace_back(session, frame.id, std::move(frame.method), std::move(frame.payload), deadline);
+      calls.emplace_back(session, frame.id, std::move(frame.method), std::move(frame.payload),
+                         deadline);
     } else if (frame.type == wire::FrameType::kCancel) {
       session->cancel(frame.id);
     }
@@ -246,7 +256,8 @@ void ServerCore::run(Call call) {
   });
   if (refused) return call.fail(stopping_error(options_.name));
   // Somebody must go on waiting for events while this thread is away.
-  if (idle_.load(std::memory_order_acquire) == 0 && threads_.load(std::memory_order_acquire) < options_.threads &&
+  if (idle_.load(std::memory_order_acquire) == 0 &&
+      threads_.load(std::memory_order_acquire) < options_.threads &&
       threads_.fetch_add(1, std::memory_order_acq_rel) < options_.threads) {
     spawn_thread();
   }
@@ -284,13 +295,15 @@ void ServerCore::stop(const base::Deadline& grace) {
   queue_.with([&](Queue& queue) { queued.swap(queue.calls); });
   for (Call& call : queued) call.fail(stopping_error(options_.name));
   const int own = running_core == this ? 1 : 0;
-  life_.wait(grace.at(), [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
+  life_.wait(
+      grace.at(), [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
   const auto sessions = sessions_.with([](auto& map) { return map; });
   for (const auto& [fd, session] : sessions) session->say_bye();
   ending_.store(true, std::memory_order_release);
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
-  life_.wait(grace.at(), [&](Life& life) { return life.threads <= own; }, [](Life&, bool) {});
+  life_.wait(
+      grace.at(), [&](Life& life) { return life.threads <= own; }, [](Life&, bool) {});
   for (const auto& [fd, session] : sessions) session->close();
   sessions_.with([](auto& map) { map.clear(); });
   life_.with_notify([](Life& life) { life.phase = Phase::kStopped; });
@@ -298,7 +311,8 @@ void ServerCore::stop(const base::Deadline& grace) {
 
 void ServerCore::wait_for_handlers() {
   const int own = running_core == this ? 1 : 0;
-  life_.wait(std::nullopt, [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
+  life_.wait(
+      std::nullopt, [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
 }
 
 bool ServerCore::join(const base::Deadline& deadline) {

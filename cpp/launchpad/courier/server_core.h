@@ -1,9 +1,11 @@
-// ServerCore is what a Server's threads share: the poller, the sessions, and the queue of calls that were read
-// together. Leader and followers: all idle threads wait in one epoll set, the kernel wakes one per event.
+// ServerCore is what a Server's threads share: the poller, the sessions, and the queue of calls
+// that were read together. Leader and followers: all idle threads wait in one epoll set, the kernel
+// wakes one per event.
 //
-// Calls that arrive in one read are queued and run one after the other, with their answers corked; should one
-// of them block, a timer (kStealAfter) wakes another thread, which sends those answers and takes over the
-// rest. So many small calls cost no thread hop, and a slow one delays the others by no more than that.
+// Calls that arrive in one read are queued and run one after the other, with their answers corked;
+// should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
+// and takes over the rest. So many small calls cost no thread hop, and a slow one delays the others
+// by no more than that.
 #pragma once
 
 #include <atomic>
@@ -41,9 +43,10 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   struct Queue {
     std::deque<Call> calls;
     std::deque<std::shared_ptr<Session>> readable;  // Whose next turn of reading is due.
-    std::vector<std::shared_ptr<Session>> corked;   // What the timer flushes, should their thread block.
+    std::vector<std::shared_ptr<Session>>
+        corked;  // What the timer flushes, should their thread block.
     bool timer_armed = false;
-    uint64_t finished = 0;           // Queued calls that were run,
+    uint64_t finished = 0;            // Queued calls that were run,
     uint64_t finished_at_arming = 0;  // and how many when the timer was armed.
   };
   // A thread's own: the session whose answers it holds back, and how many.

@@ -41,7 +41,8 @@ class Stranger {
   net::Socket socket_;
 };
 
-std::string frame(wire::FrameType type, const wire::Payload& payload, std::string_view method = {}) {
+std::string frame(wire::FrameType type, const wire::Payload& payload,
+                  std::string_view method = {}) {
   std::string bytes;
   wire::append_frame_head(bytes, type, 1, 0, method, payload);
   return bytes;
@@ -71,7 +72,8 @@ TEST(Server, TellsAClientOfAnotherProtocolVersion) {
   Server server;
   serve_at(server, desk);
   Stranger stranger(server.address());
-  stranger.send(frame(wire::FrameType::kHello, encode_peer({.version = 99, .language = "cpp", .name = {}})));
+  stranger.send(
+      frame(wire::FrameType::kHello, encode_peer({.version = 99, .language = "cpp", .name = {}})));
   EXPECT_NE(stranger.until_closed().find("speaks version 99"), std::string::npos);
 }
 
@@ -106,7 +108,8 @@ TEST(Server, AMessageBeyondTheLimitsEndsInAnErrorThatSaysSo) {
   const auto client = Client<Desk>::connect(server.address().str(), options);
   const auto answer = client.result<&Desk::echo>(std::string(2000, 'x'));
   EXPECT_EQ(answer.error().code, Code::kResourceExhausted);
-  EXPECT_NE(answer.error().message.find("the limit is 1000"), std::string::npos) << answer.error().message;
+  EXPECT_NE(answer.error().message.find("the limit is 1000"), std::string::npos)
+      << answer.error().message;
   EXPECT_EQ(client.call<&Desk::echo>("small"), "small");
 }
 
@@ -228,7 +231,8 @@ TEST(Server, StopsUnderLoadAndEveryCallEnds) {
     std::vector<std::thread> threads;
     for (int t = 0; t < 3; ++t) {
       threads.emplace_back([&] {
-        const auto client = Client<Desk>::connect(server.address().str(), {.wait_for_ready = false});
+        const auto client =
+            Client<Desk>::connect(server.address().str(), {.wait_for_ready = false});
         while (client.result<&Desk::add>(1, 2).ok()) calls.fetch_add(1), calls.notify_all();
       });
     }
@@ -242,23 +246,28 @@ TEST(Server, StartingTwiceIsAnError) {
   Desk desk;
   Server server;
   serve_at(server, desk);
-  auto second = server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value());
+  auto second =
+      server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value());
   EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
 }
 
 TEST(Call, ThatIsDroppedAnswersItself) {
   Server server;
   ASSERT_TRUE(server.router().bind("drop", [](Call) {}).ok());
-  ASSERT_TRUE(server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value()).ok());
+  ASSERT_TRUE(
+      server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value()).ok());
   const auto channel = make_shared_channel(server.address(), {});
-  EXPECT_EQ(channel->call("drop", encode_arguments(std::tuple()), {}).error().code, Code::kInternal);
+  EXPECT_EQ(channel->call("drop", encode_arguments(std::tuple()), {}).error().code,
+            Code::kInternal);
 }
 
 TEST(Call, MayBeAnsweredLaterFromAnotherThread) {
   Server server;
   std::promise<Call> parked;
-  ASSERT_TRUE(server.router().bind("park", [&](Call call) { parked.set_value(std::move(call)); }).ok());
-  ASSERT_TRUE(server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value()).ok());
+  ASSERT_TRUE(
+      server.router().bind("park", [&](Call call) { parked.set_value(std::move(call)); }).ok());
+  ASSERT_TRUE(
+      server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value()).ok());
   std::thread answerer([&] { parked.get_future().get().reply(encode_arguments(std::tuple(9))); });
   const auto channel = make_shared_channel(server.address(), {});
   const auto answer = channel->call("park", encode_arguments(std::tuple()), {});

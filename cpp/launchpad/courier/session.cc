@@ -32,7 +32,8 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
   uint32_t seen = edges_.load(std::memory_order_acquire);
   while (true) {
     if (frames.size() >= kMaxFramesPerTurn) return Turn::kMore;
-    const bool held = out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });
+    const bool held =
+        out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });
     if (held) return Turn::kHeld;
     const std::span<std::byte> space = reader_.space();
     const net::Moved moved = socket_.read(space, false);
@@ -47,10 +48,13 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
           return Turn::kClosed;
         }
         if (!next->has_value()) break;
-        if (greeted_) frames.push_back(std::move(**next));
-        else if (!greet(**next)) return Turn::kClosed;
+        if (greeted_)
+          frames.push_back(std::move(**next));
+        else if (!greet(**next))
+          return Turn::kClosed;
       }
-      // A full read leaves more behind; a short one has drained the socket (epoll(7), edge-triggered).
+      // A full read leaves more behind; a short one has drained the socket (epoll(7),
+      // edge-triggered).
       if (moved.size == space.size()) continue;
     }
     if (edges_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel)) return Turn::kDrained;
@@ -66,7 +70,8 @@ bool Session::greet(const wire::Frame& frame) {
   auto peer = decode_peer(frame.payload);
   if (!peer.ok()) {
     base::log(base::LogLevel::kWarning, "closed a connection: " + peer.error().message);
-    answer(wire::FrameType::kError, 0, static_cast<uint64_t>(peer.error().code), encode_error(peer.error()));
+    answer(wire::FrameType::kError, 0, static_cast<uint64_t>(peer.error().code),
+           encode_error(peer.error()));
     return false;
   }
   peer_ = std::move(peer).value();
@@ -76,8 +81,10 @@ bool Session::greet(const wire::Frame& frame) {
   return true;
 }
 
-void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload) {
-  const bool is_answer = type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
+void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
+                     const wire::Payload& payload) {
+  const bool is_answer =
+      type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   out_.with([&](Out& out) {
     if (last) out.cancelled.clear();
@@ -99,8 +106,10 @@ void Session::flush() {
 void Session::flush_locked(Out& out) {
   if (out.box.empty() || out.watching || closed()) return;
   const net::Io io = out.box.flush(socket_);
-  if (io == net::Io::kWouldBlock) watch(out, true);
-  else if (io == net::Io::kClosed) out.box.clear();
+  if (io == net::Io::kWouldBlock)
+    watch(out, true);
+  else if (io == net::Io::kClosed)
+    out.box.clear();
 }
 
 bool Session::flush_ready() {
@@ -147,7 +156,8 @@ bool Session::is_cancelled(uint64_t id) {
 void Session::cancel(uint64_t id) {
   out_.with([&](Out& out) {
     if (calls_.load(std::memory_order_acquire) == 0) return;
-    // Ids of calls that were answered meanwhile stay until no call is in flight: bounded all the same.
+    // Ids of calls that were answered meanwhile stay until no call is in flight: bounded all the
+    // same.
     if (out.cancelled.size() >= kMaxCancelledIds) out.cancelled.clear();
     out.cancelled.insert(id);
   });

@@ -1,5 +1,6 @@
-// Session is the server's end of one connection: it turns bytes into frames for whoever of the server's
-// threads finds it readable, and sends answers from any thread. Shared by the server and the calls in flight.
+// Session is the server's end of one connection: it turns bytes into frames for whoever of the
+// server's threads finds it readable, and sends answers from any thread. Shared by the server and
+// the calls in flight.
 #pragma once
 
 #include <atomic>
@@ -32,7 +33,8 @@ class Session : public std::enable_shared_from_this<Session> {
     kClosed,
   };
 
-  // After an edge: true if the caller now owns the next turn of reading, false if another thread has it.
+  // After an edge: true if the caller now owns the next turn of reading, false if another thread
+  // has it.
   bool claim_turn() { return edges_.fetch_add(1, std::memory_order_acq_rel) == 0; }
   // By the owner of the turn. Appends complete calls and cancels to `frames`.
   Turn read(std::vector<wire::Frame>& frames);
@@ -40,7 +42,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
 
-  // Sends an answer. From a thread that has corked this session it waits for flush() or a full outbox.
+  // Sends an answer. From a thread that has corked this session it waits for flush() or a full
+  // outbox.
   void answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload);
   void flush();
   static void set_corked_on_this_thread(const Session* session);
@@ -74,9 +77,9 @@ class Session : public std::enable_shared_from_this<Session> {
   const int epoll_fd_;
   const Peer self_;
   const wire::FrameLimits limits_;
-  wire::FrameReader reader_;     // The reading thread's.
-  bool greeted_ = false;         // The reading thread's, until true.
-  Peer peer_;                    // Set by the greeting, constant after.
+  wire::FrameReader reader_;        // The reading thread's.
+  bool greeted_ = false;            // The reading thread's, until true.
+  Peer peer_;                       // Set by the greeting, constant after.
   std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};   // In flight.
   std::atomic<bool> closed_{false};

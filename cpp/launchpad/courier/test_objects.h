@@ -54,7 +54,8 @@ class Gate {
 inline std::string fresh_address(const std::string& kind) {
   static std::atomic<int> counter{0};
   const std::string name = std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
-  if (kind == "unix") return "unix:" + (std::filesystem::temp_directory_path() / ("lp-" + name)).string();
+  if (kind == "unix")
+    return "unix:" + (std::filesystem::temp_directory_path() / ("lp-" + name)).string();
   if (kind == "tcp") return "tcp:localhost:0";
   return "inproc:" + name;
 }
@@ -63,7 +64,8 @@ inline std::string fresh_address(const std::string& kind) {
 template <class T>
 void serve_at(Server& server, T& object, const std::string& kind = "unix") {
   serve(server.router(), object);
-  server.start(net::listen(net::Address::parse(fresh_address(kind)).value()).value()).value_or_throw();
+  server.start(net::listen(net::Address::parse(fresh_address(kind)).value()).value())
+      .value_or_throw();
 }
 
 }  // namespace lp::courier

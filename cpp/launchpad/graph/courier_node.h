@@ -1,6 +1,7 @@
-// CourierNode<T>(args...): a node that builds a T from `args` (handles become clients), serves the methods that
-// T lists in courier_methods, and calls T::run() if there is one; without, it serves until the program stops.
-// A value that stands for one node: copies are the same node. Drawing is done by one thread.
+// CourierNode<T>(args...): a node that builds a T from `args` (handles become clients), serves the
+// methods that T lists in courier_methods, and calls T::run() if there is one; without, it serves
+// until the program stops. A value that stands for one node: copies are the same node. Drawing is
+// done by one thread.
 #pragma once
 
 #include <memory>
@@ -15,17 +16,22 @@ namespace lp {
 namespace graph {
 
 template <class T>
-concept HasRun = requires(T& object) { object.run(); };
+concept HasRun = requires(T& object) {
+  object.run();
+};
 
 template <class T>
 class CourierNodeBody final : public Node {
  public:
-  std::string kind() const override { return "CourierNode<" + courier::demangle(typeid(T).name()) + ">"; }
+  std::string kind() const override {
+    return "CourierNode<" + courier::demangle(typeid(T).name()) + ">";
+  }
   bool serves() const override { return courier::Serves<T>; }
 
   Status check() const override {
     if (build_) return {};
-    return Error(Code::kInvalidArgument, "it has no constructor arguments yet: call configure(...)");
+    return Error(Code::kInvalidArgument,
+                 "it has no constructor arguments yet: call configure(...)");
   }
 
   void run(NodeContext& context) override {
@@ -33,8 +39,10 @@ class CourierNodeBody final : public Node {
     std::unique_ptr<courier::Server> server;
     if constexpr (courier::Serves<T>) server = context.serve(*object, threads);
     if constexpr (HasRun<T>) {
-      if (run_enabled) object->run();
-      else context.wait_for_stop();
+      if (run_enabled)
+        object->run();
+      else
+        context.wait_for_stop();
     } else {
       context.wait_for_stop();
     }
@@ -43,8 +51,9 @@ class CourierNodeBody final : public Node {
 
   template <class... Args>
   void configure(std::tuple<Args...> arguments) {
-    static_assert(std::is_constructible_v<T, Resolved<Args>...>,
-                  "T cannot be constructed from these arguments (with each Handle<X> as a Client<X>)");
+    static_assert(
+        std::is_constructible_v<T, Resolved<Args>...>,
+        "T cannot be constructed from these arguments (with each Handle<X> as a Client<X>)");
     forget_inputs();
     track(arguments);
     build_ = [arguments = std::move(arguments)] {
@@ -70,14 +79,16 @@ class CourierNodeBody final : public Node {
 
 template <class T>
 class CourierNode {
-  static_assert(courier::Serves<T> || graph::HasRun<T>,
-                "the class offers nothing: give it `using courier_methods = lp::Methods<...>;` or a run()");
+  static_assert(
+      courier::Serves<T> || graph::HasRun<T>,
+      "the class offers nothing: give it `using courier_methods = lp::Methods<...>;` or a run()");
 
  public:
   // Without arguments and without a default constructor, T waits for configure().
   template <class... Args>
   explicit CourierNode(Args... args) {
-    if constexpr (sizeof...(Args) > 0 || std::is_default_constructible_v<T>) configure(std::move(args)...);
+    if constexpr (sizeof...(Args) > 0 || std::is_default_constructible_v<T>)
+      configure(std::move(args)...);
   }
 
   // Sets the constructor's arguments, again: for cycles, where the handles come after the node.

@@ -1,7 +1,8 @@
-// LP_EXPORT_NODE(Producer, int, std::string): lets programs of other languages add a Producer, built from an
-// int and a string, with lp.CppNode(path, "Producer", 3, "x"). Write it in a .cc file, at namespace scope, in a
-// program whose main is lp::main or lp::worker_main, or in a shared library. Parameters that are Client<T> take
-// handles. The registry is filled before main and constant afterwards.
+// LP_EXPORT_NODE(Producer, int, std::string): lets programs of other languages add a Producer,
+// built from an int and a string, with lp.CppNode(path, "Producer", 3, "x"). Write it in a .cc
+// file, at namespace scope, in a program whose main is lp::main or lp::worker_main, or in a shared
+// library. Parameters that are Client<T> take handles. The registry is filled before main and
+// constant afterwards.
 #pragma once
 
 #include <functional>
@@ -26,7 +27,8 @@ std::string exported_names();
 
 template <class T, class... Parameters>
 void run_exported(NodeContext& context, const wire::Payload& payload) {
-  static_assert(std::is_constructible_v<T, Parameters...>, "T cannot be constructed from these parameters");
+  static_assert(std::is_constructible_v<T, Parameters...>,
+                "T cannot be constructed from these parameters");
   wire::Reader reader(payload);
   const std::string type = courier::demangle(typeid(T).name());
   const auto named = [&](Error error) {
@@ -40,16 +42,17 @@ void run_exported(NodeContext& context, const wire::Payload& payload) {
       reader, std::index_sequence_for<Parameters...>());
   if (!arguments.ok()) throw_error(named(arguments.error()));
   CourierNodeBody<T> body;
-  std::apply([&](auto&... argument) { body.configure(std::tuple<Parameters...>(std::move(argument)...)); },
-             arguments.value());
+  std::apply(
+      [&](auto&... argument) { body.configure(std::tuple<Parameters...>(std::move(argument)...)); },
+      arguments.value());
   body.run(context);
 }
 
 }  // namespace lp::graph
 
-#define LP_EXPORT_NODE(Type, ...)                                                  \
-  [[maybe_unused]] static const bool LP_CONCAT(lp_exported_node_, __LINE__) =      \
-      ::lp::graph::export_node(#Type, [](::lp::NodeContext& context,               \
-                                         const ::lp::wire::Payload& arguments) {   \
-        ::lp::graph::run_exported<Type __VA_OPT__(, ) __VA_ARGS__>(context, arguments); \
-      })
+#define LP_EXPORT_NODE(Type, ...)                                                           \
+  [[maybe_unused]] static const bool LP_CONCAT(lp_exported_node_, __LINE__) =               \
+      ::lp::graph::export_node(                                                             \
+          #Type, [](::lp::NodeContext& context, const ::lp::wire::Payload& arguments) {     \
+            ::lp::graph::run_exported<Type __VA_OPT__(, ) __VA_ARGS__>(context, arguments); \
+          })

@@ -1,5 +1,5 @@
-// FunctionNode(fn, args...): a node that calls fn(args...) once, with handles as clients. It serves nothing.
-// A value that stands for one node. Drawing is done by one thread.
+// FunctionNode(fn, args...): a node that calls fn(args...) once, with handles as clients. It serves
+// nothing. A value that stands for one node. Drawing is done by one thread.
 #pragma once
 
 #include <functional>
@@ -18,12 +18,15 @@ class FunctionNodeBody final : public Node {
   template <class F, class... Args>
   FunctionNodeBody(F function, std::tuple<Args...> arguments)
       : kind_("FunctionNode<" + courier::demangle(typeid(F).name()) + ">") {
-    static_assert(std::is_invocable_v<F&, Resolved<Args>...>,
-                  "the function cannot be called with these arguments (with each Handle<X> as a Client<X>)");
+    static_assert(
+        std::is_invocable_v<F&, Resolved<Args>...>,
+        "the function cannot be called with these arguments (with each Handle<X> as a Client<X>)");
     track(arguments);
     call_ = [function = std::move(function), arguments = std::move(arguments)]() mutable {
       std::apply(
-          [&](const auto&... a) { std::invoke(function, Resolver<std::decay_t<decltype(a)>>::resolve(a)...); },
+          [&](const auto&... a) {
+            std::invoke(function, Resolver<std::decay_t<decltype(a)>>::resolve(a)...);
+          },
           arguments);
     };
   }
@@ -42,7 +45,8 @@ class FunctionNode {
  public:
   template <class F, class... Args>
   explicit FunctionNode(F function, Args... args)
-      : body_(std::make_shared<graph::FunctionNodeBody>(std::move(function), std::tuple<Args...>(std::move(args)...))) {}
+      : body_(std::make_shared<graph::FunctionNodeBody>(std::move(function),
+                                                        std::tuple<Args...>(std::move(args)...))) {}
 
   NodeRef create_handle() const { return NodeRef(body_->slot()); }
   const std::shared_ptr<graph::FunctionNodeBody>& node() const { return body_; }

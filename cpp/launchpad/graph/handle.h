@@ -1,5 +1,6 @@
-// Handle<T> stands for a client to a T that does not run yet. Given to another node's constructor arguments it
-// becomes an edge of the graph, and arrives there as a Client<T>. A value; copies are the same handle.
+// Handle<T> stands for a client to a T that does not run yet. Given to another node's constructor
+// arguments it becomes an edge of the graph, and arrives there as a Client<T>. A value; copies are
+// the same handle.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
-// Node is a node of the graph: what a program is drawn of. Kinds of one's own derive from it. It is made and
-// added by one thread; `run` is called once per run, on the node's own thread or in its own process.
+// Node is a node of the graph: what a program is drawn of. Kinds of one's own derive from it. It is
+// made and added by one thread; `run` is called once per run, on the node's own thread or in its
+// own process.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ namespace lp {
 // What a running node may do with the run that it is part of. Any thread of the node.
 class NodeContext {
  public:
-  explicit NodeContext(std::shared_ptr<const run::Context> context) : context_(std::move(context)) {}
+  explicit NodeContext(std::shared_ptr<const run::Context> context)
+      : context_(std::move(context)) {}
 
   // "label/index".
   std::string name() const { return context_->name(); }
@@ -53,11 +55,13 @@ class Node {
 
   // What it is, e.g. "CourierNode<Producer>": the same in every process that draws the program.
   virtual std::string kind() const = 0;
-  // The node's work. What it throws ends the program and is shown. Not called if there is a command.
+  // The node's work. What it throws ends the program and is shown. Not called if there is a
+  // command.
   virtual void run(NodeContext& context) = 0;
   // True: the node answers calls at an address of its own (NodeContext::serve).
   virtual bool serves() const { return false; }
-  // How to start it as a process; none: the launcher's binary again, which calls run. The process finds `payload` in its run directory.
+  // How to start it as a process; none: the launcher's binary again, which calls run. The process
+  // finds `payload` in its run directory.
   virtual std::optional<graph::Command> command() const { return std::nullopt; }
   // False: always as a process by `command`, never by `run` on a thread of the launcher's.
   virtual bool runs_in_process() const { return !command(); }

@@ -1,5 +1,6 @@
-// Plan is a program, drawn and checked, as a launcher sees it: tasks and the edges between them. A frozen value.
-// It knows nothing of nodes' types; what a task runs is a function here or a command elsewhere.
+// Plan is a program, drawn and checked, as a launcher sees it: tasks and the edges between them. A
+// frozen value. It knows nothing of nodes' types; what a task runs is a function here or a command
+// elsewhere.
 #pragma once
 
 #include <functional>
@@ -25,19 +26,19 @@ struct Task {
 
   int number = 0;  // Its place in Plan::tasks.
   std::string label;
-  int index = 0;     // Among the tasks of that label.
-  std::string kind;  // What it is, e.g. "CourierNode<Producer>"; part of the fingerprint.
+  int index = 0;            // Among the tasks of that label.
+  std::string kind;         // What it is, e.g. "CourierNode<Producer>"; part of the fingerprint.
   bool serves = false;      // It listens at an address of its own.
   std::vector<int> inputs;  // Numbers of the tasks that it calls.
 
-  // Runs the task on the calling thread until it is done; throws what the node throws. Null: it cannot run
-  // inside the launcher's process.
+  // Runs the task on the calling thread until it is done; throws what the node throws. Null: it
+  // cannot run inside the launcher's process.
   std::function<void(std::shared_ptr<const run::Context>)> entry;
   // How to start it as a process of its own. None: the launcher's own binary, started again.
   std::optional<Command> command;
   // What the command reads to know what to run: the content of a file in the run directory.
-  // Made when a process is about to be started (it may be costly), with a context that knows the addresses of
-  // the run; null: nothing.
+  // Made when a process is about to be started (it may be costly), with a context that knows the
+  // addresses of the run; null: nothing.
   std::function<Result<std::string>(const run::Context&)> payload;
 };
 
@@ -45,8 +46,8 @@ struct Plan {
   std::string program;
   std::vector<Task> tasks;
 
-  // Two processes that drew the same program have the same one: label, kind and edges of each task, hashed
-  // (FNV-1a, 64 bits, as 16 hexadecimal digits).
+  // Two processes that drew the same program have the same one: label, kind and edges of each task,
+  // hashed (FNV-1a, 64 bits, as 16 hexadecimal digits).
   std::string fingerprint() const;
   std::vector<std::string> task_names() const;
 };

@@ -6,7 +6,9 @@
 namespace lp {
 namespace {
 
-[[noreturn]] void reject(std::string why) { throw_error(Error(Code::kInvalidArgument, std::move(why))); }
+[[noreturn]] void reject(std::string why) {
+  throw_error(Error(Code::kInvalidArgument, std::move(why)));
+}
 
 }  // namespace
 
@@ -33,31 +35,38 @@ void Program::add(std::shared_ptr<Node> node, std::string label, std::string whe
   if (group_->has_value()) {
     if (label.empty()) label = **group_;
     if (label != **group_) {
-      reject("The given label does not match the current group: " + label + " vs " + **group_ + ".");
+      reject("The given label does not match the current group: " + label + " vs " + **group_ +
+             ".");
     }
   }
   if (label.empty()) reject("Label should not be empty.");
   graph::Slot& slot = *node->slot();
-  if (slot.added()) reject("this node was already added, as '" + slot.name() + "': make a second node");
+  if (slot.added())
+    reject("this node was already added, as '" + slot.name() + "': make a second node");
   slot.program = group_.get();
-  slot.index = static_cast<int>(std::count_if(nodes_.begin(), nodes_.end(), [&](const Added& added) {
-    return added.node->slot()->label == label;
-  }));
+  slot.index =
+      static_cast<int>(std::count_if(nodes_.begin(), nodes_.end(), [&](const Added& added) {
+        return added.node->slot()->label == label;
+      }));
   slot.label = std::move(label);
   slot.number = static_cast<int>(nodes_.size());
   nodes_.push_back({std::move(node), std::move(where)});
 }
 
 Status Program::check_edges(const Added& added) const {
-  const std::string self = "node '" + added.node->slot()->name() + "' (added at " + added.where + ")";
+  const std::string self =
+      "node '" + added.node->slot()->name() + "' (added at " + added.where + ")";
   for (const graph::SlotPtr& input : added.node->inputs()) {
     if (input == nullptr || !input->added()) {
-      return Error(Code::kInvalidArgument,
-                   self + " holds a handle to a node that was never added to a program: call add_node for it");
+      return Error(
+          Code::kInvalidArgument,
+          self +
+              " holds a handle to a node that was never added to a program: call add_node for it");
     }
     if (input->program != group_.get()) {
-      return Error(Code::kInvalidArgument, self + " holds a handle to '" + input->name() +
-                                               "' of another program: nodes reach only their own program's");
+      return Error(Code::kInvalidArgument,
+                   self + " holds a handle to '" + input->name() +
+                       "' of another program: nodes reach only their own program's");
     }
   }
   return {};
@@ -70,8 +79,8 @@ Result<graph::Plan> Program::plan() const {
     const Node& node = *added.node;
     LP_TRY(check_edges(added));
     if (Status complete = node.check(); !complete.ok()) {
-      return Error(complete.error().code, "node '" + node.slot()->name() + "' (added at " + added.where +
-                                              "): " + complete.error().message);
+      return Error(complete.error().code, "node '" + node.slot()->name() + "' (added at " +
+                                              added.where + "): " + complete.error().message);
     }
     graph::Task task;
     task.number = node.slot()->number;
@@ -87,7 +96,9 @@ Result<graph::Plan> Program::plan() const {
         shared->run(node_context);
       };
     }
-    task.payload = [shared = added.node](const run::Context& context) { return shared->payload(context); };
+    task.payload = [shared = added.node](const run::Context& context) {
+      return shared->payload(context);
+    };
     plan.tasks.push_back(std::move(task));
   }
   return plan;

@@ -1,5 +1,6 @@
-// Program is a graph that is being drawn: nodes under labels, edges where a handle was given to another node.
-// One thread. Bad drawing throws lp::Error (INVALID_ARGUMENT) at the call; `plan()` checks the whole.
+// Program is a graph that is being drawn: nodes under labels, edges where a handle was given to
+// another node. One thread. Bad drawing throws lp::Error (INVALID_ARGUMENT) at the call; `plan()`
+// checks the whole.
 #pragma once
 
 #include <memory>
@@ -51,8 +52,9 @@ class Program {
       add(node.node(), std::move(label), text_of(where));
       return node.create_handle();
     } else {
-      static_assert(requires { std::shared_ptr<Node>(node); },
-                    "add a node of the library's or a std::shared_ptr to a class derived from lp::Node");
+      static_assert(
+          requires { std::shared_ptr<Node>(node); },
+          "add a node of the library's or a std::shared_ptr to a class derived from lp::Node");
       add(node, std::move(label), text_of(where));
       return node->create_handle();
     }
@@ -75,7 +77,8 @@ class Program {
 
   std::string name_;
   // On the heap, since a Group points to it and a Program may be moved.
-  std::unique_ptr<std::optional<std::string>> group_ = std::make_unique<std::optional<std::string>>();
+  std::unique_ptr<std::optional<std::string>> group_ =
+      std::make_unique<std::optional<std::string>>();
   std::vector<Added> nodes_;
 };
 

@@ -9,7 +9,8 @@ namespace lp::graph {
 Status PythonNodeBody::check() const {
   const size_t colon = target_.find(':');
   if (colon == std::string::npos || colon == 0 || colon + 1 == target_.size()) {
-    return Error(Code::kInvalidArgument, "'" + target_ + "' names no Python class: write \"module:Class\"");
+    return Error(Code::kInvalidArgument,
+                 "'" + target_ + "' names no Python class: write \"module:Class\"");
   }
   return {};
 }

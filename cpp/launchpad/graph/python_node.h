@@ -1,9 +1,10 @@
-// PythonNode("module:Class", args...): a node written in Python, in a program drawn in C++. It runs in a
-// process of its own, as a CourierNode does in Python. Arguments travel as typed values; handles arrive as
-// clients. Give it the methods that C++ calls as a class that declares them:
+// PythonNode("module:Class", args...): a node written in Python, in a program drawn in C++. It runs
+// in a process of its own, as a CourierNode does in Python. Arguments travel as typed values;
+// handles arrive as clients. Give it the methods that C++ calls as a class that declares them:
 //
-//   struct Policy { double act(std::vector<double>); using courier_methods = lp::Methods<&Policy::act>; };
-//   lp::Handle<Policy> policy = program.add_node(lp::PythonNode<Policy>("my.module:Policy", 64), "policy");
+//   struct Policy { double act(std::vector<double>); using courier_methods =
+//   lp::Methods<&Policy::act>; }; lp::Handle<Policy> policy =
+//   program.add_node(lp::PythonNode<Policy>("my.module:Policy", 64), "policy");
 #pragma once
 
 #include <map>
@@ -30,7 +31,8 @@ class PythonNodeBody final : public Node {
     encode_ = [arguments = std::move(arguments)] {
       return std::apply(
           [](const auto&... a) {
-            return courier::encode_arguments(std::tuple(Resolver<std::decay_t<decltype(a)>>::resolve(a)...));
+            return courier::encode_arguments(
+                std::tuple(Resolver<std::decay_t<decltype(a)>>::resolve(a)...));
           },
           arguments);
     };
@@ -57,9 +59,11 @@ class PythonNode {
  public:
   template <class... Args>
   explicit PythonNode(std::string target, Args... args)
-      : body_(std::make_shared<graph::PythonNodeBody>(std::move(target), std::tuple<Args...>(std::move(args)...))) {}
+      : body_(std::make_shared<graph::PythonNodeBody>(std::move(target),
+                                                      std::tuple<Args...>(std::move(args)...))) {}
 
-  // The Python to run it with, which has launchpad installed. Default: $LAUNCHPAD_PYTHON, else python3.
+  // The Python to run it with, which has launchpad installed. Default: $LAUNCHPAD_PYTHON, else
+  // python3.
   PythonNode& interpreter(std::string path) {
     body_->interpreter = std::move(path);
     return *this;

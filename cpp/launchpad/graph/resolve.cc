@@ -10,7 +10,8 @@ Result<std::shared_ptr<courier::Channel>> open_channel(const Slot& slot) {
   const auto context = run::current_context();
   if (context == nullptr) {
     return Error(Code::kFailedPrecondition,
-                 "a handle can be dereferenced only inside a running node: give it to the node's constructor "
+                 "a handle can be dereferenced only inside a running node: give it to the node's "
+                 "constructor "
                  "arguments, where it becomes a client");
   }
   if (!slot.added()) {

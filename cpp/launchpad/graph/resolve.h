@@ -1,10 +1,10 @@
-// How constructor arguments change on their way into a running node: handles become clients, also inside
-// vector, array, map, tuple, pair, optional; everything else stays. A struct of one's own that holds handles
-// joins by an adaptor:
+// How constructor arguments change on their way into a running node: handles become clients, also
+// inside vector, array, map, tuple, pair, optional; everything else stays. A struct of one's own
+// that holds handles joins by an adaptor:
 //
 //   template <> struct lp::HandleAdaptor<Config> {
-//     static auto handles(const Config& c) { return std::tie(c.producer); }            // The edges.
-//     static Resolved resolve(const Config& c) { return {lp::resolve(c.producer), c.size}; }
+//     static auto handles(const Config& c) { return std::tie(c.producer); }            // The
+//     edges. static Resolved resolve(const Config& c) { return {lp::resolve(c.producer), c.size}; }
 //   };
 #pragma once
 
@@ -76,8 +76,11 @@ struct Resolver<T> {
   using Type = std::decay_t<decltype(HandleAdaptor<T>::resolve(std::declval<const T&>()))>;
   static Type resolve(const T& value) { return HandleAdaptor<T>::resolve(value); }
   static void collect(const T& value, Inputs& inputs) {
-    std::apply([&](const auto&... part) { (Resolver<std::decay_t<decltype(part)>>::collect(part, inputs), ...); },
-               HandleAdaptor<T>::handles(value));
+    std::apply(
+        [&](const auto&... part) {
+          (Resolver<std::decay_t<decltype(part)>>::collect(part, inputs), ...);
+        },
+        HandleAdaptor<T>::handles(value));
   }
 };
 
@@ -130,19 +133,24 @@ struct TupleResolver {
   using Type = To;
   static Type resolve(const Tuple& values) {
     return std::apply(
-        [](const auto&... value) { return Type{Resolver<std::decay_t<decltype(value)>>::resolve(value)...}; },
+        [](const auto&... value) {
+          return Type{Resolver<std::decay_t<decltype(value)>>::resolve(value)...};
+        },
         values);
   }
   static void collect(const Tuple& values, Inputs& inputs) {
     std::apply(
-        [&](const auto&... value) { (Resolver<std::decay_t<decltype(value)>>::collect(value, inputs), ...); },
+        [&](const auto&... value) {
+          (Resolver<std::decay_t<decltype(value)>>::collect(value, inputs), ...);
+        },
         values);
   }
 };
 template <class... T>
 struct Resolver<std::tuple<T...>> : TupleResolver<std::tuple<T...>, std::tuple<Resolved<T>...>> {};
 template <class A, class B>
-struct Resolver<std::pair<A, B>> : TupleResolver<std::pair<A, B>, std::pair<Resolved<A>, Resolved<B>>> {};
+struct Resolver<std::pair<A, B>>
+    : TupleResolver<std::pair<A, B>, std::pair<Resolved<A>, Resolved<B>>> {};
 template <class T, size_t N>
 struct Resolver<std::array<T, N>> : TupleResolver<std::array<T, N>, std::array<Resolved<T>, N>> {};
 

@@ -1,5 +1,5 @@
-// Slot is a node's place in a program: what its handles share with it. Filled in when the node is added.
-// Drawing is done by one thread; afterwards a slot does not change.
+// Slot is a node's place in a program: what its handles share with it. Filled in when the node is
+// added. Drawing is done by one thread; afterwards a slot does not change.
 #pragma once
 
 #include <memory>

@@ -52,11 +52,12 @@ int run_drawn(run::Worker& worker, const Program& program) {
   if (!plan.ok()) return fail_worker(worker, plan.error());
   const auto number = static_cast<size_t>(worker.context()->task);
   if (plan->fingerprint() != worker.fingerprint() || number >= plan->tasks.size()) {
-    return fail_worker(worker,
-                       Error(Code::kFailedPrecondition,
-                             "this process drew another program than its launcher: a program must be drawn the "
-                             "same in every process, so its nodes must not depend on the environment, on random "
-                             "numbers or on time, only on the command line"));
+    return fail_worker(
+        worker,
+        Error(Code::kFailedPrecondition,
+              "this process drew another program than its launcher: a program must be drawn the "
+              "same in every process, so its nodes must not depend on the environment, on random "
+              "numbers or on time, only on the command line"));
   }
   return run::run_worker(worker, plan->tasks[number].entry, courier::describe_current_exception);
 }
@@ -67,9 +68,10 @@ int run_exported(run::Worker& worker, const std::string& bytes) {
   if (!frame.ok()) return fail_worker(worker, frame.error());
   const graph::ExportedNode* node = graph::find_exported(frame->method);
   if (node == nullptr) {
-    return fail_worker(worker, Error(Code::kNotFound, "no class '" + frame->method +
-                                                          "' is exported here (LP_EXPORT_NODE); there is: " +
-                                                          graph::exported_names()));
+    return fail_worker(
+        worker, Error(Code::kNotFound, "no class '" + frame->method +
+                                           "' is exported here (LP_EXPORT_NODE); there is: " +
+                                           graph::exported_names()));
   }
   const Entry entry = [&](std::shared_ptr<const run::Context> context) {
     NodeContext node_context(std::move(context));
@@ -112,7 +114,8 @@ struct Flags {
 Result<LaunchOptions> to_options(const Flags& flags) {
   LaunchOptions options;
   LP_TRY_ASSIGN(options.type, launching::parse_launch_type(flags.launch_type));
-  options.termination_notice = std::chrono::milliseconds(std::llround(flags.termination_notice_secs * 1000));
+  options.termination_notice =
+      std::chrono::milliseconds(std::llround(flags.termination_notice_secs * 1000));
   options.run_dir = flags.run_dir;
   return options;
 }
@@ -141,8 +144,9 @@ int main(int argc, char** argv, const std::function<Program()>& make) {
   app.allow_extras();
   app.add_option("--lp_launch_type", flags.launch_type, "local_mt, local_mp, test_mt or test_mp")
       ->capture_default_str();
-  app.add_option("--lp_termination_notice_secs", flags.termination_notice_secs,
-                 "How long nodes may take to stop before they are killed; 0: no time, negative: any")
+  app.add_option(
+         "--lp_termination_notice_secs", flags.termination_notice_secs,
+         "How long nodes may take to stop before they are killed; 0: no time, negative: any")
       ->capture_default_str();
   app.add_option("--lp_run_dir", flags.run_dir, "Where run directories are made");
   CLI11_PARSE(app, argc, argv);

@@ -8,8 +8,9 @@ namespace lp::net {
 namespace {
 
 Error invalid(std::string_view text, std::string why) {
-  return Error(Code::kInvalidArgument, "'" + std::string(text) + "' is no address: " + std::move(why) +
-                                           " (addresses are unix:/path, host:port and inproc:name)");
+  return Error(Code::kInvalidArgument,
+               "'" + std::string(text) + "' is no address: " + std::move(why) +
+                   " (addresses are unix:/path, host:port and inproc:name)");
 }
 
 }  // namespace
@@ -18,9 +19,10 @@ size_t max_unix_path() { return sizeof(sockaddr_un::sun_path) - 1; }
 
 Status check_unix_path(std::string_view path) {
   if (path.size() <= max_unix_path()) return {};
-  return invalid("unix:" + std::string(path),
-                 "the path has " + std::to_string(path.size()) + " bytes, a Unix socket's may have " +
-                     std::to_string(max_unix_path()) + "; use a shorter directory");
+  return invalid("unix:" + std::string(path), "the path has " + std::to_string(path.size()) +
+                                                  " bytes, a Unix socket's may have " +
+                                                  std::to_string(max_unix_path()) +
+                                                  "; use a shorter directory");
 }
 
 Result<Address> Address::parse(std::string_view text) {
@@ -59,9 +61,12 @@ Result<Address> Address::parse(std::string_view text) {
 
 std::string Address::str() const {
   switch (kind) {
-    case Kind::kUnix: return "unix:" + name;
-    case Kind::kInproc: return "inproc:" + name;
-    case Kind::kTcp: break;
+    case Kind::kUnix:
+      return "unix:" + name;
+    case Kind::kInproc:
+      return "inproc:" + name;
+    case Kind::kTcp:
+      break;
   }
   const bool is_ipv6 = name.find(':') != std::string::npos;
   return (is_ipv6 ? "[" + name + "]" : name) + ":" + std::to_string(port);

@@ -1,5 +1,5 @@
-// The in-process transport: a name in this process stands for a listener, a connection is a socket pair.
-// No file, no port; nobody outside the process can reach it. Any thread.
+// The in-process transport: a name in this process stands for a listener, a connection is a socket
+// pair. No file, no port; nobody outside the process can reach it. Any thread.
 #pragma once
 
 #include "launchpad/net/transport.h"

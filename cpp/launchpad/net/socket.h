@@ -1,6 +1,6 @@
-// Socket is one end of a stream connection, whatever its transport: bytes in order, no message borders.
-// Reading and writing may go on at the same time in two threads; each by one thread at a time.
-// `shutdown` may be called from any thread and ends both.
+// Socket is one end of a stream connection, whatever its transport: bytes in order, no message
+// borders. Reading and writing may go on at the same time in two threads; each by one thread at a
+// time. `shutdown` may be called from any thread and ends both.
 #pragma once
 
 #include <sys/uio.h>
@@ -45,9 +45,9 @@ class Socket {
   base::Fd fd_;
 };
 
-// Waits until the socket is readable and/or writable, whichever is asked for, or the deadline passes
-// (kWouldBlock then). Both flags say on return what holds of that. A connection that ended counts as ready:
-// the read or write that follows says so.
+// Waits until the socket is readable and/or writable, whichever is asked for, or the deadline
+// passes (kWouldBlock then). Both flags say on return what holds of that. A connection that ended
+// counts as ready: the read or write that follows says so.
 Io wait_for(int fd, bool& readable, bool& writable, const base::Deadline& deadline);
 
 }  // namespace lp::net

@@ -27,12 +27,14 @@ Result<std::optional<Socket>> SocketListener::accept() {
 
 Error system_error(Code code, const std::string& what, const Address& address) {
   const bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-  return Error(exhausted ? Code::kResourceExhausted : code, what + " '" + address.str() + "': " + std::strerror(errno));
+  return Error(exhausted ? Code::kResourceExhausted : code,
+               what + " '" + address.str() + "': " + std::strerror(errno));
 }
 
 Error listen_error(const Address& address) {
   const bool denied = errno == EACCES || errno == EPERM || errno == EROFS;
-  return system_error(denied ? Code::kPermissionDenied : Code::kInvalidArgument, "cannot listen at", address);
+  return system_error(denied ? Code::kPermissionDenied : Code::kInvalidArgument, "cannot listen at",
+                      address);
 }
 
 }  // namespace lp::net

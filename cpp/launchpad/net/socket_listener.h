@@ -1,5 +1,5 @@
-// SocketListener: the Listener over a listening socket of the kernel, Unix or tcp. Owns the descriptor and,
-// if asked, the socket's file. See transport.h for threads.
+// SocketListener: the Listener over a listening socket of the kernel, Unix or tcp. Owns the
+// descriptor and, if asked, the socket's file. See transport.h for threads.
 #pragma once
 
 #include <functional>
@@ -32,7 +32,8 @@ class SocketListener : public Listener {
   std::string unlink_path_;
 };
 
-// An Error from errno: "what 'address': reason". RESOURCE_EXHAUSTED where errno says so, else `code`.
+// An Error from errno: "what 'address': reason". RESOURCE_EXHAUSTED where errno says so, else
+// `code`.
 Error system_error(Code code, const std::string& what, const Address& address);
 
 // The same for a socket, bind or listen that failed: PERMISSION_DENIED or INVALID_ARGUMENT.

@@ -24,7 +24,8 @@ Result<AddressList> lookup(const Address& address, bool passive) {
   addrinfo* found = nullptr;
   const int failure =
       ::getaddrinfo(address.name.c_str(), std::to_string(address.port).c_str(), &hints, &found);
-  if (failure == EAI_SYSTEM) return system_error(Code::kUnavailable, "cannot find the host of", address);
+  if (failure == EAI_SYSTEM)
+    return system_error(Code::kUnavailable, "cannot find the host of", address);
   if (failure != 0) {
     const bool passing = failure == EAI_AGAIN;
     return Error(passing ? Code::kUnavailable : Code::kInvalidArgument,
@@ -45,7 +46,8 @@ void prepare(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-// Who connects to a free port of this machine may get that very port as its own, and so reach itself.
+// Who connects to a free port of this machine may get that very port as its own, and so reach
+// itself.
 bool connected_to_itself(int fd) {
   sockaddr_storage here{};
   sockaddr_storage there{};
@@ -69,7 +71,8 @@ uint16_t bound_port(int fd) {
 Result<std::unique_ptr<Listener>> listen_tcp(const Address& address) {
   LP_TRY_ASSIGN(const AddressList found, lookup(address, true));
   for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
-    base::Fd fd(::socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol));
+    base::Fd fd(
+        ::socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol));
     if (!fd.valid()) continue;
     set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     if (::bind(fd.get(), at->ai_addr, at->ai_addrlen) == 0 && ::listen(fd.get(), SOMAXCONN) == 0) {
@@ -83,14 +86,16 @@ Result<std::unique_ptr<Listener>> listen_tcp(const Address& address) {
     }
     // Not the host's next address then: clients would find the other server at this one.
     if (errno == EADDRINUSE) {
-      return Error(Code::kAlreadyExists, "another server already listens at '" + address.str() + "'");
+      return Error(Code::kAlreadyExists,
+                   "another server already listens at '" + address.str() + "'");
     }
   }
   return listen_error(address);
 }
 
 Result<Socket> connect_tcp(const Address& address) {
-  if (address.port == 0) return Error(Code::kInvalidArgument, "'" + address.str() + "' names no port");
+  if (address.port == 0)
+    return Error(Code::kInvalidArgument, "'" + address.str() + "' names no port");
   LP_TRY_ASSIGN(const AddressList found, lookup(address, false));
   bool refused = false;  // By any of the host's addresses: it is there, and nobody listens.
   for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {

@@ -1,5 +1,5 @@
-// The tcp transport: loopback unless the address names another interface. Small messages leave at once
-// (TCP_NODELAY); a dead peer is noticed by keep-alive probes. Any thread.
+// The tcp transport: loopback unless the address names another interface. Small messages leave at
+// once (TCP_NODELAY); a dead peer is noticed by keep-alive probes. Any thread.
 #pragma once
 
 #include "launchpad/net/transport.h"

@@ -8,18 +8,24 @@ namespace lp::net {
 
 Result<std::unique_ptr<Listener>> listen(const Address& address) {
   switch (address.kind) {
-    case Kind::kUnix: return listen_unix(address);
-    case Kind::kTcp: return listen_tcp(address);
-    case Kind::kInproc: break;
+    case Kind::kUnix:
+      return listen_unix(address);
+    case Kind::kTcp:
+      return listen_tcp(address);
+    case Kind::kInproc:
+      break;
   }
   return listen_inproc(address);
 }
 
 Result<Socket> connect(const Address& address) {
   switch (address.kind) {
-    case Kind::kUnix: return connect_unix(address);
-    case Kind::kTcp: return connect_tcp(address);
-    case Kind::kInproc: break;
+    case Kind::kUnix:
+      return connect_unix(address);
+    case Kind::kTcp:
+      return connect_tcp(address);
+    case Kind::kInproc:
+      break;
   }
   return connect_inproc(address);
 }

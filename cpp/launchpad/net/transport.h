@@ -1,6 +1,6 @@
-// The transports: how a server comes to listen at an Address and how a client connects to it. All give the
-// same kind of Socket. They know nothing of messages. A Listener is used by one server; its `accept` may be
-// called from any of its threads.
+// The transports: how a server comes to listen at an Address and how a client connects to it. All
+// give the same kind of Socket. They know nothing of messages. A Listener is used by one server;
+// its `accept` may be called from any of its threads.
 #pragma once
 
 #include <memory>
@@ -30,8 +30,8 @@ Result<std::unique_ptr<Listener>> listen(const Address& address);
 // A Unix listener over a socket that already listens (inherited from the launcher).
 std::unique_ptr<Listener> adopt_listener(base::Fd fd, Address address);
 
-// One attempt. NOT_FOUND: nothing listens at that address (yet, or any more); UNAVAILABLE: it cannot be
-// reached; INVALID_ARGUMENT: it never can.
+// One attempt. NOT_FOUND: nothing listens at that address (yet, or any more); UNAVAILABLE: it
+// cannot be reached; INVALID_ARGUMENT: it never can.
 Result<Socket> connect(const Address& address);
 
 }  // namespace lp::net

@@ -28,17 +28,21 @@ bool admit_same_user(int fd) {
   socklen_t size = sizeof(peer);
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   if (peer.uid == ::geteuid() || peer.uid == 0) return true;
-  base::log(base::LogLevel::kWarning, "turned away a connection of user " + std::to_string(peer.uid));
+  base::log(base::LogLevel::kWarning,
+            "turned away a connection of user " + std::to_string(peer.uid));
   return false;
 }
 
-// Makes room for a new socket, where the file that is in the way is left over from a process that was killed.
+// Makes room for a new socket, where the file that is in the way is left over from a process that
+// was killed.
 Status remove_stale_file(const Address& address) {
-  struct stat file{};
+  struct stat file {};
   if (::lstat(address.name.c_str(), &file) == 0 && !S_ISSOCK(file.st_mode)) {
-    return Error(Code::kAlreadyExists, "a file that is no socket is in the way at '" + address.str() + "'");
+    return Error(Code::kAlreadyExists,
+                 "a file that is no socket is in the way at '" + address.str() + "'");
   }
-  // Only a refusal says that nobody is there; any other answer, or none, comes from something alive.
+  // Only a refusal says that nobody is there; any other answer, or none, comes from something
+  // alive.
   const auto probe = connect_unix(address);
   if (probe.ok() || probe.error().code != Code::kNotFound) {
     return Error(Code::kAlreadyExists, "another server already listens at '" + address.str() + "'");
@@ -52,7 +56,8 @@ Status remove_stale_file(const Address& address) {
 Result<base::Fd> bind_unix(const Address& address) {
   LP_TRY(check_unix_path(address.name));
   base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return system_error(Code::kResourceExhausted, "cannot make a socket for", address);
+  if (!fd.valid())
+    return system_error(Code::kResourceExhausted, "cannot make a socket for", address);
   const sockaddr_un name = to_sockaddr(address);
   const auto* raw = reinterpret_cast<const sockaddr*>(&name);
   if (::bind(fd.get(), raw, sizeof(name)) != 0) {
@@ -71,7 +76,8 @@ Result<std::unique_ptr<Listener>> listen_unix(const Address& address) {
 }
 
 std::unique_ptr<Listener> adopt_listener(base::Fd fd, Address address) {
-  // Not inherited further: a program that this node starts would keep its clients waiting after its end.
+  // Not inherited further: a program that this node starts would keep its clients waiting after its
+  // end.
   ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
   return std::make_unique<SocketListener>(std::move(fd), std::move(address), admit_same_user);
@@ -80,12 +86,14 @@ std::unique_ptr<Listener> adopt_listener(base::Fd fd, Address address) {
 Result<Socket> connect_unix(const Address& address) {
   LP_TRY(check_unix_path(address.name));
   base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd.valid()) return system_error(Code::kResourceExhausted, "cannot make a socket for", address);
+  if (!fd.valid())
+    return system_error(Code::kResourceExhausted, "cannot make a socket for", address);
   const sockaddr_un name = to_sockaddr(address);
   while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) != 0) {
     if (errno == EINTR) continue;
     const bool absent = errno == ENOENT || errno == ECONNREFUSED;
-    return system_error(absent ? Code::kNotFound : Code::kUnavailable, "cannot connect to", address);
+    return system_error(absent ? Code::kNotFound : Code::kUnavailable, "cannot connect to",
+                        address);
   }
   return Socket(std::move(fd));
 }

@@ -9,8 +9,8 @@ namespace lp::wire {
 namespace {
 
 constexpr size_t kAlignment = 64;
-// Large buffers lie on huge pages where the system offers them: touching fresh memory page by page costs more
-// than copying into it.
+// Large buffers lie on huge pages where the system offers them: touching fresh memory page by page
+// costs more than copying into it.
 constexpr size_t kHugePage = 2 << 20;
 constexpr size_t kHugeFrom = 2 * kHugePage;
 
@@ -28,8 +28,9 @@ Buffer Buffer::allocate(size_t size) {
   void* memory = std::aligned_alloc(unit, rounded);
   if (memory == nullptr) throw std::bad_alloc();
   if (unit == kHugePage) ::madvise(memory, rounded, MADV_HUGEPAGE);
-  return Buffer(std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); }),
-                memory, size);
+  return Buffer(
+      std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); }),
+      memory, size);
 }
 
 }  // namespace lp::wire

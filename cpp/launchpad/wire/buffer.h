@@ -1,5 +1,6 @@
-// Buffer is a run of bytes that keeps its memory alive: what travels beside a frame's body without a copy.
-// A value: copies share the memory. Who holds the only copy may write; readers on any thread.
+// Buffer is a run of bytes that keeps its memory alive: what travels beside a frame's body without
+// a copy. A value: copies share the memory. Who holds the only copy may write; readers on any
+// thread.
 #pragma once
 
 #include <cstddef>

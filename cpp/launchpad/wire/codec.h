@@ -1,7 +1,8 @@
-// Codec<T> says how a C++ value becomes a typed value and back: integers, floats, bool, enums, strings,
-// Bytes, vector, array, map, tuple, pair, optional, variant, Tensor, and structs with one line LP_FIELDS.
-// A stranger's type joins by specialising it. Pure; each codec has `write(Writer&, const T&)`,
-// `read(Reader&) -> T` (failures stay in the Reader) and `name()`, the type as error messages print it.
+// Codec<T> says how a C++ value becomes a typed value and back: integers, floats, bool, enums,
+// strings, Bytes, vector, array, map, tuple, pair, optional, variant, Tensor, and structs with one
+// line LP_FIELDS. A stranger's type joins by specialising it. Pure; each codec has `write(Writer&,
+// const T&)`, `read(Reader&) -> T` (failures stay in the Reader) and `name()`, the type as error
+// messages print it.
 #pragma once
 
 #include <concepts>
@@ -34,17 +35,19 @@ concept Encodable = requires(Writer& writer, Reader& reader, const T& value) {
 
 template <class T>
 void write(Writer& writer, const T& value) {
-  static_assert(Encodable<T>,
-                "this type cannot travel between nodes: give the struct a line LP_FIELDS(its fields), or "
-                "specialise lp::wire::Codec for it");
+  static_assert(
+      Encodable<T>,
+      "this type cannot travel between nodes: give the struct a line LP_FIELDS(its fields), or "
+      "specialise lp::wire::Codec for it");
   Codec<T>::write(writer, value);
 }
 
 template <class T>
 T read(Reader& reader) {
-  static_assert(Encodable<T>,
-                "this type cannot travel between nodes: give the struct a line LP_FIELDS(its fields), or "
-                "specialise lp::wire::Codec for it");
+  static_assert(
+      Encodable<T>,
+      "this type cannot travel between nodes: give the struct a line LP_FIELDS(its fields), or "
+      "specialise lp::wire::Codec for it");
   return Codec<T>::read(reader);
 }
 
@@ -56,20 +59,23 @@ struct Codec<bool> {
 };
 
 template <class T>
-  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)
-struct Codec<T> {
+requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) struct Codec<T> {
   static void write(Writer& w, T value) {
-    if constexpr (std::is_signed_v<T>) w.integer(value);
-    else w.unsigned_integer(value);
+    if constexpr (std::is_signed_v<T>)
+      w.integer(value);
+    else
+      w.unsigned_integer(value);
   }
   static T read(Reader& r) {
     using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
     Wide wide;
-    if constexpr (std::is_signed_v<T>) wide = r.integer();
-    else wide = r.unsigned_integer();
+    if constexpr (std::is_signed_v<T>)
+      wide = r.integer();
+    else
+      wide = r.unsigned_integer();
     if (wide < Wide{std::numeric_limits<T>::min()} || wide > Wide{std::numeric_limits<T>::max()}) {
-      r.fail("the int " + std::to_string(wide) + " does not fit into " + std::to_string(8 * sizeof(T)) +
-             " bits");
+      r.fail("the int " + std::to_string(wide) + " does not fit into " +
+             std::to_string(8 * sizeof(T)) + " bits");
       return 0;
     }
     return static_cast<T>(wide);
@@ -78,7 +84,7 @@ struct Codec<T> {
 };
 
 template <class T>
-  requires std::is_floating_point_v<T>
+requires std::is_floating_point_v<T>
 struct Codec<T> {
   static void write(Writer& w, T value) { w.real(static_cast<double>(value)); }
   static T read(Reader& r) { return static_cast<T>(r.real()); }
@@ -86,7 +92,7 @@ struct Codec<T> {
 };
 
 template <class T>
-  requires std::is_enum_v<T>
+requires std::is_enum_v<T>
 struct Codec<T> {
   using Number = std::underlying_type_t<T>;
   static void write(Writer& w, T value) { Codec<Number>::write(w, static_cast<Number>(value)); }
@@ -129,4 +135,4 @@ struct Codec<std::monostate> {
 }  // namespace lp
 
 #include "launchpad/wire/containers.h"  // IWYU pragma: export
-#include "launchpad/wire/fields.h"  // IWYU pragma: export
+#include "launchpad/wire/fields.h"      // IWYU pragma: export

@@ -1,4 +1,5 @@
-// DType: the element types of a Tensor, by the number that travels and the name that numpy uses. Values.
+// DType: the element types of a Tensor, by the number that travels and the name that numpy uses.
+// Values.
 #pragma once
 
 #include <complex>
@@ -39,18 +40,28 @@ std::optional<DType> dtype_numbered(uint8_t number);
 
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return DType::kBool;
-  else if constexpr (std::is_same_v<T, float>) return DType::kFloat32;
-  else if constexpr (std::is_same_v<T, double>) return DType::kFloat64;
-  else if constexpr (std::is_same_v<T, std::complex<float>>) return DType::kComplex64;
-  else if constexpr (std::is_same_v<T, std::complex<double>>) return DType::kComplex128;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::kBool;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::kFloat32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::kFloat64;
+  else if constexpr (std::is_same_v<T, std::complex<float>>)
+    return DType::kComplex64;
+  else if constexpr (std::is_same_v<T, std::complex<double>>)
+    return DType::kComplex128;
   else {
-    static_assert(std::is_integral_v<T>, "a Tensor's elements are bool, integers, floats or complex");
+    static_assert(std::is_integral_v<T>,
+                  "a Tensor's elements are bool, integers, floats or complex");
     constexpr bool is_signed = std::is_signed_v<T>;
-    if constexpr (sizeof(T) == 1) return is_signed ? DType::kInt8 : DType::kUint8;
-    else if constexpr (sizeof(T) == 2) return is_signed ? DType::kInt16 : DType::kUint16;
-    else if constexpr (sizeof(T) == 4) return is_signed ? DType::kInt32 : DType::kUint32;
-    else return is_signed ? DType::kInt64 : DType::kUint64;
+    if constexpr (sizeof(T) == 1)
+      return is_signed ? DType::kInt8 : DType::kUint8;
+    else if constexpr (sizeof(T) == 2)
+      return is_signed ? DType::kInt16 : DType::kUint16;
+    else if constexpr (sizeof(T) == 4)
+      return is_signed ? DType::kInt32 : DType::kUint32;
+    else
+      return is_signed ? DType::kInt64 : DType::kUint64;
   }
 }
 

@@ -1,5 +1,5 @@
-// LP_FIELDS(x, y): the one line that lets a struct travel between nodes, as a dict of its fields by name.
-// Put it inside the struct. The struct must be default-constructible. Part of codec.h.
+// LP_FIELDS(x, y): the one line that lets a struct travel between nodes, as a dict of its fields by
+// name. Put it inside the struct. The struct must be default-constructible. Part of codec.h.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +52,8 @@ struct Codec<T> {
       const std::string_view key = r.string();
       if (r.ok()) read_field(r, key, value, seen);
     }
-    const auto missing = static_cast<size_t>(std::find(seen.begin(), seen.end(), false) - seen.begin());
+    const auto missing =
+        static_cast<size_t>(std::find(seen.begin(), seen.end(), false) - seen.begin());
     if (r.ok() && missing < kCount) complain(r, names()[missing], "is missing");
     return value;
   }
@@ -61,8 +62,10 @@ struct Codec<T> {
  private:
   static constexpr size_t kCount = std::tuple_size_v<decltype(std::declval<T&>().lp_fields())>;
 
-  static void read_field(Reader& r, std::string_view key, T& value, std::array<bool, kCount>& seen) {
-    const auto field = static_cast<size_t>(std::find(names().begin(), names().end(), key) - names().begin());
+  static void read_field(Reader& r, std::string_view key, T& value,
+                         std::array<bool, kCount>& seen) {
+    const auto field =
+        static_cast<size_t>(std::find(names().begin(), names().end(), key) - names().begin());
     if (field >= kCount) return complain(r, key, "is none of them");
     if (std::exchange(seen[field], true)) return complain(r, key, "comes twice");
     size_t i = 0;

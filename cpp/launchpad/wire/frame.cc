@@ -9,7 +9,8 @@ namespace {
 
 template <class T>
 void put(char*& out, T value) {
-  static_assert(std::endian::native == std::endian::little, "a big-endian machine needs byte swaps here");
+  static_assert(std::endian::native == std::endian::little,
+                "a big-endian machine needs byte swaps here");
   std::memcpy(out, &value, sizeof(value));
   out += sizeof(value);
 }
@@ -57,7 +58,8 @@ Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits
   FrameHeader header;
   const auto type = get<uint8_t>(bytes);
   const auto encoding = get<uint8_t>(bytes);
-  if (type < static_cast<uint8_t>(FrameType::kHello) || type > static_cast<uint8_t>(FrameType::kBye) ||
+  if (type < static_cast<uint8_t>(FrameType::kHello) ||
+      type > static_cast<uint8_t>(FrameType::kBye) ||
       encoding > static_cast<uint8_t>(Encoding::kPickle)) {
     return Error(Code::kInvalidArgument, "a courier frame of unknown type");
   }
@@ -88,7 +90,8 @@ Status check_frame(std::string_view method, const Payload& payload, const FrameL
   const auto method_bytes = std::min<uint64_t>(limits.method_bytes, UINT16_MAX);
   const auto body_bytes = std::min<uint64_t>(limits.body_bytes, UINT32_MAX);
   if (method.size() > method_bytes) return too_large("method name", method.size(), method_bytes);
-  if (payload.body.size() > body_bytes) return too_large("body in bytes", payload.body.size(), body_bytes);
+  if (payload.body.size() > body_bytes)
+    return too_large("body in bytes", payload.body.size(), body_bytes);
   if (payload.buffers.size() > limits.buffers) {
     return too_large("number of buffers", payload.buffers.size(), limits.buffers);
   }

@@ -1,5 +1,6 @@
-// Frames: how messages follow each other on a connection. A fixed header of 32 bytes (little endian), then
-// the method's name, the sizes of the buffers (8 bytes each), the body, the buffers. Pure values, no I/O.
+// Frames: how messages follow each other on a connection. A fixed header of 32 bytes (little
+// endian), then the method's name, the sizes of the buffers (8 bytes each), the body, the buffers.
+// Pure values, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +59,8 @@ void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t a
 // The header in these kHeaderBytes bytes, or why they are none.
 Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits& limits);
 
-// INVALID_ARGUMENT or RESOURCE_EXHAUSTED when such a message would not be taken by a peer with these limits.
+// INVALID_ARGUMENT or RESOURCE_EXHAUSTED when such a message would not be taken by a peer with
+// these limits.
 Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits);
 
 }  // namespace lp::wire

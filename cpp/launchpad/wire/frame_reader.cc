@@ -22,7 +22,8 @@ void FrameReader::check_invariants() const {
 }
 
 std::span<std::byte> FrameReader::space() {
-  if (frame_ && part_ < parts_.size() && staged() == 0 && parts_[part_].size() - filled_ >= kDirectBytes) {
+  if (frame_ && part_ < parts_.size() && staged() == 0 &&
+      parts_[part_].size() - filled_ >= kDirectBytes) {
     return parts_[part_].subspan(filled_);
   }
   if (staging_.empty()) staging_.resize(kStagingBytes);
@@ -39,7 +40,8 @@ std::span<std::byte> FrameReader::space() {
 }
 
 void FrameReader::commit(size_t size) {
-  if (frame_ && part_ < parts_.size() && staged() == 0 && parts_[part_].size() - filled_ >= kDirectBytes) {
+  if (frame_ && part_ < parts_.size() && staged() == 0 &&
+      parts_[part_].size() - filled_ >= kDirectBytes) {
     filled_ += size;
     if (filled_ == parts_[part_].size()) {
       ++part_;
@@ -102,7 +104,8 @@ Result<bool> FrameReader::parse_head() {
                  "no memory for a message of " + std::to_string(total) + " bytes");
   }
   parts_.push_back(std::as_writable_bytes(std::span(frame_->payload.body)));
-  for (Buffer& buffer : frame_->payload.buffers) parts_.emplace_back(buffer.mutable_data(), buffer.size());
+  for (Buffer& buffer : frame_->payload.buffers)
+    parts_.emplace_back(buffer.mutable_data(), buffer.size());
   return true;
 }
 

@@ -1,6 +1,7 @@
-// FrameReader turns a connection's bytes into frames. Its owner asks where the next bytes go (`space`), reads
-// into it, says how many came (`commit`), and takes what is complete (`next`). Large bodies and buffers are
-// read straight to where they stay. Pure: no I/O. One thread at a time.
+// FrameReader turns a connection's bytes into frames. Its owner asks where the next bytes go
+// (`space`), reads into it, says how many came (`commit`), and takes what is complete (`next`).
+// Large bodies and buffers are read straight to where they stay. Pure: no I/O. One thread at a
+// time.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ class FrameReader {
   // `size` bytes were written to the start of space().
   void commit(size_t size);
 
-  // The next complete frame; nothing if more bytes are needed; or what is wrong with the bytes, for ever.
+  // The next complete frame; nothing if more bytes are needed; or what is wrong with the bytes, for
+  // ever.
   Result<std::optional<Frame>> next();
 
   // After the handshake, larger frames are welcome.
@@ -49,7 +51,7 @@ class FrameReader {
   size_t begin_ = 0;  // Staged bytes are [begin_, end_).
   size_t end_ = 0;
 
-  std::optional<Frame> frame_;  // Being assembled.
+  std::optional<Frame> frame_;               // Being assembled.
   std::vector<std::span<std::byte>> parts_;  // Its body and buffers.
   size_t part_ = 0;                          // The part being filled,
   size_t filled_ = 0;                        // and how much of it is.

@@ -1,5 +1,6 @@
-// Payload is what a call or a reply carries: a small body and large buffers beside it. The body is either
-// typed values (msgpack, any language) or a Python pickle (protocol 5, its buffers out of band). A value.
+// Payload is what a call or a reply carries: a small body and large buffers beside it. The body is
+// either typed values (msgpack, any language) or a Python pickle (protocol 5, its buffers out of
+// band). A value.
 #pragma once
 
 #include <cstdint>

@@ -13,22 +13,30 @@ Kind kind_of(uint8_t tag) {
   if (tag <= 0x9f) return Kind::kList;
   if (tag <= 0xbf) return Kind::kString;
   switch (tag) {
-    case 0xc0: return Kind::kNil;
+    case 0xc0:
+      return Kind::kNil;
     case 0xc2:
-    case 0xc3: return Kind::kBool;
+    case 0xc3:
+      return Kind::kBool;
     case 0xc4:
     case 0xc5:
-    case 0xc6: return Kind::kBytes;
+    case 0xc6:
+      return Kind::kBytes;
     case 0xca:
-    case 0xcb: return Kind::kReal;
+    case 0xcb:
+      return Kind::kReal;
     case 0xd9:
     case 0xda:
-    case 0xdb: return Kind::kString;
+    case 0xdb:
+      return Kind::kString;
     case 0xdc:
-    case 0xdd: return Kind::kList;
+    case 0xdd:
+      return Kind::kList;
     case 0xde:
-    case 0xdf: return Kind::kMap;
-    default: break;
+    case 0xdf:
+      return Kind::kMap;
+    default:
+      break;
   }
   return tag >= 0xcc && tag <= 0xd3 ? Kind::kInt : Kind::kNothing;
 }
@@ -36,8 +44,9 @@ Kind kind_of(uint8_t tag) {
 }  // namespace
 
 std::string_view kind_name(Kind kind) {
-  static constexpr std::string_view kNames[] = {"nothing", "None",  "bool", "int",   "float", "str",
-                                                "bytes",   "list",  "tuple", "dict", "array", "client"};
+  static constexpr std::string_view kNames[] = {"nothing", "None", "bool",  "int",
+                                                "float",   "str",  "bytes", "list",
+                                                "tuple",   "dict", "array", "client"};
   return kNames[static_cast<int>(kind)];
 }
 
@@ -99,17 +108,27 @@ bool Reader::read_integer(uint64_t& bits, bool& negative) {
   }
   const auto tag = static_cast<uint8_t>(in_[position_++]);
   int64_t value = 0;
-  if (tag <= 0x7f) bits = tag;
-  else if (tag >= 0xe0) bits = static_cast<uint64_t>(int64_t{static_cast<int8_t>(tag)});
-  else if (tag == 0xcc) bits = big_endian<uint8_t>();
-  else if (tag == 0xcd) bits = big_endian<uint16_t>();
-  else if (tag == 0xce) bits = big_endian<uint32_t>();
-  else if (tag == 0xcf) bits = big_endian<uint64_t>();
+  if (tag <= 0x7f)
+    bits = tag;
+  else if (tag >= 0xe0)
+    bits = static_cast<uint64_t>(int64_t{static_cast<int8_t>(tag)});
+  else if (tag == 0xcc)
+    bits = big_endian<uint8_t>();
+  else if (tag == 0xcd)
+    bits = big_endian<uint16_t>();
+  else if (tag == 0xce)
+    bits = big_endian<uint32_t>();
+  else if (tag == 0xcf)
+    bits = big_endian<uint64_t>();
   else {
-    if (tag == 0xd0) value = static_cast<int8_t>(big_endian<uint8_t>());
-    else if (tag == 0xd1) value = static_cast<int16_t>(big_endian<uint16_t>());
-    else if (tag == 0xd2) value = static_cast<int32_t>(big_endian<uint32_t>());
-    else value = static_cast<int64_t>(big_endian<uint64_t>());
+    if (tag == 0xd0)
+      value = static_cast<int8_t>(big_endian<uint8_t>());
+    else if (tag == 0xd1)
+      value = static_cast<int16_t>(big_endian<uint16_t>());
+    else if (tag == 0xd2)
+      value = static_cast<int32_t>(big_endian<uint32_t>());
+    else
+      value = static_cast<int64_t>(big_endian<uint64_t>());
     bits = static_cast<uint64_t>(value);
   }
   negative = (tag >= 0xe0) || value < 0;
@@ -200,8 +219,11 @@ size_t Reader::bare_list(std::string_view what) {
     return 0;
   }
   const auto tag = static_cast<uint8_t>(in_[position_++]);
-  const size_t count = tag < 0xa0 ? (tag & 0x0f) : tag == 0xdc ? big_endian<uint16_t>() : big_endian<uint32_t>();
-  // Every value takes at least a byte, so a longer claim is a lie: refuse before anybody reserves memory.
+  const size_t count = tag < 0xa0    ? (tag & 0x0f)
+                       : tag == 0xdc ? big_endian<uint16_t>()
+                                     : big_endian<uint32_t>();
+  // Every value takes at least a byte, so a longer claim is a lie: refuse before anybody reserves
+  // memory.
   if (count > in_.size() - position_) fail("a list is cut short");
   return error_ ? 0 : count;
 }
@@ -212,7 +234,9 @@ size_t Reader::map() {
     return 0;
   }
   const auto tag = static_cast<uint8_t>(in_[position_++]);
-  const size_t count = tag < 0x90 ? (tag & 0x0f) : tag == 0xde ? big_endian<uint16_t>() : big_endian<uint32_t>();
+  const size_t count = tag < 0x90    ? (tag & 0x0f)
+                       : tag == 0xde ? big_endian<uint16_t>()
+                                     : big_endian<uint32_t>();
   if (count > (in_.size() - position_) / 2) fail("a dict is cut short");
   return error_ ? 0 : count;
 }
@@ -289,18 +313,27 @@ ClientRef Reader::client() {
 void Reader::skip(int depth) {
   if (depth > kMaxDepth) return fail("a value is nested too deeply");
   switch (peek()) {
-    case Kind::kNothing: return fail("the value is cut short or malformed");
+    case Kind::kNothing:
+      return fail("the value is cut short or malformed");
     case Kind::kNil:
-    case Kind::kBool: ++position_; return;
+    case Kind::kBool:
+      ++position_;
+      return;
     case Kind::kInt: {
       uint64_t bits = 0;
       bool negative = false;
       read_integer(bits, negative);
       return;
     }
-    case Kind::kReal: real(); return;
-    case Kind::kString: string(); return;
-    case Kind::kBytes: bytes(); return;
+    case Kind::kReal:
+      real();
+      return;
+    case Kind::kString:
+      string();
+      return;
+    case Kind::kBytes:
+      bytes();
+      return;
     case Kind::kTensor:
     case Kind::kClient: {
       uint8_t type = 0;

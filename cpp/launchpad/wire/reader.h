@@ -1,6 +1,7 @@
-// Reader takes typed values out of a Payload, in the order a Writer put them in. It trusts nothing: the first
-// thing that does not fit is kept as `error()`, and every read after it gives a zero value. One thread; the
-// payload must outlive it, but tensors that it gave out keep their memory alive.
+// Reader takes typed values out of a Payload, in the order a Writer put them in. It trusts nothing:
+// the first thing that does not fit is kept as `error()`, and every read after it gives a zero
+// value. One thread; the payload must outlive it, but tensors that it gave out keep their memory
+// alive.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,20 @@
 namespace lp::wire {
 
 // What comes next.
-enum class Kind { kNothing, kNil, kBool, kInt, kReal, kString, kBytes, kList, kTuple, kMap, kTensor, kClient };
+enum class Kind {
+  kNothing,
+  kNil,
+  kBool,
+  kInt,
+  kReal,
+  kString,
+  kBytes,
+  kList,
+  kTuple,
+  kMap,
+  kTensor,
+  kClient
+};
 
 // The name that error messages use: Python's, e.g. "int", "list".
 std::string_view kind_name(Kind kind);
@@ -37,7 +51,8 @@ class Reader {
   double real();  // Takes an integer too.
   std::string_view string();
   std::string_view bytes();
-  // The number of values that follow (for a map: pairs). Unless exact, a list and a tuple stand for each other.
+  // The number of values that follow (for a map: pairs). Unless exact, a list and a tuple stand for
+  // each other.
   size_t list();
   size_t tuple();
   size_t map();
@@ -52,7 +67,8 @@ class Reader {
   void fail(std::string message);
   void expected(std::string_view what);
 
-  // While true a value is read only as what it was written as: no int as a float, no tuple or array as a list.
+  // While true a value is read only as what it was written as: no int as a float, no tuple or array
+  // as a list.
   bool exact() const { return exact_; }
   void set_exact(bool exact) { exact_ = exact; }
 

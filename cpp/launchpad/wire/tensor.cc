@@ -8,7 +8,9 @@ namespace {
 
 constexpr int64_t kMaxBytes = int64_t{1} << 48;
 
-[[noreturn]] void reject(std::string why) { throw_error(Error(Code::kInvalidArgument, std::move(why))); }
+[[noreturn]] void reject(std::string why) {
+  throw_error(Error(Code::kInvalidArgument, std::move(why)));
+}
 
 // Copies the elements of `from` to `to`, row by row in row-major order.
 std::byte* copy_rows(const std::byte* from, std::byte* to, const Tensor& tensor, size_t axis) {
@@ -44,10 +46,12 @@ Result<int64_t> Tensor::element_count(const Shape& shape, size_t item_size) {
   bool empty = false;
   for (const int64_t dimension : shape) {
     if (dimension < 0) return Error(Code::kInvalidArgument, "a tensor's dimension is negative");
-    if (dimension == 0) empty = true;
+    if (dimension == 0)
+      empty = true;
     else if (count > kMaxBytes / dimension / static_cast<int64_t>(item_size))
       return Error(Code::kInvalidArgument, "a tensor's shape has too many elements");
-    else count *= dimension;
+    else
+      count *= dimension;
   }
   return empty ? 0 : count;
 }
@@ -62,7 +66,10 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
 }
 
 Tensor::Tensor(DType dtype, Shape shape, Shape strides, wire::Buffer buffer)
-    : dtype_(dtype), shape_(std::move(shape)), strides_(std::move(strides)), buffer_(std::move(buffer)) {
+    : dtype_(dtype),
+      shape_(std::move(shape)),
+      strides_(std::move(strides)),
+      buffer_(std::move(buffer)) {
   const size_t item = dtype_size(dtype);
   if (item == 0) reject("unknown dtype");
   const int64_t count = element_count(shape_, item).value_or_throw();
@@ -76,7 +83,8 @@ Tensor::Tensor(DType dtype, Shape shape, Shape strides, wire::Buffer buffer)
       reject("a tensor's strides are negative or too large");
     }
   }
-  if (last > static_cast<int64_t>(buffer_.size())) reject("a tensor's elements lie outside its buffer");
+  if (last > static_cast<int64_t>(buffer_.size()))
+    reject("a tensor's elements lie outside its buffer");
 }
 
 int64_t Tensor::size() const {

@@ -1,5 +1,5 @@
-// Tensor is an n-dimensional array: a dtype, a shape, strides in bytes and a shared buffer. It is what a
-// numpy array becomes in C++ and back. A value: copies share the buffer, `clone()` does not.
+// Tensor is an n-dimensional array: a dtype, a shape, strides in bytes and a shared buffer. It is
+// what a numpy array becomes in C++ and back. A value: copies share the buffer, `clone()` does not.
 #pragma once
 
 #include <initializer_list>
@@ -21,7 +21,8 @@ class Tensor {
   Tensor() : Tensor(DType::kFloat32, Shape{0}) {}
   // Fresh zeros in row-major order. Throws Error (INVALID_ARGUMENT) for a shape that cannot be.
   Tensor(DType dtype, Shape shape);
-  // Shares `buffer`; `strides` in bytes, one per dimension. Throws Error if an element would lie outside it.
+  // Shares `buffer`; `strides` in bytes, one per dimension. Throws Error if an element would lie
+  // outside it.
   Tensor(DType dtype, Shape shape, Shape strides, wire::Buffer buffer);
 
   // A copy of `values` in row-major order; their count must be the shape's product.
@@ -49,8 +50,8 @@ class Tensor {
   size_t nbytes() const { return static_cast<size_t>(size()) * dtype_size(dtype_); }
   bool contiguous() const;  // Row-major without gaps.
 
-  // The elements in row-major order. Throws Error if T is not the dtype, or the tensor is not contiguous or
-  // not aligned.
+  // The elements in row-major order. Throws Error if T is not the dtype, or the tensor is not
+  // contiguous or not aligned.
   template <class T>
   std::span<const T> data() const {
     check_access(dtype_of<T>(), alignof(T));
@@ -68,7 +69,8 @@ class Tensor {
 
   // The row-major strides, in bytes, of such a shape.
   static Shape row_major_strides(const Shape& shape, size_t item_size);
-  // Number of elements, or an error if a dimension is negative, the product overflows or the rank is too high.
+  // Number of elements, or an error if a dimension is negative, the product overflows or the rank
+  // is too high.
   static Result<int64_t> element_count(const Shape& shape, size_t item_size);
 
  private:

@@ -36,31 +36,44 @@ void Writer::real(double value) { big_endian(0xcb, std::bit_cast<uint64_t>(value
 
 void Writer::string(std::string_view value) {
   const size_t size = value.size();
-  if (size < 32) byte(static_cast<uint8_t>(0xa0 | size));
-  else if (size <= UINT8_MAX) big_endian(0xd9, static_cast<uint8_t>(size));
-  else if (size <= UINT16_MAX) big_endian(0xda, static_cast<uint16_t>(size));
-  else big_endian(0xdb, static_cast<uint32_t>(size));
+  if (size < 32)
+    byte(static_cast<uint8_t>(0xa0 | size));
+  else if (size <= UINT8_MAX)
+    big_endian(0xd9, static_cast<uint8_t>(size));
+  else if (size <= UINT16_MAX)
+    big_endian(0xda, static_cast<uint16_t>(size));
+  else
+    big_endian(0xdb, static_cast<uint32_t>(size));
   out_.append(value);
 }
 
 void Writer::bytes(std::string_view value) {
   const size_t size = value.size();
-  if (size <= UINT8_MAX) big_endian(0xc4, static_cast<uint8_t>(size));
-  else if (size <= UINT16_MAX) big_endian(0xc5, static_cast<uint16_t>(size));
-  else big_endian(0xc6, static_cast<uint32_t>(size));
+  if (size <= UINT8_MAX)
+    big_endian(0xc4, static_cast<uint8_t>(size));
+  else if (size <= UINT16_MAX)
+    big_endian(0xc5, static_cast<uint16_t>(size));
+  else
+    big_endian(0xc6, static_cast<uint32_t>(size));
   out_.append(value);
 }
 
 void Writer::begin_list(size_t count) {
-  if (count < 16) byte(static_cast<uint8_t>(0x90 | count));
-  else if (count <= UINT16_MAX) big_endian(0xdc, static_cast<uint16_t>(count));
-  else big_endian(0xdd, static_cast<uint32_t>(count));
+  if (count < 16)
+    byte(static_cast<uint8_t>(0x90 | count));
+  else if (count <= UINT16_MAX)
+    big_endian(0xdc, static_cast<uint16_t>(count));
+  else
+    big_endian(0xdd, static_cast<uint32_t>(count));
 }
 
 void Writer::begin_map(size_t count) {
-  if (count < 16) byte(static_cast<uint8_t>(0x80 | count));
-  else if (count <= UINT16_MAX) big_endian(0xde, static_cast<uint16_t>(count));
-  else big_endian(0xdf, static_cast<uint32_t>(count));
+  if (count < 16)
+    byte(static_cast<uint8_t>(0x80 | count));
+  else if (count <= UINT16_MAX)
+    big_endian(0xde, static_cast<uint16_t>(count));
+  else
+    big_endian(0xdf, static_cast<uint32_t>(count));
 }
 
 size_t Writer::begin_extension(uint8_t type) {

@@ -1,6 +1,7 @@
-// Writer appends typed values to a Payload: msgpack (github.com/msgpack/msgpack/blob/master/spec.md) with
-// three extension types, tensors (1), tuples (2) and clients (3). Large tensors become buffers beside the body and are not
-// copied. One thread; cannot fail but for memory.
+// Writer appends typed values to a Payload: msgpack
+// (github.com/msgpack/msgpack/blob/master/spec.md) with three extension types, tensors (1), tuples
+// (2) and clients (3). Large tensors become buffers beside the body and are not copied. One thread;
+// cannot fail but for memory.
 #pragma once
 
 #include <cstdint>

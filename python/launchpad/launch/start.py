@@ -157,7 +157,9 @@ def _prepare_processes(program: Program, local_resources: dict[str, Any]) -> Non
         config = local_resources.get(label) or PythonProcess()
         for same_kind in _by_kind(nodes):
             for node, function in zip(same_kind, _functions(same_kind, label)):
-                payload = serialization.worker_payload(label, node, function, config.flag_arguments())
+                payload = serialization.worker_payload(
+                    label, node, function, config.flag_arguments()
+                )
                 node.core.set_payload(lambda payload=payload: payload)
                 node.core.set_command(
                     [config.interpreter or sys.executable, "-c", _WORKER],

@@ -64,5 +64,3 @@ class CppNode(courier.CourierNode):
 
 def _nothing() -> None:
     raise AssertionError("a C++ node does not run in Python")
-
-

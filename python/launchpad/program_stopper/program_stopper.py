@@ -13,7 +13,9 @@ class ProgramStopper:
         del mark_as_completed  # A stop asked for by a node is a success anyway.
         context = _core.context()
         if context is None:
-            raise RuntimeError("A program can be stopped only from one of its nodes, while it runs.")
+            raise RuntimeError(
+                "A program can be stopped only from one of its nodes, while it runs."
+            )
         context.request_stop()
 
 

@@ -1,6 +1,7 @@
 """python -m launchpad.examples.consumer_producers.launch --num_producers=3 --lp_launch_type=local_mp"""
 
 from absl import app, flags
+
 import launchpad as lp
 from launchpad.examples.consumer_producers.program import make_program
 

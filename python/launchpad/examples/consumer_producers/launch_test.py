@@ -1,6 +1,7 @@
 """How a program is tested: in the test's own process, with a node run by the test itself."""
 
 from absl.testing import absltest
+
 import launchpad as lp
 from launchpad.examples.consumer_producers.program import make_program
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from absl import flags
+
 import launchpad as lp
 
 FLAGS = flags.FLAGS
@@ -18,7 +19,9 @@ class Consumer:
         self._stop = stop
 
     def run(self) -> None:
-        futures = [producer.futures.work(context) for context, producer in enumerate(self._producers)]
+        futures = [
+            producer.futures.work(context) for context, producer in enumerate(self._producers)
+        ]
         results = [future.result() for future in futures]
         print(f"Results: {results}", flush=True)
         results = [producer.work(context) for context, producer in enumerate(self._producers)]

@@ -4,6 +4,7 @@ python -m launchpad.examples.hello_world.launch --lp_launch_type=local_mp
 """
 
 from absl import app
+
 import launchpad as lp
 
 

@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from launchpad import _core, context as context_lib
+from launchpad import _core
+from launchpad import context as context_lib
 from launchpad.nodes import base
 from launchpad.nodes.python import structure
 
