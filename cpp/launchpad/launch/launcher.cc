@@ -51,6 +51,9 @@ class Preparing {
   Result<ProcessStart> prepare_process(size_t number, const run::Context& context);
   ThreadStart prepare_thread(size_t number, std::shared_ptr<const run::Context> context);
   Result<base::Fd> bind(size_t number);
+  Result<std::unique_ptr<net::Listener>> listen(size_t number, const run::Context& context);
+  std::shared_ptr<const run::Context> launcher_context(const RunState& state) const;
+  std::shared_ptr<run::Context> make_bare_context(const RunState& state) const;
   Status write_file(const std::string& name, std::string_view content);
   run::Roster roster() const;
 
@@ -75,12 +78,13 @@ Result<Preparation> Preparing::prepare(const std::shared_ptr<RunState>& state) {
       if (!start.ok()) return named(plan_.tasks[number], start.error());
       result_.processes.push_back(std::move(start).value());
     } else {
-      if (result_.run_dir && plan_.tasks[number].serves) {
-        LP_TRY_ASSIGN(*context->listening, bind(number));
+      if (plan_.tasks[number].serves) {
+        LP_TRY_ASSIGN(*context->bound, listen(number, *context));
       }
       result_.threads.push_back(prepare_thread(number, context));
     }
   }
+  result_.context = launcher_context(*state);
   return std::move(result_);
 }
 
@@ -128,11 +132,16 @@ Result<ProcessStart> Preparing::prepare_process(size_t number, const run::Contex
 
 std::shared_ptr<run::Context> Preparing::make_context(size_t number, const RunState& state) const {
   const graph::Task& task = plan_.tasks[number];
-  auto context = std::make_shared<run::Context>();
-  context->program = plan_.program;
+  auto context = make_bare_context(state);
   context->label = task.label;
   context->index = task.index;
   context->task = static_cast<int>(number);
+  return context;
+}
+
+std::shared_ptr<run::Context> Preparing::make_bare_context(const RunState& state) const {
+  auto context = std::make_shared<run::Context>();
+  context->program = plan_.program;
   context->address_prefix = prefix_;
   context->address_suffix = suffix_;
   context->task_names = task_names_;
@@ -157,6 +166,22 @@ Result<base::Fd> Preparing::bind(size_t number) {
   LP_TRY_ASSIGN(const net::Address address, net::Address::parse("unix:" + path));
   result_.run_dir_files.push_back(path);
   return net::bind_unix(address);
+}
+
+Result<std::unique_ptr<net::Listener>> Preparing::listen(size_t number,
+                                                         const run::Context& context) {
+  LP_TRY_ASSIGN(net::Address address, net::Address::parse(context.address_of(context.task)));
+  if (!result_.run_dir) return net::listen(address);
+  LP_TRY_ASSIGN(base::Fd fd, bind(number));
+  return net::adopt_listener(std::move(fd), std::move(address));
+}
+
+// What threads of this process that are no node's see of the run: its addresses and its stop.
+std::shared_ptr<const run::Context> Preparing::launcher_context(const RunState& state) const {
+  auto context = make_bare_context(state);
+  context->label = "launcher";
+  context->task = -1;
+  return context;
 }
 
 Status Preparing::write_file(const std::string& name, std::string_view content) {

@@ -59,9 +59,11 @@ Supervision::Supervision(Preparation preparation, std::shared_ptr<RunState> stat
 
 void Supervision::run() {
   ::pthread_setname_np(::pthread_self(), "lp-supervisor");
+  published_.emplace(preparation_.context);
   Status started = start_processes();
   if (!started.ok()) {
     abort_start();
+    published_.reset();
     state_->progress.with_notify([&](auto& progress) { progress.started = started; });
     return;
   }
@@ -338,6 +340,7 @@ void Supervision::finish() {
   output_.finish();
   guardian_.reset();
   preparation_.run_dir.reset();
+  published_.reset();
   state_->progress.with_notify(
       [&](RunState::Progress& progress) { progress.outcome = supervisor_.outcome(); });
 }

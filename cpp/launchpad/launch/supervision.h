@@ -48,6 +48,7 @@ struct Preparation {
   std::optional<run::RunDir> run_dir;      // If there are processes.
   std::vector<std::string> run_dir_files;  // Paths.
   std::chrono::milliseconds notice;
+  std::shared_ptr<const run::Context> context;  // Of the launcher's own threads.
 };
 
 class Supervision {
@@ -88,6 +89,7 @@ class Supervision {
   void finish();
 
   Preparation preparation_;
+  std::optional<run::PublishedContext> published_;  // While the run lasts.
   std::shared_ptr<RunState> state_;
   Supervisor supervisor_;
   Output output_;

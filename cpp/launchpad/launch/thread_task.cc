@@ -36,6 +36,8 @@ void thread_main(ThreadStart start, const std::shared_ptr<Inbox>& inbox) {
   ::pthread_sigmask(SIG_SETMASK, &start.signals, nullptr);
   std::optional<Error> error = run_hooked(start);
   const size_t task = start.task;
+  // A node that never listened answers nobody: who connects must hear that.
+  start.context->bound->reset();
   start = ThreadStart();  // What the task holds goes before its end is known.
   inbox->post_end(task, std::move(error));
 }

@@ -30,8 +30,8 @@ std::string Context::name_of(int number) const {
 }
 
 Result<std::unique_ptr<net::Listener>> Context::listen() const {
-  LP_TRY_ASSIGN(net::Address address, net::Address::parse(address_of(task)));
-  if (listening->valid()) return net::adopt_listener(std::move(*listening), std::move(address));
+  if (*bound != nullptr) return std::move(*bound);
+  LP_TRY_ASSIGN(const net::Address address, net::Address::parse(address_of(task)));
   return net::listen(address);
 }
 

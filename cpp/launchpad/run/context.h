@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "launchpad/base/fd.h"
 #include "launchpad/base/result.h"
 #include "launchpad/net/transport.h"
 #include "launchpad/run/stop_signal.h"
@@ -28,8 +27,9 @@ struct Context {
   std::shared_ptr<StopSignal> stop = std::make_shared<StopSignal>();
   // Asks the launcher to stop the whole program. May be called from any thread, more than once.
   std::function<void()> request_stop;
-  // The node's listening socket, if the launcher made one; taken by the first listen().
-  std::shared_ptr<base::Fd> listening = std::make_shared<base::Fd>();
+  // Where the node listens, made before any node ran; taken by the first listen().
+  std::shared_ptr<std::unique_ptr<net::Listener>> bound =
+      std::make_shared<std::unique_ptr<net::Listener>>();
 
   // "label/index".
   std::string name() const { return label + "/" + std::to_string(index); }

@@ -217,8 +217,10 @@ class ProcessWorker : public Worker {
   std::thread thread_;
 };
 
-std::shared_ptr<const Context> make_context(const Roster& roster, const Assignment& assignment,
-                                            const std::shared_ptr<Link>& link, base::Fd listening) {
+Result<std::shared_ptr<const Context>> make_context(const Roster& roster,
+                                                    const Assignment& assignment,
+                                                    const std::shared_ptr<Link>& link,
+                                                    base::Fd listening) {
   auto context = std::make_shared<Context>();
   context->program = roster.program;
   context->label = roster.labels[assignment.task];
@@ -233,8 +235,11 @@ std::shared_ptr<const Context> make_context(const Roster& roster, const Assignme
     // If it cannot be sent the launcher is dead, and so will this process be.
     (void)send_control(link->control.get(), {ControlKind::kStopRequested});
   };
-  *context->listening = std::move(listening);
-  return context;
+  if (listening.valid()) {
+    LP_TRY_ASSIGN(net::Address address, net::Address::parse(context->address_of(context->task)));
+    *context->bound = net::adopt_listener(std::move(listening), std::move(address));
+  }
+  return std::shared_ptr<const Context>(std::move(context));
 }
 
 }  // namespace
@@ -273,7 +278,7 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
   // it.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
 
-  auto context = make_context(roster, assignment, link, std::move(listening));
+  LP_TRY_ASSIGN(auto context, make_context(roster, assignment, link, std::move(listening)));
   std::string payload_path = assignment.run_dir + "/" + RunDir::payload_name(assignment.task);
   return std::unique_ptr<Worker>(std::make_unique<ProcessWorker>(
       std::move(link), std::move(context), std::move(roster), std::move(payload_path)));
