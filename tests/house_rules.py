@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 
 MAX_HEADER, MAX_SOURCE, MAX_MODULE, MAX_FUNCTION, MAX_COLUMN = 300, 500, 400, 70, 100
 BANNED_WORDS = {"manager", "util", "utils", "helper", "helpers", "common", "v2"}
+# Names of dm-launchpad that programs import.
+UPSTREAM_NAMES = {"worker_manager", "WorkerManager"}
 
 _LIBRARY = re.compile(r"^lp_library\(\s*(\w+)(?:\s+DEPS([\w\s]*))?\)", re.MULTILINE)
 _INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -134,7 +136,7 @@ def check_names(path: str, text: str) -> list[str]:
     return [
         f"{path}: {name} says nothing; name it after what it is"
         for name in [PurePosixPath(path).stem, *types]
-        if BANNED_WORDS & _words(name)
+        if BANNED_WORDS & _words(name) and name not in UPSTREAM_NAMES
     ]
 
 

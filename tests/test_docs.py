@@ -1,8 +1,9 @@
 """Every snippet that users are shown runs, and prints what the page says.
 
-A ```python or ```cpp block is a whole program; a ```text block that follows it is its output (stderr too, if
-the block's info string says `text stderr`). A ```cmake block is compiled by test_cmake_package.py. Indented
-console blocks name commands of ./dev and cmake, which CI runs. A block of code in no such form fails the test.
+A ```python or ```cpp block is a whole program; a ```text block that follows it is its output
+(the end of stderr, if the block's info string says `text stderr`). A ```cmake block is compiled by
+test_cmake_package.py. Indented console blocks name commands of ./dev and cmake, which CI runs. A
+block of code in no such form fails the test.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A program drawn in Python with a node in C++, which call each other.
 
-The C++ node is examples/cpp/counter_node.cc. Prints, at last: "Counter says 15, 'three', means {'a': 1.5}".
+The C++ node is examples/cpp/counter_node.cc. Prints, at last: "Counter says 15, 'three', means
+{'a': 1.5}".
 """
 
 import os

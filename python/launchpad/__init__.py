@@ -1,7 +1,7 @@
 """Launchpad: distributed programs as graphs of nodes that call each other.
 
-Draw a Program of nodes, give handles to other nodes, and launch it: as threads or as processes, in Python and
-in C++. Names are loaded when they are used.
+Draw a Program of nodes, give handles to other nodes, and launch it: as threads or as processes, in
+Python and in C++. Names are loaded when they are used.
 """
 
 from __future__ import annotations

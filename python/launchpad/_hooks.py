@@ -1,4 +1,6 @@
-"""Tells the extension how errors, futures and clients look in Python. Imported once, by the package."""
+"""Tells the extension how errors, futures and clients look in Python. Imported once, by the
+package.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Address: where a node can be reached, known only once its program is launched.
 
-A courier node's address resolves through its running program; an address that a user's own node allocates
-resolves to a free "host:port" of this machine. Nothing here listens.
+A courier node's address resolves through its running program; an address that a user's own node
+allocates resolves to a free "host:port" of this machine. Nothing here listens.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class NodeAddressBuilder(AbstractAddressBuilder):
         context = _core.context()
         if context is None:
             raise RuntimeError(
-                f"The address of node '{self.name}' is known only while its program runs, to its nodes "
-                "and to the process that launched it."
+                f"The address of node '{self.name}' is known only while its program runs, "
+                "to its nodes and to the process that launched it."
             )
         return context.address_of(self.number)
 
@@ -85,8 +85,8 @@ class Address:
             node.addresses.append(self)
         elif self._owning_node is not node:
             raise ValueError(
-                "You are associating a node to this lp.Address which is already assigned to another "
-                "node. The previous node was: {}. The new node is: {}".format(
+                "You are associating a node to this lp.Address which is already assigned to "
+                "another node. The previous node was: {}. The new node is: {}".format(
                     self._owning_node, node
                 )
             )
@@ -101,12 +101,14 @@ class Address:
             return self._address_builder.build()
         if self._owning_node is None:
             raise RuntimeError(
-                "The lp.Address hasn't been assigned to any node, thus it cannot be resolved. Give it to "
-                "a node with node.allocate_address(address), and add the node to a program."
+                "The lp.Address hasn't been assigned to any node, thus it cannot be resolved. "
+                "Give it to a node with node.allocate_address(address), and add the node "
+                "to a program."
             )
         raise RuntimeError(
-            f"The lp.Address associated to the node {self._owning_node} has not been bound to any address "
-            "builder. It is bound when its program is launched; in a test that runs a node by hand, call "
+            f"The lp.Address associated to the node {self._owning_node} has not been bound to any "
+            "address builder. It is bound when its program is launched; in a test that runs a node "
+            "by hand, call "
             "launchpad.launch.test_multi_threading.address_builder.bind_addresses(nodes) first."
         )
 

@@ -1,4 +1,6 @@
-"""LaunchType, and what a node's own thread knows of its launch: LaunchContext. Nothing here starts anything."""
+"""LaunchType, and what a node's own thread knows of its launch: LaunchContext. Nothing here
+starts anything.
+"""
 
 from __future__ import annotations
 

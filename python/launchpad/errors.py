@@ -1,7 +1,8 @@
-"""What calls and nodes raise: StatusNotOk with its StatusCode, NodeFailed, and how errors cross processes.
+"""What calls and nodes raise: StatusNotOk with its StatusCode, NodeFailed, and how errors cross
+processes.
 
-An error that a remote method raised is also an instance of the original exception's type, where that can be
-rebuilt here. Nothing in this module waits or talks to anybody.
+An error that a remote method raised is also an instance of the original exception's type, where
+that can be rebuilt here. Nothing in this module waits or talks to anybody.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class StatusNotOk(Exception):
 
 
 class NodeFailed(RuntimeError):
-    """A program ended because a node failed; the message names the node, the reason and the trace."""
+    """A program ended because a node failed; the message names the node, the reason and the
+    trace.
+    """
 
     code: StatusCode
     _text: str
@@ -175,7 +178,9 @@ _combined: dict[tuple[type, type], type] = {}
 
 
 def _like(base: type[Any], original: Exception | None) -> Any:
-    """An instance of `base` that is also one of the original's type, if Python allows such a class."""
+    """An instance of `base` that is also one of the original's type, if Python allows such a
+    class.
+    """
     if original is None or isinstance(original, (StatusNotOk, NodeFailed, StopIteration)):
         return base.__new__(base)
     key = (base, type(original))

@@ -48,7 +48,9 @@ class Program:
 
     @contextlib.contextmanager
     def group(self, label: str) -> Iterator[None]:
-        """All nodes that are added inside carry the label. ValueError: an empty label, a nested group."""
+        """All nodes that are added inside carry the label. ValueError: an empty label, a nested
+        group.
+        """
         self._core.open_group(label)
         try:
             yield

@@ -1,6 +1,8 @@
-"""The process of one Python node: `python -m launchpad.worker`, started by a launcher, never by hand.
+"""The process of one Python node: `python -m launchpad.worker`, started by a launcher, never by
+hand.
 
-It reads what to run from its launcher, runs it in the main thread, and ends without waiting for other threads.
+It reads what to run from its launcher, runs it in the main thread, and ends without waiting for
+other threads.
 """
 
 from __future__ import annotations

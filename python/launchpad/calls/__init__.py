@@ -1,1 +1,3 @@
-"""Calls between nodes: Client, Server and Future, over the C++ courier. Upstream's name for it is `courier`."""
+"""Calls between nodes: Client, Server and Future, over the C++ courier. Upstream's name for it is
+`courier`.
+"""

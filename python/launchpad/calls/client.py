@@ -1,7 +1,8 @@
 """Client: calls the methods of a server as if they were its own. Any thread.
 
-`client.f(x)` waits for the result, `client.futures.f(x)` gives a Future of it. It connects at the first call,
-and again after a break. Names with two leading underscores are never remote, but for `__call__`.
+`client.f(x)` waits for the result, `client.futures.f(x)` gives a Future of it. It connects at the
+first call, and again after a break. Names with two leading underscores are never remote, but for
+`__call__`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Client:
     Args:
       server_address: "host:port", "unix:/path" or "inproc:name".
       compress: accepted for upstream's sake; a same-host connection is faster without.
-      call_timeout: seconds (or a timedelta) after which a call fails with DEADLINE_EXCEEDED; None or 0: never.
+      call_timeout: seconds (or a timedelta) after which a call fails with DEADLINE_EXCEEDED; None
+          or 0: never.
       wait_for_ready: wait for a server that does not listen yet; False: UNAVAILABLE at once.
       chunk_tensors: accepted for upstream's sake; large arrays always travel in pieces.
       load_balancing_policy: None; others are not supported yet.

@@ -1,4 +1,5 @@
-"""Future: the answer to an asynchronous call, a concurrent.futures.Future whose cancel() cancels the call.
+"""Future: the answer to an asynchronous call, a concurrent.futures.Future whose cancel() cancels
+the call.
 
 It is completed on its client's own thread. Any thread may wait for it.
 """

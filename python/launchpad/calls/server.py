@@ -1,4 +1,5 @@
-"""Server: offers Python functions to clients, on threads of its own. Names are upstream's. Any thread.
+"""Server: offers Python functions to clients, on threads of its own. Names are upstream's. Any
+thread.
 
 It listens on the loopback interface, or at a running node's own address.
 """

@@ -32,10 +32,12 @@ def launch(
       launch_type: a LaunchType or its text; None: what --lp_launch_type says.
       xm_resources: for vertex_ai.
       local_resources: a PythonProcess by label, for processes.
-      test_case: an absltest.TestCase (or unittest's), whose clean-up ends the program and raises what failed;
+      test_case: an absltest.TestCase (or unittest's), whose clean-up ends the program and raises
+          what failed;
         needed by test_mp.
       terminal: where the nodes' output goes; only current_terminal yet.
-      serialize_py_nodes: whether nodes go through cloudpickle though they stay in this process. Default: only
+      serialize_py_nodes: whether nodes go through cloudpickle though they stay in this process.
+          Default: only
         in test_mt.
       controller_xm_requirements: ignored.
 
@@ -44,7 +46,8 @@ def launch(
 
     Raises:
       ValueError: an unknown launch type, or something wrong with the program.
-      RuntimeError: a node that does not pickle; NodeFailed: a node failed (also an instance of the type of the
+      RuntimeError: a node that does not pickle; NodeFailed: a node failed (also an instance of the
+          type of the
         exception that the node raised, where that can be rebuilt).
       KeyboardInterrupt: the nodes had to be killed by a second Ctrl-C.
     """
@@ -79,7 +82,8 @@ def _first(programs: Any, launch_type: Any) -> Program:
         raise ValueError("there is no program to launch: the list is empty")
     if len(programs) > 1:
         print(
-            f"Multiple programs are provided but launch type is {launch_type}. Launching only the first one.",
+            f"Multiple programs are provided but launch type is {launch_type}. "
+            "Launching only the first one.",
             file=sys.stderr,
         )
     return programs[0]  # type: ignore[no-any-return]

@@ -1,4 +1,6 @@
-"""Nodes as bytes: cloudpickle, with errors that name the node and the attribute that does not pickle."""
+"""Nodes as bytes: cloudpickle, with errors that name the node and the attribute that does not
+pickle.
+"""
 
 from __future__ import annotations
 

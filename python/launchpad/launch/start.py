@@ -1,4 +1,6 @@
-"""From a drawn Program to a running one: tells each node's C++ twin what to run and how, and starts the run."""
+"""From a drawn Program to a running one: tells each node's C++ twin what to run and how, and
+starts the run.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ class WorkerManager:
     def wait(
         self, labels_to_wait_for: Sequence[str] | None = None, raise_error: bool = True
     ) -> None:
-        """Waits until all nodes (or those of some labels) have ended, and raises the first failure."""
+        """Waits until all nodes (or those of some labels) have ended, and raises the first
+        failure.
+        """
         from launchpad import errors
 
         try:

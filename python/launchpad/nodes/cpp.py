@@ -1,4 +1,6 @@
-"""CppNode: a node written in C++, in a program drawn in Python. It always is a process of its own."""
+"""CppNode: a node written in C++, in a program drawn in Python. It always is a process of its
+own.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ def _context(what: str) -> _core.Context:
     context = _core.context()
     if context is None:
         raise RuntimeError(
-            f"{what} works only in a node of a running program. In a thread of your own, when several "
-            "programs run in this process, call launchpad._core.set_thread_context first."
+            f"{what} works only in a node of a running program. In a thread of your own, when "
+            "several programs run in this process, call launchpad._core.set_thread_context first."
         )
     return context
 
@@ -43,7 +43,9 @@ _lock = threading.Lock()
 
 
 def register_stop_handler(handler: Callable[..., None]) -> None:
-    """`handler(signal, frame)`, or `handler()` if it takes none, is called once when this process's program stops."""
+    """`handler(signal, frame)`, or `handler()` if it takes none, is called once when this
+    process's program stops.
+    """
     with _lock:
         if handler not in _handlers:
             _handlers.append(handler)

@@ -1,4 +1,6 @@
-"""python -m launchpad.examples.consumer_producers.launch --num_producers=3 --lp_launch_type=local_mp"""
+"""python -m launchpad.examples.consumer_producers.launch --num_producers=3
+--lp_launch_type=local_mp
+"""
 
 from absl import app, flags
 

@@ -1,4 +1,6 @@
-"""A consumer that asks several producers for work, first without waiting for each, then one by one."""
+"""A consumer that asks several producers for work, first without waiting for each, then one by
+one.
+"""
 
 from __future__ import annotations
 

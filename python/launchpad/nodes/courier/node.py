@@ -1,4 +1,5 @@
-"""CourierNode: an object whose public methods other nodes can call. CourierHandle: what they are given.
+"""CourierNode: an object whose public methods other nodes can call. CourierHandle: what they are
+given.
 
 A handle becomes a courier.Client in the node that it is given to. Drawing is done by one thread.
 """
@@ -50,8 +51,8 @@ class CourierHandle(base.Handle[CourierClient]):
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
-            f"'CourierHandle' object has no attribute '{name}'. Most likely you need to dereference "
-            "handle before use (see launchpad.maybe_dereference)."
+            f"'CourierHandle' object has no attribute '{name}'. Most likely you need to "
+            "dereference handle before use (see launchpad.maybe_dereference)."
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -62,7 +63,9 @@ class CourierHandle(base.Handle[CourierClient]):
 
 
 def public_methods(instance: Any) -> dict[str, Callable[..., Any]]:
-    """What others may call: callables without a leading underscore, and `__call__`. Properties are left alone."""
+    """What others may call: callables without a leading underscore, and `__call__`. Properties
+    are left alone.
+    """
     methods = {}
     for name in dir(instance):
         if (name.startswith("_") and name != "__call__") or name == "set_courier_server":
@@ -76,7 +79,8 @@ def public_methods(instance: Any) -> dict[str, Callable[..., Any]]:
 
 
 class CourierNode(python.PyClassNode[Any]):
-    """Builds constructor(*args, **kwargs), offers its public methods, and calls its run(), if it has one.
+    """Builds constructor(*args, **kwargs), offers its public methods, and calls its run(), if it
+    has one.
 
     Without run() it serves until the program stops.
 
@@ -108,7 +112,7 @@ class CourierNode(python.PyClassNode[Any]):
         return core
 
     def configure(self, *args: Any, **kwargs: Any) -> None:
-        """Sets the constructor's arguments, again: for cycles, where handles come after the node."""
+        """Sets the constructor's arguments, again: for cycles of handles."""
         self._args = args
         self._kwargs = kwargs
         self._collect_input_handles()

@@ -1,4 +1,6 @@
-"""PyNode runs a function, PyClassNode builds an object and calls its run(). Drawing is done by one thread."""
+"""PyNode runs a function, PyClassNode builds an object and calls its run(). Drawing is done by
+one thread.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,8 @@ class PyClassNode(PyNode[WorkerHandle]):
         except TypeError as error:
             raise ValueError(
                 f"Failed to construct the {type(self).__name__} with\n"
-                f"- constructor: {self._constructor}\n- args: {self._args}\n- kwargs: {self._kwargs}\n"
+                f"- constructor: {self._constructor}\n- args: {self._args}\n"
+                f"- kwargs: {self._kwargs}\n"
                 f"as its arguments cannot be walked: {error}"
             ) from error
         for leaf in found:

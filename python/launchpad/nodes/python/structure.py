@@ -1,6 +1,8 @@
-"""Handles inside nested arguments: lists, tuples, dicts, namedtuples, attrs classes (as dm-tree sees them).
+"""Handles inside nested arguments: lists, tuples, dicts, namedtuples, attrs classes (as dm-tree
+sees them).
 
-dm-tree is asked only where there is a container that may hold a handle, since it takes a while to import.
+dm-tree is asked only where there is a container that may hold a handle, since it takes a while to
+import.
 """
 
 from __future__ import annotations
