@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         wait_for_stop,
     )
 
-__all__ = [
+__all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "AbstractAddressBuilder",
     "Address",
     "CourierClient",

@@ -86,9 +86,7 @@ class Address:
         elif self._owning_node is not node:
             raise ValueError(
                 "You are associating a node to this lp.Address which is already assigned to "
-                "another node. The previous node was: {}. The new node is: {}".format(
-                    self._owning_node, node
-                )
+                f"another node. The previous node was: {self._owning_node}. The new node is: {node}"
             )
 
     def bind(self, address_builder: AbstractAddressBuilder) -> None:

@@ -154,7 +154,7 @@ def _equip(error: Any, parts: tuple[str, int, str, str, str, bytes], text: str) 
 
 def _dump(error: BaseException) -> bytes:
     try:
-        import cloudpickle  # type: ignore[import-untyped]
+        import cloudpickle
 
         data = bytes(cloudpickle.dumps(error))
     except Exception:  # It travels as text, then.
@@ -177,22 +177,26 @@ def _load(data: bytes) -> Exception | None:
 _combined: dict[tuple[type, type], type] = {}
 
 
+def _bare(kind: Any) -> Any:
+    return kind.__new__(kind)
+
+
 def _like(base: type[Any], original: Exception | None) -> Any:
     """An instance of `base` that is also one of the original's type, if Python allows such a
     class.
     """
     if original is None or isinstance(original, (StatusNotOk, NodeFailed, StopIteration)):
-        return base.__new__(base)
+        return _bare(base)
     key = (base, type(original))
     try:
         if key not in _combined:
             _combined[key] = type(base.__name__, key, {"__module__": base.__module__})
-        error = _combined[key].__new__(_combined[key])
+        error = _bare(_combined[key])
         error.args = original.args
         error.__dict__.update(getattr(original, "__dict__", {}))
         for name in ("errno", "strerror", "filename"):
             if isinstance(original, OSError):
                 setattr(error, name, getattr(original, name))
     except Exception:
-        return base.__new__(base)
+        return _bare(base)
     return error

@@ -7,6 +7,7 @@ other threads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -82,10 +83,8 @@ def _run(function: Callable[[], Any]) -> Callable[[], None]:
 def _end(status: int) -> None:
     """Other threads, of the node or of libraries, do not keep the process."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(Exception):
             stream.flush()
-        except Exception:
-            pass
     os._exit(status)
 
 

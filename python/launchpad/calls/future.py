@@ -13,7 +13,7 @@ _PENDING = "PENDING"
 _FINISHED = "FINISHED"
 
 
-class Future(futures.Future):  # type: ignore[type-arg]
+class Future(futures.Future):
     """The result of `client.futures.method(...)`."""
 
     def __init__(self, pending: Any = None) -> None:
@@ -38,8 +38,7 @@ class Future(futures.Future):  # type: ignore[type-arg]
                 return
             self._result = value
             self._settle("add_result")
-        if self._done_callbacks:
-            self._invoke_callbacks()  # type: ignore[attr-defined]
+        self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def _fail(self, error: BaseException) -> None:
         with self._condition:
@@ -47,8 +46,7 @@ class Future(futures.Future):  # type: ignore[type-arg]
                 return
             self._exception = error
             self._settle("add_exception")
-        if self._done_callbacks:
-            self._invoke_callbacks()  # type: ignore[attr-defined]
+        self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def _settle(self, notice: str) -> None:
         self._state = _FINISHED

@@ -46,9 +46,12 @@ class Server:
     @property
     def address(self) -> str:
         """Where clients reach it; known before Start."""
+        self._ensure_bound()
+        return self._address
+
+    def _ensure_bound(self) -> None:
         if not self._address:
             self._address = self._server.listen(f"localhost:{self._port or 0}")
-        return self._address
 
     @property
     def port(self) -> int:
@@ -64,7 +67,7 @@ class Server:
         """Answers calls from now on."""
         if self.has_started:
             raise ValueError("Server already started")
-        self.address  # Binds it.
+        self._ensure_bound()
         self._server.start()
 
     def Stop(self, grace: float | None = None) -> None:
@@ -93,13 +96,12 @@ class NodeServer(Server):
         super().__init__(name, None, thread_pool_size)
         self._listen_at = address
 
-    @property
-    def address(self) -> str:
-        if not self._address:
-            if self._listen_at is None:
-                context = _core.context()
-                assert context is not None
-                self._address = context.address_of(context.task)
-            else:
-                self._address = self._server.listen(self._listen_at)
-        return self._address
+    def _ensure_bound(self) -> None:
+        if self._address:
+            return
+        if self._listen_at is not None:
+            self._address = self._server.listen(self._listen_at)
+            return
+        context = _core.context()
+        assert context is not None
+        self._address = context.address_of(context.task)

@@ -77,7 +77,7 @@ def _chosen_type(launch_type: LaunchType | str | None) -> LaunchType:
 
 def _first(programs: Any, launch_type: Any) -> Program:
     if not isinstance(programs, Sequence):
-        return programs  # type: ignore[no-any-return]
+        return programs
     if not programs:
         raise ValueError("there is no program to launch: the list is empty")
     if len(programs) > 1:
@@ -86,7 +86,7 @@ def _first(programs: Any, launch_type: Any) -> Program:
             "Launching only the first one.",
             file=sys.stderr,
         )
-    return programs[0]  # type: ignore[no-any-return]
+    return programs[0]
 
 
 def parse_flags() -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle
 
 
 def _rebuild_flags() -> Any:
@@ -25,7 +25,7 @@ def _rebuild_cache(function: Callable[..., Any], maxsize: int | None, typed: boo
     return functools.lru_cache(maxsize, typed)(function)
 
 
-class _Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+class _Pickler(cloudpickle.CloudPickler):
     """absl's FLAGS are the other process's own; an lru_cache arrives empty."""
 
     def reducer_override(self, obj: Any) -> Any:
@@ -83,10 +83,9 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
 
 def _filled(cell: Any) -> bool:
     try:
-        cell.cell_contents
+        return cell.cell_contents is not cell
     except ValueError:
         return False
-    return True
 
 
 def _dumps_for(label: str, node: Any, value: Any) -> bytes:

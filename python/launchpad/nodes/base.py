@@ -63,7 +63,7 @@ class Node(abc.ABC):
         """Gives the address to this node."""
         address.assign(self)
 
-    def bind_addresses(self, **kwargs: Any) -> None:
+    def bind_addresses(self, **kwargs: Any) -> None:  # noqa: B027  May be left out.
         """Called before the launch, when a kind of node wants to bind its addresses itself."""
 
     def _initialize_context(self, launch_type: LaunchType, launch_config: Any) -> None:

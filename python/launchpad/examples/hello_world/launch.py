@@ -21,8 +21,7 @@ class HelloWorld:
 def make_program() -> lp.Program:
     """One node."""
     program = lp.Program("hello_world")
-    node = lp.PyClassNode(HelloWorld)
-    program.add_node(node, label="hello_printer")
+    program.add_node(lp.PyClassNode(HelloWorld), label="hello_printer")
     return program
 
 

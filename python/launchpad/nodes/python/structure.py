@@ -22,7 +22,7 @@ def leaves(value: Any) -> list[Any]:
     """What is inside of all containers."""
     if not _is_nested(value):
         return [value]
-    import tree  # type: ignore[import-untyped]
+    import tree
 
     return list(tree.flatten(value))
 
