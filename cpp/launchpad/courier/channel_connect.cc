@@ -54,7 +54,7 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
   bool warned = false;
   while (true) {
     Error error;
-    auto socket = net::connect(address_);
+    auto socket = net::connect(address_, deadline, [this] { return !keep_waiting().ok(); });
     if (socket.ok()) {
       auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
       const Peer self{.language = options_.language, .name = {}};

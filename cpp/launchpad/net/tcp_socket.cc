@@ -1,10 +1,12 @@
 #include "launchpad/net/tcp_socket.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -66,6 +68,29 @@ uint16_t bound_port(int fd) {
   return ntohs(reinterpret_cast<sockaddr_in*>(&name)->sin_port);
 }
 
+// Until the connection is made or refused: its errno, 0 if made.
+Result<int> await_connection(int fd, const Address& address, const base::Deadline& deadline,
+                             const std::function<bool()>& give_up) {
+  constexpr base::Nanos kTick{200'000'000};
+  while (true) {
+    bool readable = false;
+    bool writable = true;
+    const base::Nanos patience = deadline.never() ? kTick : std::min(kTick, deadline.left());
+    wait_for(fd, readable, writable, base::Deadline::after(patience));
+    if (writable) break;
+    if (give_up && give_up()) {
+      return Error(Code::kCancelled, "gave up connecting to '" + address.str() + "'");
+    }
+    if (deadline.passed()) {
+      return Error(Code::kDeadlineExceeded, "'" + address.str() + "' does not answer");
+    }
+  }
+  int failure = 0;
+  socklen_t size = sizeof(failure);
+  ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size);
+  return failure;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Listener>> listen_tcp(const Address& address) {
@@ -93,22 +118,26 @@ Result<std::unique_ptr<Listener>> listen_tcp(const Address& address) {
   return listen_error(address);
 }
 
-Result<Socket> connect_tcp(const Address& address) {
+Result<Socket> connect_tcp(const Address& address, const base::Deadline& deadline,
+                           const std::function<bool()>& give_up) {
   if (address.port == 0)
     return Error(Code::kInvalidArgument, "'" + address.str() + "' names no port");
   LP_TRY_ASSIGN(const AddressList found, lookup(address, false));
   bool refused = false;  // By any of the host's addresses: it is there, and nobody listens.
   for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
-    base::Fd fd(::socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol));
+    base::Fd fd(
+        ::socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol));
     if (!fd.valid()) continue;
-    int failed = ::connect(fd.get(), at->ai_addr, at->ai_addrlen);
-    while (failed != 0 && errno == EINTR) failed = ::connect(fd.get(), at->ai_addr, at->ai_addrlen);
-    if (failed != 0 && errno == EISCONN) failed = 0;
-    if (failed == 0 && !connected_to_itself(fd.get())) {
+    int failure = ::connect(fd.get(), at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
+    if (failure == EINPROGRESS || failure == EINTR) {
+      LP_TRY_ASSIGN(failure, await_connection(fd.get(), address, deadline, give_up));
+    }
+    if (failure == 0 && !connected_to_itself(fd.get())) {
+      ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
       prepare(fd.get());
       return Socket(std::move(fd));
     }
-    if (failed == 0) errno = ECONNREFUSED;
+    errno = failure == 0 ? ECONNREFUSED : failure;
     if (errno == ECONNREFUSED) refused = true;
   }
   if (refused) errno = ECONNREFUSED;

@@ -7,6 +7,7 @@
 namespace lp::net {
 
 Result<std::unique_ptr<Listener>> listen_tcp(const Address& address);
-Result<Socket> connect_tcp(const Address& address);
+Result<Socket> connect_tcp(const Address& address, const base::Deadline& deadline = {},
+                           const std::function<bool()>& give_up = nullptr);
 
 }  // namespace lp::net

@@ -128,5 +128,33 @@ TEST(TcpSocket, SmallMessagesAreNotHeldBack) {
   }
 }
 
+// A listener whose queue is full: further connections get no answer.
+struct FullListener : Bound {
+  FullListener() {
+    EXPECT_EQ(::listen(fd.get(), 0), 0);
+    for (int i = 0; i < 2; ++i) {
+      auto taken =
+          connect_tcp(at("127.0.0.1", port), base::Deadline::after(std::chrono::milliseconds(100)));
+      if (taken.ok()) queue.push_back(std::move(taken).value());
+    }
+  }
+  std::vector<Socket> queue;
+};
+
+TEST(TcpSocket, AHostThatDoesNotAnswerIsWaitedForUntilTheDeadline) {
+  const FullListener listener;
+  const auto late = connect_tcp(at("127.0.0.1", listener.port),
+                                base::Deadline::after(std::chrono::milliseconds(20)));
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code, Code::kDeadlineExceeded);
+}
+
+TEST(TcpSocket, AHostThatDoesNotAnswerIsWaitedForUntilTheCallerGivesUp) {
+  const FullListener listener;
+  const auto given_up = connect_tcp(at("127.0.0.1", listener.port), {}, [] { return true; });
+  ASSERT_FALSE(given_up.ok());
+  EXPECT_EQ(given_up.error().code, Code::kCancelled);
+}
+
 }  // namespace
 }  // namespace lp::net

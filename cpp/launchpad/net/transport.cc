@@ -18,12 +18,13 @@ Result<std::unique_ptr<Listener>> listen(const Address& address) {
   return listen_inproc(address);
 }
 
-Result<Socket> connect(const Address& address) {
+Result<Socket> connect(const Address& address, const base::Deadline& deadline,
+                       const std::function<bool()>& give_up) {
   switch (address.kind) {
     case Kind::kUnix:
       return connect_unix(address);
     case Kind::kTcp:
-      return connect_tcp(address);
+      return connect_tcp(address, deadline, give_up);
     case Kind::kInproc:
       break;
   }
