@@ -8,7 +8,7 @@ that can be rebuilt here. Nothing in this module waits or talks to anybody.
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class StatusCode(enum.IntEnum):
@@ -153,13 +153,33 @@ def _equip(error: Any, parts: tuple[str, int, str, str, str, bytes], text: str) 
 
 
 def _dump(error: BaseException) -> bytes:
-    try:
-        import cloudpickle
+    import pickle
 
+    import cloudpickle
+
+    try:
         data = bytes(cloudpickle.dumps(error))
-    except Exception:  # It travels as text, then.
-        return b""
+        pickle.loads(data)
+    except Exception:  # Often its constructor takes more than `args`.
+        try:
+            data = bytes(cloudpickle.dumps(_Parts(type(error), error.args, error.__dict__)))
+        except Exception:  # It travels as text, then.
+            return b""
     return data if len(data) <= _MAX_PICKLE_BYTES else b""
+
+
+class _Parts(NamedTuple):
+    """An exception that its own class cannot rebuild."""
+
+    kind: type[BaseException]
+    args: tuple[Any, ...]
+    state: dict[str, Any]
+
+    def rebuilt(self) -> BaseException:
+        error: BaseException = self.kind.__new__(self.kind)
+        error.args = self.args
+        error.__dict__.update(self.state)
+        return error
 
 
 def _load(data: bytes) -> Exception | None:
@@ -169,6 +189,8 @@ def _load(data: bytes) -> Exception | None:
 
     try:
         error = pickle.loads(data)
+        if isinstance(error, _Parts):
+            error = error.rebuilt()
     except Exception:  # Its class may not exist here.
         return None
     return error if isinstance(error, Exception) else None

@@ -24,19 +24,24 @@ def _load(payload: bytes) -> Callable[[], Any]:
     job = pickle.loads(payload)
     known = set(sys.path)
     sys.path.extend(entry for entry in job["sys_path"] if entry not in known)
-    sys.argv = job["argv"]
+    sys.argv = [*job["argv"][:1], *job["flags"], *job["argv"][1:]]
     function: Callable[[], Any] = pickle.loads(job["function"])
     if "absl.flags" in sys.modules:
-        _parse_flags()
+        _parse_flags(job)
     return function
 
 
-def _parse_flags() -> None:
-    """The launcher's flags are this node's too."""
-    from launchpad.launch.launch import parse_flags
+def _parse_flags(job: dict[str, Any]) -> None:
+    """The launcher's flags are this node's too, and its own prevail."""
+    from absl import flags
+
+    import launchpad.flags  # noqa: F401  Defines ours.
+    from launchpad.launch import main_flags
 
     try:
-        parse_flags()
+        main_flags.define(job["main_flags"])
+        for arguments in (job["argv"][1:], job["flags"]):
+            flags.FLAGS([sys.executable, *arguments], known_only=True)
     except Exception as error:  # A flag of the launcher's that has no such value here.
         print(f"launchpad: the node's flags could not be parsed: {error}", file=sys.stderr)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import cloudpickle
 
+from launchpad.launch import main_flags
+
 
 def _rebuild_flags() -> Any:
     from absl import flags
@@ -115,12 +117,16 @@ def copies(label: str, nodes: list[Any], functions: list[Callable[[], Any]]) -> 
 
 
 def worker_payload(label: str, node: Any, function: Callable[[], Any], flags: list[str]) -> bytes:
-    """What launchpad.worker runs: the function, and the launcher's import path and command line."""
+    """What launchpad.worker runs: the function, and the launcher's import path, command line and
+    flags; `flags` are the node's own.
+    """
     return pickle.dumps(
         {
             "function": _dumps_for(label, node, function),
             "sys_path": [os.path.abspath(entry) for entry in sys.path],
-            "argv": [*sys.argv[:1], *flags, *sys.argv[1:]],
+            "argv": sys.argv,
+            "flags": flags,
+            "main_flags": main_flags.definitions(dumps),
         },
         protocol=5,
     )

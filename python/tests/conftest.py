@@ -1,0 +1,158 @@
+"""What the tests share: programs as real processes, and servers in processes of their own.
+
+Nothing waits by sleeping: a process is waited for by its pidfd, a program by what it prints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+
+import pytest
+from absl import flags
+
+import launchpad  # noqa: F401  Defines flags.
+
+ROOT = pathlib.Path(__file__).parents[2]
+# No process of a test lives longer.
+LIMIT_SECS = 30
+
+
+@pytest.fixture
+def examples() -> pathlib.Path:
+    """Where the built examples are."""
+    return pathlib.Path(os.environ.get("LAUNCHPAD_BUILD_DIR", ROOT / "build/dev")) / "examples"
+
+
+class Process:
+    """A running Python script (or another command), with its output to read line by line."""
+
+    def __init__(self, command: list[str], cwd: pathlib.Path, env: dict[str, str]) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  Lives as long as this.
+        self._process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._seen: list[str] = []
+
+    def read_until(self, text: str) -> str:
+        """The first line that has the text. Fails if the output ends before."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._seen.append(line)
+            if text in line:
+                return line.rstrip("\n")
+        raise AssertionError(f"no line has {text!r}; stdout: {self._seen}, stderr: {self.err}")
+
+    def number_after(self, text: str) -> int:
+        """What follows `text` and a blank in the first line that has it."""
+        return int(self.read_until(text).split(text + " ")[1])
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def end(self) -> int:
+        """Its exit status, once it has ended."""
+        assert self._process.stdout is not None
+        self._seen += self._process.stdout.readlines()
+        return self._process.wait(LIMIT_SECS)
+
+    @property
+    def out(self) -> str:
+        return "".join(self._seen)
+
+    @property
+    def err(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def clear_away(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait(LIMIT_SECS)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+
+@pytest.fixture
+def run_dir() -> Iterator[pathlib.Path]:
+    """Where launchers make their run directories: a short path, for the sake of sockets."""
+    path = tempfile.mkdtemp(prefix="lp")
+    yield pathlib.Path(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: pathlib.Path, run_dir: pathlib.Path) -> Iterator[Start]:
+    """start(script, *args, env={}) starts a Python script; start(command=[...]) any command."""
+    started: list[Process] = []
+
+    def start(
+        script: str = "", *args: str, command: list[str] | None = None, env: dict[str, str] = {}
+    ) -> Process:
+        if command is None:
+            path = tmp_path / f"script_{len(started)}.py"
+            path.write_text(textwrap.dedent(script))
+            command = [sys.executable, str(path), *args]
+        whole = {**os.environ, "LAUNCHPAD_RUN_DIR": str(run_dir), **env}
+        started.append(Process(command, tmp_path, whole))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.clear_away()
+
+
+@pytest.fixture
+def run(start: Start) -> Start:
+    """As start, and waits for the end; the Process has `status`."""
+
+    def run(*args: str, **kwargs: object) -> Process:
+        process = start(*args, **kwargs)
+        process.status = process.end()  # type: ignore[attr-defined]
+        return process
+
+    return run
+
+
+def wait_until_gone(pid: int) -> None:
+    """Until the process has ended, be it ours or not."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ready, _, _ = select.select([watched], [], [], LIMIT_SECS)
+        assert ready, f"process {pid} still runs"
+    finally:
+        os.close(watched)
+
+
+if not flags.FLAGS.is_parsed():  # As absltest.main does; pytest's own arguments are none of them.
+    flags.FLAGS(sys.argv[:1])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(pathlib.Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(LIMIT_SECS))
