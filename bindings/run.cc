@@ -43,7 +43,9 @@ class PyRun {
   }
   void wait_for(const std::vector<std::string>& labels) {
     const Status ended = without_gil([&] { return run_->wait_for(labels); });
-    unwrap("node", ended);
+    const bool unknown_label =
+        !ended.ok() && !ended.error().remote() && ended.error().code == Code::kInvalidArgument;
+    unwrap(unknown_label ? "local" : "node", ended);
   }
   void stop() {
     without_gil([&] { run_->stop(); });

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import queue
 import select
 import shutil
 import signal
@@ -15,7 +16,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import pytest
 from absl import flags
@@ -37,17 +40,21 @@ class Process:
     """A running Python script (or another command), with its output to read line by line."""
 
     def __init__(self, command: list[str], cwd: pathlib.Path, env: dict[str, str]) -> None:
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  Lives as long as this.
+        self._errors: list[str] = []
         self._process = subprocess.Popen(
             command,
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
+            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+        assert self._process.stderr is not None
+        self._error_lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read_errors, args=(self._process.stderr,))
+        self._reader.start()
         self.pid = self._process.pid
         self._seen: list[str] = []
 
@@ -60,6 +67,19 @@ class Process:
                 return line.rstrip("\n")
         raise AssertionError(f"no line has {text!r}; stdout: {self._seen}, stderr: {self.err}")
 
+    def _read_errors(self, stream: IO[str]) -> None:
+        for line in stream:
+            self._errors.append(line)
+            self._error_lines.put(line)
+        self._error_lines.put(None)
+
+    def read_until_error(self, text: str) -> str:
+        """As read_until, of stderr."""
+        for line in iter(lambda: self._error_lines.get(timeout=LIMIT_SECS), None):
+            if text in line:
+                return line.rstrip("\n")
+        raise AssertionError(f"no line has {text!r}; stderr: {self.err}")
+
     def number_after(self, text: str) -> int:
         """What follows `text` and a blank in the first line that has it."""
         return int(self.read_until(text).split(text + " ")[1])
@@ -71,6 +91,7 @@ class Process:
         """Its exit status, once it has ended."""
         assert self._process.stdout is not None
         self._seen += self._process.stdout.readlines()
+        self._reader.join(LIMIT_SECS)
         return self._process.wait(LIMIT_SECS)
 
     @property
@@ -79,16 +100,16 @@ class Process:
 
     @property
     def err(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read()
+        return "".join(self._errors)
 
     def clear_away(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(LIMIT_SECS)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._errors.close()
+        self._reader.join(LIMIT_SECS)
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
 
 
 @pytest.fixture
@@ -150,6 +171,16 @@ def wait_until_gone(pid: int) -> None:
 
 if not flags.FLAGS.is_parsed():  # As absltest.main does; pytest's own arguments are none of them.
     flags.FLAGS(sys.argv[:1])
+
+
+def wait_until_signals_are_heard(pid: int) -> None:
+    """Until the process has a handler of SIGTERM, as launchers have once they wait."""
+    path = pathlib.Path(f"/proc/{pid}/status")
+    caught = 0
+    while not caught & 1 << (signal.SIGTERM - 1):
+        (line,) = (x for x in path.read_text().splitlines() if x.startswith("SigCgt:"))
+        caught = int(line.split()[1], 16)
+        os.sched_yield()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,13 +17,14 @@ class WorkerManager:
 
     def __init__(self, run: _core.Run) -> None:
         self._run = run
+        self._raised = False
         _live.add(self)
 
     def wait(
         self, labels_to_wait_for: Sequence[str] | None = None, raise_error: bool = True
     ) -> None:
         """Waits until all nodes (or those of some labels) have ended, and raises the first
-        failure.
+        failure, once. Without `raise_error` it is kept for the next wait.
         """
         from launchpad import errors
 
@@ -35,7 +36,8 @@ class WorkerManager:
         except errors.NodeFailed as failure:
             if failure.code is errors.StatusCode.ABORTED and not failure._parts[3]:
                 raise KeyboardInterrupt(str(failure)) from None
-            if raise_error:
+            if raise_error and not self._raised:
+                self._raised = True
                 raise failure from None
         finally:
             if self._run.done:
