@@ -136,8 +136,9 @@ struct FutureMethod {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
     const base::Deadline deadline = state->deadline();
     const bool typed_only = state->typed_only(deadline);
+    // The caller may change its arrays while the call is on its way.
     const wire::Payload payload =
-        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
+        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = true});
     PendingCall* pending = new PendingCall{state, nullptr};
     nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
     nb::object future = nb::borrow(hooks().make_future)(pending_object);

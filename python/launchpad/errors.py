@@ -7,7 +7,9 @@ that can be rebuilt here. Nothing in this module waits or talks to anybody.
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import types
 from typing import Any, NamedTuple
 
 
@@ -112,7 +114,14 @@ def describe_exception(error: BaseException) -> tuple[int, str, str, str, bytes]
         message = str(error)
     except Exception as failed:
         message = f"(its message cannot be made: {failed!r})"
-    return _code_of(error), message, type(error).__name__, trace, _dump(error)
+    message = _sendable(message)
+    data = _dump(error, message)
+    return _code_of(error), message, type(error).__name__, _sendable(trace), data
+
+
+def _sendable(text: str) -> str:
+    """Without lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 # The first base that fits says the code.
@@ -128,6 +137,7 @@ _CODES: tuple[tuple[type[BaseException], StatusCode], ...] = (
     (LookupError, StatusCode.NOT_FOUND),
 )
 _MAX_PICKLE_BYTES = 64 * 1024
+_MAX_TEXT = 1000
 
 
 def _code_of(error: BaseException) -> int:
@@ -152,20 +162,24 @@ def _equip(error: Any, parts: tuple[str, int, str, str, str, bytes], text: str) 
     error._parts = parts
 
 
-def _dump(error: BaseException) -> bytes:
+def _dump(error: BaseException, message: str) -> bytes:
+    """A pickle of the exception, or of as much of it as can travel; its text does so anyway."""
     import pickle
 
     import cloudpickle
 
-    try:
-        data = bytes(cloudpickle.dumps(error))
-        pickle.loads(data)
-    except Exception:  # Often its constructor takes more than `args`.
+    # Its own class often cannot rebuild it, as the constructor takes more than `args`.
+    parts = _Parts(type(error), error.args, error.__dict__)
+    for candidate in (error, parts, _Parts(type(error), (message[:_MAX_TEXT],), {})):
         try:
-            data = bytes(cloudpickle.dumps(_Parts(type(error), error.args, error.__dict__)))
-        except Exception:  # It travels as text, then.
-            return b""
-    return data if len(data) <= _MAX_PICKLE_BYTES else b""
+            data = bytes(cloudpickle.dumps(candidate))
+            if len(data) > _MAX_PICKLE_BYTES:
+                continue
+            pickle.loads(data)
+        except Exception:
+            continue
+        return data
+    return b""
 
 
 class _Parts(NamedTuple):
@@ -199,6 +213,13 @@ def _load(data: bytes) -> Exception | None:
 _combined: dict[tuple[type, type], type] = {}
 
 
+def _slots(kind: type) -> list[str]:
+    """Attributes outside of `__dict__`: OSError's errno, for instance."""
+    known = {name: value for base in kind.__mro__ for name, value in vars(base).items()}
+    is_slot = (types.MemberDescriptorType, types.GetSetDescriptorType)
+    return [n for n, v in known.items() if isinstance(v, is_slot) and not n.startswith("_")]
+
+
 def _bare(kind: Any) -> Any:
     return kind.__new__(kind)
 
@@ -216,8 +237,8 @@ def _like(base: type[Any], original: Exception | None) -> Any:
         error = _bare(_combined[key])
         error.args = original.args
         error.__dict__.update(getattr(original, "__dict__", {}))
-        for name in ("errno", "strerror", "filename"):
-            if isinstance(original, OSError):
+        for name in _slots(type(original)):
+            with contextlib.suppress(Exception):
                 setattr(error, name, getattr(original, name))
     except Exception:
         return _bare(base)

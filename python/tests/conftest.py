@@ -23,6 +23,7 @@ from typing import IO
 import pytest
 from absl import flags
 
+import courier
 import launchpad  # noqa: F401  Defines flags.
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -187,3 +188,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(pathlib.Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(LIMIT_SECS))
+
+
+@pytest.fixture
+def start_server(start: Start) -> Callable[..., Process]:
+    """start_server(*args) starts values_server.py; the Process has `address`."""
+
+    def start_server(*args: str) -> Process:
+        script = str(pathlib.Path(__file__).with_name("values_server.py"))
+        process = start(command=[sys.executable, script, *args])
+        process.address = process.read_until("address").split()[1]  # type: ignore[attr-defined]
+        return process
+
+    return start_server
+
+
+@pytest.fixture(scope="module")
+def shared_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a values_server.py that the module's tests share."""
+    script = str(pathlib.Path(__file__).with_name("values_server.py"))
+    folder = tmp_path_factory.mktemp("server")
+    process = Process([sys.executable, script], folder, dict(os.environ))
+    yield process.read_until("address").split()[1]
+    process.clear_away()
+
+
+@pytest.fixture
+def client(shared_address: str) -> courier.Client:
+    """A client of the shared server, with a time limit."""
+    return courier.Client(shared_address, call_timeout=LIMIT_SECS)
+
+
+@pytest.fixture
+def free_address(run_dir: pathlib.Path) -> str:
+    """Where no server listens yet."""
+    return f"unix:{run_dir}/server.sock"
