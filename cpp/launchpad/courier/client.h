@@ -95,7 +95,7 @@ class Client {
   struct Check {
     static_assert(std::is_member_function_pointer_v<decltype(Method)>,
                   "name the method as &T::method");
-    using S = courier::Signature<decltype(Method)>;
+    using S = typename courier::SignatureFor<T, Method>::Type;
     static_assert(std::is_base_of_v<typename S::Class, T>,
                   "this is no method of the client's class T");
     static_assert(courier::Serves<T>,

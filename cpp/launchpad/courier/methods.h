@@ -7,6 +7,8 @@
 #include <tuple>
 #include <type_traits>
 
+#include "launchpad/courier/batched.h"
+
 namespace lp {
 namespace courier {
 
@@ -42,6 +44,26 @@ struct Signature<R (T::*)(A...) noexcept> : Signature<R (T::*)(A...)> {};
 template <class T, class R, class... A>
 struct Signature<R (T::*)(A...) const noexcept> : Signature<R (T::*)(A...)> {};
 
+// What a client of a batched method passes and gets: one element of each vector.
+template <class S, class Arguments>
+struct OneOf;
+template <class S, class... A>
+struct OneOf<S, std::tuple<A...>> {
+  using Class = typename S::Class;
+  using Return = typename ElementOf<typename S::Return>::Type;
+  using Arguments = std::tuple<A...>;
+  static constexpr size_t arity = sizeof...(A);
+  template <class... G>
+  static constexpr bool takes = sizeof...(G) == sizeof...(A) &&
+                                std::conjunction_v<std::is_convertible<G, A>...>;
+};
+template <class S>
+struct SignatureOfOne {
+  static_assert(Elements<typename S::Arguments>::all && S::arity > 0 && IsVector<typename S::Return>,
+                "a batched method takes std::vectors, one element for each call, and returns one");
+  using Type = OneOf<S, typename Elements<typename S::Arguments>::Type>;
+};
+
 // is_convertible<...> over two packs of different length must not be expanded.
 template <class S, class Given, class = void>
 struct Accepts : std::false_type {};
@@ -55,11 +77,16 @@ template <auto... Method>
 struct Methods {
   static constexpr size_t size = sizeof...(Method);
   static constexpr std::array<std::string_view, sizeof...(Method)> names = {
-      courier::method_name<Method>()...};
+      courier::method_name<courier::pointer_of<Method>()>()...};
   template <auto M>
-  static constexpr bool contains = ((courier::method_name<Method>() == courier::method_name<M>()) ||
-                                    ...);
-  // Calls visitor.template operator()<M>() for each.
+  static constexpr bool contains =
+      ((courier::method_name<courier::pointer_of<Method>()>() == courier::method_name<M>()) || ...);
+  template <auto M>
+  static constexpr bool batches =
+      ((courier::is_batched<Method> &&
+        courier::method_name<courier::pointer_of<Method>()>() == courier::method_name<M>()) ||
+       ...);
+  // Calls visitor.template operator()<M>() for each entry.
   template <class Visitor>
   static void for_each(Visitor&& visitor) {
     (visitor.template operator()<Method>(), ...);
@@ -72,6 +99,17 @@ namespace courier {
 template <class T>
 concept Serves = requires {
   T::courier_methods::size;
+};
+
+// What a client of T passes to a method and gets from it.
+template <class T, auto Method>
+struct SignatureFor {
+  using Type = Signature<decltype(Method)>;
+};
+template <Serves T, auto Method>
+  requires(T::courier_methods::template batches<Method>)
+struct SignatureFor<T, Method> {
+  using Type = typename SignatureOfOne<Signature<decltype(Method)>>::Type;
 };
 
 }  // namespace courier

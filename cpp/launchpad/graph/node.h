@@ -33,12 +33,14 @@ class NodeContext {
   template <class T>
   std::unique_ptr<courier::Server> serve(T& object, int threads = 16) const {
     auto server = make_server(threads);
-    courier::serve(server->router(), object);
+    courier::serve(server->router(), object, batch_threads());
     server->start(context_->listen().value_or_throw()).value_or_throw();
     return server;
   }
   // A server that is not started yet, whose threads know this node.
   std::unique_ptr<courier::Server> make_server(int threads = 16) const;
+  // Threads that run batches know this node, too.
+  courier::BatchThreads batch_threads() const;
 
   const std::shared_ptr<const run::Context>& run_context() const { return context_; }
 
