@@ -47,6 +47,10 @@ std::shared_ptr<const Context> current_context() {
   });
 }
 
+void set_thread_context(std::shared_ptr<const Context> context) {
+  thread_context = std::move(context);
+}
+
 ScopedContext::ScopedContext(std::shared_ptr<const Context> context)
     : outer_(std::exchange(thread_context, std::move(context))) {}
 

@@ -43,7 +43,12 @@ struct Context {
 // else null.
 std::shared_ptr<const Context> current_context();
 
-// Makes `context` the calling thread's while it lives.
+// Makes `context` the calling thread's until its end, or until the next call. For threads whose
+// start is not a scope.
+void set_thread_context(std::shared_ptr<const Context> context);
+
+// Makes `context` the calling thread's while it lives. Not in a thread_local: it must end before the
+// thread's own variables do.
 class ScopedContext {
  public:
   explicit ScopedContext(std::shared_ptr<const Context> context);
