@@ -137,7 +137,10 @@ Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOpti
     converted = PyNumber_Index(value);
   else if (PyObject_HasAttrString(value, "__float__") && type.starts_with("numpy."))
     converted = PyNumber_Float(value);
-  if (converted == nullptr) return unsupported(value, options);
+  if (converted == nullptr) {
+    PyErr_Clear();  // Arrays of several elements claim to be numbers.
+    return unsupported(value, options);
+  }
   const Encoded encoded = encode_value(converted, writer, options, depth + 1);
   Py_DECREF(converted);
   return encoded;

@@ -56,18 +56,22 @@ Status check_arguments(const wire::Payload& payload, wire::Reader& reader, size_
   const size_t given = reader.list();
   if (!reader.ok()) return *reader.error();
   if (given != arity) {
+    // Perhaps some were given by name.
+    wire::Reader rest = reader;
+    for (size_t i = 0; i < given; ++i) rest.skip();
+    LP_TRY(check_no_keywords(rest));
     return Error(Code::kInvalidArgument,
                  "takes " + std::to_string(arity) + (arity == 1 ? " argument, " : " arguments, ") +
                      std::to_string(given) + (given == 1 ? " was given" : " were given"));
   }
-  // Keyword arguments follow the list as a map.
-  wire::Reader keywords = reader;
-  for (size_t i = 0; i < given; ++i) keywords.skip();
-  if (keywords.ok() && !keywords.at_end() && keywords.map() > 0) {
-    return Error(Code::kInvalidArgument, "a C++ method takes no keyword arguments, '" +
-                                             std::string(keywords.string()) + "' was given");
-  }
   return {};
+}
+
+Status check_no_keywords(wire::Reader& reader) {
+  // Keyword arguments follow the list as a map.
+  if (!reader.ok() || reader.at_end() || reader.map() == 0) return {};
+  return Error(Code::kInvalidArgument, "a C++ method takes no keyword arguments, '" +
+                                           std::string(reader.string()) + "' was given");
 }
 
 }  // namespace lp::courier

@@ -23,6 +23,8 @@ std::string demangle(const char* name);
 
 // Checks the encoding and the number of arguments.
 Status check_arguments(const wire::Payload& payload, wire::Reader& reader, size_t arity);
+// After the arguments: nothing was given by name.
+Status check_no_keywords(wire::Reader& reader);
 
 template <class Arguments, size_t... I>
 Result<Arguments> decode_arguments(wire::Reader& reader, std::index_sequence<I...>) {
@@ -38,6 +40,7 @@ Result<Arguments> decode_arguments(wire::Reader& reader, std::index_sequence<I..
   };
   Arguments arguments{one.template operator()<I>()...};
   if (!why.empty()) return Error(Code::kInvalidArgument, std::move(why));
+  LP_TRY(check_no_keywords(reader));
   return arguments;
 }
 
