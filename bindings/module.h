@@ -10,6 +10,7 @@ namespace lp::bindings {
 namespace nb = nanobind;
 
 void bind_hooks(nb::module_& m);
+void bind_batching(nb::module_& m);
 void bind_client(nb::module_& m);
 void bind_server(nb::module_& m);
 void bind_graph(nb::module_& m);

@@ -2,6 +2,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include "bindings/batching.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/values.h"
@@ -49,8 +50,7 @@ class PyServer {
     options.language = "python";
     options.threads = threads;
     options.on_thread_start = [context = context_] {
-      static thread_local std::optional<run::ScopedContext> scope;
-      scope.emplace(context);
+      run::set_thread_context(context);
       keep_thread_state();
     };
     options.on_thread_end = drop_thread_state;
@@ -63,6 +63,14 @@ class PyServer {
 
   void bind(const std::string& method, nb::object function) {
     unwrap("local", server_->router().bind(method, handler_of(function.ptr())));
+  }
+  // Calls wait in the batcher, on no thread of this server.
+  void bind_batched(const std::string& method, nb::object batcher) {
+    auto* to = nb::cast<PyBatcher*>(batcher);
+    unwrap("local", server_->router().bind(method, [to, owner = share(batcher.ptr())](
+                                                       courier::Call call) {
+      to->add(std::move(call));
+    }));
   }
   void unbind(const std::string& method) { server_->router().unbind(method); }
 
@@ -108,6 +116,7 @@ void bind_server(nb::module_& m) {
                        nb::is_weak_referenceable())
       .def(nb::init<const std::string&, int>(), nb::arg("name"), nb::arg("threads"))
       .def("bind", &PyServer::bind, nb::arg("method"), nb::arg("function"))
+      .def("bind_batched", &PyServer::bind_batched, nb::arg("method"), nb::arg("batcher"))
       .def("unbind", &PyServer::unbind, nb::arg("method"))
       .def("listen", &PyServer::listen, nb::arg("address"),
            "Binds the address; returns the real one.")

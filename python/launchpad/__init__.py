@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from launchpad.context import LaunchType, is_local_launch, is_local_launch_or_test
     from launchpad.errors import NodeFailed
     from launchpad.flags import LAUNCH_TYPE
+    from launchpad.nodes.courier.courier_utils import batched_handler
     from launchpad.nodes.courier.node import CourierClient, CourierHandle, CourierNode
     from launchpad.nodes.cpp import CppNode
     from launchpad.nodes.dereference import Deferred, maybe_dereference
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "AbstractAddressBuilder",
     "Address",
+    "batched_handler",
     "CourierClient",
     "CourierHandle",
     "CourierNode",
@@ -78,6 +80,7 @@ _PLACES = {
     "context": ("LaunchType", "is_local_launch", "is_local_launch_or_test"),
     "errors": ("NodeFailed",),
     "flags": ("LAUNCH_TYPE",),
+    "nodes.courier.courier_utils": ("batched_handler",),
     "nodes.courier.node": ("CourierClient", "CourierHandle", "CourierNode"),
     "nodes.cpp": ("CppNode",),
     "nodes.dereference": ("Deferred", "maybe_dereference"),

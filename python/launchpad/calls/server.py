@@ -6,6 +6,7 @@ It listens on the loopback interface, or at a running node's own address.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,12 @@ class Server:
         del is_priority  # Every call gets a thread when one is free.
         if not callable(py_func):
             raise TypeError(f"the handler of {method_name!r} is not callable: {py_func!r}")
-        self._server.bind(method_name, py_func)
+        # What lp.batched_handler made says so; other callables may have any attribute.
+        batches = vars(py_func).get("_batches") if inspect.isfunction(py_func) else None
+        if batches is None:
+            self._server.bind(method_name, py_func)
+        else:
+            self._server.bind_batched(method_name, batches.batcher())
 
     BindHandler = Bind
 
