@@ -124,7 +124,7 @@ void run(PyObject* function, courier::Batch& batch, courier::Batch& failed) {
   try {
     const nb::list requests = decode(batch, failed);
     if (batch.empty()) return;
-    const nb::object returned = nb::steal(PyObject_CallOneArg(function, requests.ptr()));
+    const nb::object returned = nb::steal(call_python_with(function, requests.ptr()));
     if (!returned.is_valid()) throw nb::python_error();
     const nb::list results = nb::cast<nb::list>(returned);
     LP_CHECK(results.size() == batch.size());
@@ -179,7 +179,7 @@ PyBatcher::PyBatcher(int size, int max_parallelism, double timeout_secs,
 
 PyBatcher::~PyBatcher() {
   {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     batcher_.reset();
   }
   clear();

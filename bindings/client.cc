@@ -37,7 +37,7 @@ class ChannelState {
                                             std::move(options));
   }
   ~ChannelState() {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     channel_.reset();
   }
 
@@ -50,7 +50,7 @@ class ChannelState {
     int known = typed_only_.load(std::memory_order_relaxed);
     if (known < 0) {
       const auto peer = [&] {
-        const nb::gil_scoped_release released;
+        const GilReleased released;
         return channel_->peer(deadline);
       }();
       raise_if_set();
@@ -95,7 +95,7 @@ struct Method {
     const wire::Payload payload =
         encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
     Answer answer = [&] {
-      const nb::gil_scoped_release released;
+      const GilReleased released;
       return state->channel().call(name, payload, deadline);
     }();
     return state->take(std::move(answer));
@@ -108,7 +108,7 @@ struct Method {
 // What a future cancels through.
 struct PendingCall {
   bool cancel() {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     return pending != nullptr && state->channel().cancel(pending);
   }
 
@@ -124,9 +124,10 @@ void settle(PyObject* future, ChannelState& state, Answer answer) {
   nb::object value;
   try {
     value = state.take(std::move(answer));
-    outcome = PyObject_CallMethodOneArg(future, finish, value.ptr());
+    outcome = staying([&] { return PyObject_CallMethodOneArg(future, finish, value.ptr()); });
   } catch (nb::python_error& error) {
-    outcome = PyObject_CallMethodOneArg(future, fail, error.value().ptr());
+    PyObject* const exception = error.value().ptr();
+    outcome = staying([&] { return PyObject_CallMethodOneArg(future, fail, exception); });
   }
   if (outcome == nullptr) PyErr_WriteUnraisable(future);
   Py_XDECREF(outcome);
@@ -141,12 +142,13 @@ struct FutureMethod {
         encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = true});
     PendingCall* pending = new PendingCall{state, nullptr};
     nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
-    nb::object future = nb::borrow(hooks().make_future)(pending_object);
+    nb::object future = nb::steal(call_python_with(hooks().make_future, pending_object.ptr()));
+    if (!future.is_valid()) throw nb::python_error();
     const SharedRef shared_future = share(future.ptr());
     // The callback must not keep the channel alive: it is the channel's.
     std::weak_ptr<ChannelState> weak_state = state;
     auto started = [&] {
-      const nb::gil_scoped_release released;
+      const GilReleased released;
       return state->channel().start(name, payload, deadline,
                                     [shared_future, weak_state](Answer answer) {
                                       if (const StatePtr state = weak_state.lock())
@@ -166,7 +168,8 @@ struct FutureMethod {
   static void settle_without_channel(PyObject* future) {
     const nb::object error =
         make_exception("call", Error(Code::kCancelled, "the client was closed"));
-    PyObject* outcome = PyObject_CallMethod(future, "_fail", "O", error.ptr());
+    PyObject* outcome = staying(
+        [&] { return PyObject_CallMethod(future, "_fail", "O", error.ptr()); });
     if (outcome == nullptr) PyErr_WriteUnraisable(future);
     Py_XDECREF(outcome);
   }
@@ -180,7 +183,7 @@ std::vector<std::string> list_methods(const PyChannel& self) {
   wire::Payload payload;
   wire::Writer(payload).begin_list(0);
   Answer answer = [&] {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     return self.state->channel().call(courier::kListMethods, payload, deadline);
   }();
   return nb::cast<std::vector<std::string>>(self.state->take(std::move(answer)));
@@ -233,7 +236,7 @@ void bind_client(nb::module_& m) {
       .def("list_methods", &list_methods, "The names of the server's methods, sorted.")
       .def(
           "close", [](const PyChannel& self) { self.state->channel().close(); },
-          nb::call_guard<nb::gil_scoped_release>(),
+          nb::call_guard<GilReleased>(),
           "Ends every call on its way, and every later one, as cancelled.");
 }
 

@@ -1,5 +1,7 @@
 #include "bindings/gil.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -25,13 +27,27 @@ thread_local PyGILState_STATE kept_gil{};
 }  // namespace
 
 PythonEntry::PythonEntry() : ok_(enter()) {
-  if (ok_) state_ = PyGILState_Ensure();
+  if (ok_) state_ = staying(PyGILState_Ensure);
 }
 
 PythonEntry::~PythonEntry() {
   if (!ok_) return;
   PyGILState_Release(state_);
   leave();
+}
+
+void stay() {
+  while (true) ::pause();
+}
+
+PyObject* call_python(PyObject* function, PyObject* args, PyObject* kwargs) {
+  return staying([=] {
+    return args == nullptr ? PyObject_CallNoArgs(function) : PyObject_Call(function, args, kwargs);
+  });
+}
+
+PyObject* call_python_with(PyObject* function, PyObject* argument) {
+  return staying([=] { return PyObject_CallOneArg(function, argument); });
 }
 
 void close_python_entries(double seconds) {
@@ -47,14 +63,15 @@ void close_python_entries(double seconds) {
 
 void keep_thread_state() {
   if (!enter()) return;
-  kept_gil = PyGILState_Ensure();
+  kept_gil = staying(PyGILState_Ensure);
   kept_state = PyEval_SaveThread();
   leave();
 }
 
 void drop_thread_state() {
   if (kept_state == nullptr || !enter()) return;
-  PyEval_RestoreThread(std::exchange(kept_state, nullptr));
+  PyThreadState* const state = std::exchange(kept_state, nullptr);
+  staying([state] { PyEval_RestoreThread(state); });
   PyGILState_Release(kept_gil);
   leave();
 }

@@ -4,6 +4,8 @@
 
 #include <Python.h>
 
+#include <cxxabi.h>
+
 #include <atomic>
 #include <memory>
 
@@ -21,6 +23,39 @@ class PythonEntry {
  private:
   bool ok_;
   PyGILState_STATE state_{};
+};
+
+// Ends the calling thread's work for good; the process ends without it.
+[[noreturn]] void stay();
+
+// An ending interpreter ends each thread that wants the GIL by unwinding its stack, which C++ would
+// have to answer with std::terminate or with destructors that need the GIL. The thread stays here
+// instead. `f` must have nothing to destroy: it calls one function of Python's.
+template <class F>
+auto staying(F&& f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const abi::__forced_unwind&) {
+    stay();
+  }
+}
+
+// PyObject_Call; `args` and `kwargs` may be null.
+PyObject* call_python(PyObject* function, PyObject* args = nullptr, PyObject* kwargs = nullptr);
+PyObject* call_python_with(PyObject* function, PyObject* argument);
+
+// Lets other threads run Python while it lives.
+class GilReleased {
+ public:
+  GilReleased() : state_(PyEval_SaveThread()) {}
+  ~GilReleased() {
+    staying([this] { PyEval_RestoreThread(state_); });
+  }
+  GilReleased(const GilReleased&) = delete;
+  GilReleased& operator=(const GilReleased&) = delete;
+
+ private:
+  PyThreadState* state_;
 };
 
 // No thread enters Python any more from now on; waits (without the GIL) up to `seconds` for those

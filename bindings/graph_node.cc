@@ -15,7 +15,7 @@ void PyNode::run(NodeContext&) {
   const PythonEntry python;
   if (!python.ok() || entry_ == nullptr)
     throw_error(Error(Code::kInternal, "the node has nothing to run"));
-  const nb::object result = nb::steal(PyObject_CallNoArgs(entry_.get()));
+  const nb::object result = nb::steal(call_python(entry_.get()));
   if (!result.is_valid()) throw nb::python_error();
 }
 
@@ -25,7 +25,7 @@ Result<std::string> PyNode::payload(const run::Context& context) const {
   const PythonEntry python;
   if (!python.ok()) return Error(Code::kCancelled, "the interpreter is ending");
   try {
-    const nb::object result = nb::steal(PyObject_CallNoArgs(payload_.get()));
+    const nb::object result = nb::steal(call_python(payload_.get()));
     if (!result.is_valid()) throw nb::python_error();
     const nb::bytes data = nb::cast<nb::bytes>(result);
     return std::string(data.c_str(), data.size());

@@ -1,6 +1,7 @@
 #include "bindings/pickles.h"
 
 #include "bindings/buffer_object.h"
+#include "bindings/gil.h"
 
 namespace lp::bindings {
 namespace {
@@ -13,6 +14,12 @@ constexpr Py_ssize_t kInlineBytes = 4096;
 nb::object cached(PyObject*& slot, const char* module, const char* name) {
   if (slot == nullptr) slot = nb::object(nb::module_::import_(module).attr(name)).release().ptr();
   return nb::borrow(slot);
+}
+
+nb::object call(const nb::object& function, const nb::tuple& args, const nb::dict& kwargs) {
+  nb::object result = nb::steal(call_python(function.ptr(), args.ptr(), kwargs.ptr()));
+  if (!result.is_valid()) throw nb::python_error();
+  return result;
 }
 
 PyObject* dumps = nullptr;
@@ -35,8 +42,11 @@ bool take_buffer(nb::handle pickle_buffer, wire::Payload& payload, bool snapshot
 void pickle(PyObject* value, wire::Payload& payload, bool snapshot) {
   const nb::object callback = nb::cpp_function(
       [&payload, snapshot](nb::handle buffer) { return take_buffer(buffer, payload, snapshot); });
-  const nb::bytes body = nb::cast<nb::bytes>(cached(dumps, "cloudpickle", "dumps")(
-      nb::handle(value), nb::arg("protocol") = 5, nb::arg("buffer_callback") = callback));
+  nb::dict options;
+  options["protocol"] = 5;
+  options["buffer_callback"] = callback;
+  const nb::bytes body = nb::cast<nb::bytes>(
+      call(cached(dumps, "cloudpickle", "dumps"), nb::make_tuple(nb::handle(value)), options));
   payload.encoding = wire::Encoding::kPickle;
   payload.body.assign(body.c_str(), body.size());
 }
@@ -51,7 +61,9 @@ nb::object unpickle(const wire::Payload& payload) {
   const nb::object body =
       nb::steal(PyMemoryView_FromMemory(const_cast<char*>(payload.body.data()),
                                         static_cast<Py_ssize_t>(payload.body.size()), PyBUF_READ));
-  return cached(loads, "pickle", "loads")(body, nb::arg("buffers") = buffers);
+  nb::dict options;
+  options["buffers"] = buffers;
+  return call(cached(loads, "pickle", "loads"), nb::make_tuple(body), options);
 }
 
 }  // namespace lp::bindings

@@ -25,19 +25,22 @@ struct PyContext {
 
 template <class F>
 auto without_gil(F&& f) {
-  const nb::gil_scoped_release released;
+  const GilReleased released;
   return f();
 }
 
 class PyRun {
  public:
-  explicit PyRun(std::unique_ptr<launching::Run> run) : run_(std::move(run)) {}
+  PyRun(std::unique_ptr<launching::Run> run, bool handles_signals)
+      : run_(std::move(run)), handles_signals_(handles_signals) {}
   ~PyRun() {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     run_.reset();
   }
 
   void wait() {
+    // Who does not handle signals leaves Ctrl-C to Python. The end of a run is a stop as well.
+    if (!handles_signals_) wait_for_stop(std::nullopt);
     const Status ended = without_gil([&] { return run_->wait(); });
     unwrap("node", ended);
   }
@@ -62,6 +65,7 @@ class PyRun {
 
  private:
   std::unique_ptr<launching::Run> run_;
+  bool handles_signals_;
 };
 
 std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type,
@@ -78,11 +82,11 @@ std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type
   options.on_thread_end = drop_thread_state;
   options.describe_exception = describe_current_exception;
   auto started = [&] {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     return launching::launch(std::move(plan), std::move(options));
   }();
   if (!started.ok()) raise(started.error().remote() ? "node" : "local", started.error());
-  return std::make_unique<PyRun>(std::move(started).value());
+  return std::make_unique<PyRun>(std::move(started).value(), handle_signals);
 }
 
 class PyWorker {
@@ -95,12 +99,12 @@ class PyWorker {
   }
   int run(const nb::object& entry) {
     const SharedRef function = share(entry.ptr());
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     return run::run_worker(
         *worker_,
         [&](ContextPtr) {
           const PythonEntry python;
-          const nb::object result = nb::steal(PyObject_CallNoArgs(function.get()));
+          const nb::object result = nb::steal(call_python(function.get()));
           if (!result.is_valid()) throw nb::python_error();
         },
         describe_current_exception);
@@ -147,11 +151,11 @@ void bind_context(nb::module_& m) {
             const auto call = [function] {
               const PythonEntry python;
               if (!python.ok()) return;
-              PyObject* result = PyObject_CallNoArgs(function.get());
+              PyObject* result = call_python(function.get());
               if (result == nullptr) PyErr_WriteUnraisable(function.get());
               Py_XDECREF(result);
             };
-            const nb::gil_scoped_release released;
+            const GilReleased released;
             return self.context->stop->add_handler(call);
           },
           nb::arg("handler"))
@@ -160,10 +164,10 @@ void bind_context(nb::module_& m) {
           [](const PyContext& self, uint64_t number) {
             self.context->stop->remove_handler(number);
           },
-          nb::call_guard<nb::gil_scoped_release>(), nb::arg("number"))
+          nb::call_guard<GilReleased>(), nb::arg("number"))
       .def(
           "request_stop", [](const PyContext& self) { self.context->request_stop(); },
-          nb::call_guard<nb::gil_scoped_release>())
+          nb::call_guard<GilReleased>())
       .def(
           "address_of",
           [](const PyContext& self, int number) { return self.context->address_of(number); },

@@ -19,7 +19,7 @@ courier::Answer invoke(PyObject* function, const courier::Call& call) {
   try {
     auto [args, kwargs] = decode_call(call.arguments());
     const nb::object result =
-        nb::steal(PyObject_Call(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
+        nb::steal(call_python(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
     if (!result.is_valid()) throw nb::python_error();
     return encode_result(result.ptr(),
                          {.typed_only = call.caller_language() != "python", .snapshot = true});
@@ -57,7 +57,7 @@ class PyServer {
     server_ = std::make_unique<courier::Server>(std::move(options));
   }
   ~PyServer() {
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     server_.reset();
   }
 
@@ -90,7 +90,7 @@ class PyServer {
 
   void stop(std::optional<double> grace) {
     const base::Deadline deadline = to_deadline(grace);
-    const nb::gil_scoped_release released;
+    const GilReleased released;
     server_->stop(deadline);
   }
   void join() {

@@ -37,7 +37,7 @@ bool wait_heeding_signals(const base::Deadline& deadline, Wait&& wait) {
   while (true) {
     bool done = false;
     {
-      const nb::gil_scoped_release released;
+      const GilReleased released;
       const auto tick = base::Deadline::after(
           deadline.never() ? kSignalTick : std::min(kSignalTick, deadline.left()));
       done = wait(tick);
