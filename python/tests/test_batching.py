@@ -172,7 +172,7 @@ def test_many_clients_share_batches_on_a_server_of_one_thread(serve):
     client = serve(model)
     others = [courier.Client(client.address) for _ in range(4)]
     futures = [
-        c.futures.double(np.full(3, float(i)), offset=1)
+        c.futures.double(np.full(3, float(i)), offset=np.ones(3))
         for i, c in enumerate([client, *others] * 4)
     ]
     for i, future in enumerate(futures):
