@@ -130,12 +130,26 @@ TEST_F(WorkerTest, LeavesSigtermToWhoHandledItBefore) {
   ::signal(SIGTERM, SIG_DFL);
 }
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kThreadSanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool kThreadSanitizer = true;
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+
 TEST_F(WorkerTest, SigtermStillEndsAForkOfTheNode) {
+  // It puts handlers off until a call that it intercepts, and in such a fork it intercepts none.
+  if (kThreadSanitizer) GTEST_SKIP() << "ThreadSanitizer runs no handlers in a fork";
   start();
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::raise(SIGTERM);
-    for (;;) ::pause();  // A sanitizer may put off the handler until here.
+    ::_exit(3);
   }
   int status = 0;
   ASSERT_EQ(::waitpid(pid, &status, 0), pid);
