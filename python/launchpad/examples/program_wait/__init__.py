@@ -1,0 +1,1 @@
+"""A program that waits for its own end."""

@@ -1,0 +1,57 @@
+"""More examples, each in each launch type: they print what they should and exit with status 0."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+from absl.testing import absltest
+
+import launchpad as lp
+
+LOCAL_TYPES = ["local_mt", "local_mp"]
+TEST_TYPES = ["test_mt", "test_mp"]
+CPP_TYPES = [*LOCAL_TYPES, *TEST_TYPES]
+
+
+def run_example(run, name, launch_type, *args):
+    command = [sys.executable, "-m", f"launchpad.examples.{name}.launch"]
+    ended = run(command=[*command, f"--lp_launch_type={launch_type}", *args])
+    assert ended.status == 0, ended.err
+    return ended.out
+
+
+@pytest.mark.parametrize("launch_type", LOCAL_TYPES)
+def test_batching_answers_every_client(run, launch_type):
+    out = run_example(run, "batching", launch_type, "--num_clients=3")
+    for number in range(3):
+        assert f"Client {number} got 5 answers" in out
+    assert "The largest batch had" in out
+
+
+@pytest.mark.parametrize("launch_type", LOCAL_TYPES)
+def test_program_wait_hears_the_stop(run, launch_type):
+    out = run_example(run, "program_wait", launch_type)
+    for line in ("Asking for the stop", "The worker heard the stop", "The stop handler was called"):
+        assert line in out
+    assert out.endswith("The program has ended\n")
+
+
+@pytest.mark.parametrize("launch_type", LOCAL_TYPES)
+def test_parameter_server_finds_the_line(run, launch_type):
+    assert "Found 3.0 x + -1.0" in run_example(
+        run, "parameter_server", launch_type, "--num_workers=3"
+    )
+
+
+@pytest.mark.parametrize("launch_type", TEST_TYPES)
+@pytest.mark.parametrize(
+    ("name", "args"), [("batching", (3,)), ("program_wait", ()), ("parameter_server", (2,))]
+)
+def test_each_runs_as_a_test(launch_type, name, args):
+    module = importlib.import_module(f"launchpad.examples.{name}.launch")
+    case = absltest.TestCase()
+    manager = lp.launch(module.make_program(*args), launch_type=launch_type, test_case=case)
+    manager.wait()
+    case.doCleanups()
