@@ -22,10 +22,16 @@ def _describe_exception(error: BaseException) -> tuple[int, str, str, str, bytes
     return errors.describe_exception(error)
 
 
-def _make_future(pending: Any) -> Any:
-    from launchpad.calls.future import Future
+_future_type: Any = None
 
-    return Future(pending)
+
+def _make_future(pending: Any) -> Any:
+    global _future_type
+    if _future_type is None:
+        from launchpad.calls.future import Future
+
+        _future_type = Future
+    return _future_type(pending)
 
 
 def _make_client(address: str, server_name: str, prebound: bool) -> Any:

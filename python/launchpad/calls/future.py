@@ -1,11 +1,13 @@
 """Future: the answer to an asynchronous call, a concurrent.futures.Future whose cancel() cancels
 the call.
 
-It is completed on its client's own thread. Any thread may wait for it.
+It is completed on its client's own thread. Any thread may wait for it. There may be many, so one
+that nobody waits for makes no lock: its condition comes into being when it is first asked for.
 """
 
 from __future__ import annotations
 
+import threading
 from concurrent import futures
 from typing import Any
 
@@ -17,40 +19,61 @@ class Future(futures.Future):
     """The result of `client.futures.method(...)`."""
 
     def __init__(self, pending: Any = None) -> None:
-        super().__init__()
+        # Not the base's: it would make the condition. These are the attributes that it has besides.
+        self._state = _PENDING
+        self._result = None
+        self._exception = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Any] = []
         self._pending = pending
+        # Who pops it completes the future: list.pop is atomic.
+        self._open = [True]
+
+    @property
+    def _condition(self) -> threading.Condition:
+        condition = self.__dict__.get("_lazy_condition")
+        if condition is None:
+            # Two threads may come here at once; the first one's stays (setdefault is atomic).
+            condition = self.__dict__.setdefault("_lazy_condition", threading.Condition())
+        return condition
 
     def cancel(self) -> bool:
         """Ends the call; the server does not run it if it has not begun. False: it was answered."""
-        with self._condition:
-            if self._state != _PENDING:
-                return bool(self.cancelled())
-        if not super().cancel():
-            return False
+        if not self._claim():
+            return bool(self.cancelled())
+        pending = self._pending
+        self._pending = None
+        super().cancel()
         self.set_running_or_notify_cancel()
-        if self._pending is not None:
-            self._pending.cancel()
+        if pending is not None:
+            pending.cancel()
         return True
 
+    def _claim(self) -> bool:
+        try:
+            return self._open.pop()
+        except IndexError:
+            return False
+
     def _finish(self, value: Any) -> None:
-        with self._condition:
-            if self._state != _PENDING:
-                return
+        if self._claim():
             self._result = value
             self._settle("add_result")
-        self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def _fail(self, error: BaseException) -> None:
-        with self._condition:
-            if self._state != _PENDING:
-                return
+        if self._claim():
             self._exception = error
             self._settle("add_exception")
-        self._invoke_callbacks()  # type: ignore[attr-defined]
 
     def _settle(self, notice: str) -> None:
-        self._state = _FINISHED
         self._pending = None
-        for waiter in self._waiters:
-            getattr(waiter, notice)(self)
-        self._condition.notify_all()
+        # Whoever asks for the condition after this line sees that nothing is left to wait for.
+        self._state = _FINISHED
+        condition = self.__dict__.get("_lazy_condition")
+        if condition is None:
+            return
+        with condition:
+            for waiter in self._waiters:
+                getattr(waiter, notice)(self)
+            condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
