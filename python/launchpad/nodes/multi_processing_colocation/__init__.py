@@ -1,0 +1,1 @@
+"""Nodes that run together as the processes of one."""

@@ -1,0 +1,182 @@
+"""MultiProcessingColocation: nodes that run as processes of one node, which starts them again when
+they fail. The node is a process itself in every launch type; its children end with it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from launchpad import _core
+from launchpad.launch import serialization
+from launchpad.nodes.colocation import Colocation, with_inner
+from launchpad.nodes.courier.node import CourierNode
+from launchpad.nodes.python.node import PyNode
+
+_CHILD = "from launchpad.nodes.multi_processing_colocation.child import main; main()"
+PAYLOAD_VARIABLE = "LAUNCHPAD_CHILD_PAYLOAD"
+_MAX_MESSAGE = 1 << 20
+
+
+class MultiProcessingColocation(Colocation):
+    """Runs nodes as processes of their own, side by side, as one node of the program.
+
+    Args:
+      nodes: PyNodes, courier nodes among them; more can be added with add_node.
+      num_retries_on_failure: how often, all in all, a node that fails is started again.
+    """
+
+    def __init__(self, nodes: Sequence[PyNode[Any]], num_retries_on_failure: int = 0) -> None:
+        self._num_retries_on_failure = num_retries_on_failure
+        super().__init__(nodes)
+
+    @property
+    def needs_process(self) -> bool:
+        return True
+
+    def _run_nodes(self) -> None:
+        self._check_not_empty()
+        context = _core.context()
+        if context is None:
+            raise RuntimeError("MultiProcessingColocation works only in a launched program")
+        retries = _Retries(self._num_retries_on_failure)
+        folder = tempfile.mkdtemp(prefix="launchpad-")
+        children: list[_Child] = []
+        ends: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        try:
+            for i, node in enumerate(self._nodes):
+                children.append(_Child(node, context, os.path.join(folder, str(i)), retries))
+            for child in children:
+                threading.Thread(target=child.run, args=(ends,), daemon=True).start()
+            context.add_stop_handler(lambda: [child.stop() for child in children])
+            for _ in children:
+                error = ends.get()
+                if error is not None:
+                    raise error
+        finally:
+            for child in children:
+                child.kill()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Retries:
+    """How many are left, for all children together. Any thread."""
+
+    def __init__(self, count: int) -> None:
+        self._count = self._left = count
+        self._lock = threading.Lock()
+
+    def use(self, cause: BaseException) -> None:
+        with self._lock:
+            if self._left <= 0:
+                raise RuntimeError(
+                    f"num_retries_on_failure (={self._count}) is reached. The last failure: {cause}"
+                ) from cause
+            self._left -= 1
+
+
+class _Child:
+    """One node and the process that runs it, one after the other."""
+
+    def __init__(
+        self, node: PyNode[Any], context: _core.Context, folder: str, retries: _Retries
+    ) -> None:
+        self._context = context
+        self._retries = retries
+        self._kind = node.kind
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._over = False
+        self._temporary = os.path.join(folder, "tmp")
+        os.makedirs(self._temporary)
+        self._payload = os.path.join(folder, "payload")
+        with open(self._payload, "wb") as file:
+            file.write(serialization.worker_payload(context.label, node, node.function, [], False))
+        # Held until the node has ended for good, so that calls wait while it is started again.
+        self._listening = {
+            number: context.inner_descriptor(number)
+            for inner in with_inner([node])
+            if isinstance(inner, CourierNode) and (number := inner.number) is not None
+        }
+
+    def run(self, ends: queue.SimpleQueue[BaseException | None]) -> None:
+        """Until the node has ended well, or may not be started again."""
+        _core.set_thread_context(self._context)
+        try:
+            while (failure := self._run_once()) is not None:
+                if self._context.stop_requested or self._over:
+                    break
+                self._retries.use(failure)
+            ends.put(None)
+        except BaseException as error:
+            ends.put(error)
+        finally:
+            for descriptor in self._listening.values():
+                os.close(descriptor)
+
+    def _run_once(self) -> BaseException | None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {
+            **os.environ,
+            "TMPDIR": self._temporary,
+            PAYLOAD_VARIABLE: self._payload,
+            "LAUNCHPAD_WORKER": _core.inner_assignment(theirs.fileno(), self._listening),
+        }
+        with ours, theirs:
+            with self._lock:
+                if self._over:
+                    return None
+                self._control = ours
+                self._process = process = subprocess.Popen(
+                    [sys.executable, "-c", _CHILD],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno(), *self._listening.values()],
+                )
+            theirs.close()
+            if self._context.stop_requested:
+                self.stop()
+            failure = self._listen(ours)
+            status = process.wait()
+            with self._lock:
+                self._control = None
+        if status == 0:
+            return None
+        how = f"exited with status {status}" if status > 0 else f"was killed by signal {-status}"
+        return failure or RuntimeError(f"{self._kind}, process {process.pid}, {how}")
+
+    def _listen(self, control: socket.socket) -> BaseException | None:
+        """What the process says, until it ends; how it failed, if it told."""
+        failure = None
+        while packet := control.recv(_MAX_MESSAGE):
+            kind, error = _core.decode_control(packet)
+            if kind == "stop_requested":
+                self._context.request_stop()
+            elif kind == "failed":
+                failure = error
+        return failure
+
+    def stop(self) -> None:
+        """Asks the process to end."""
+        with self._lock:
+            if self._control is not None:
+                try:
+                    self._control.send(_core.encode_stop())
+                except OSError:
+                    pass  # It has ended.
+
+    def kill(self) -> None:
+        """Ends the process, if it still runs."""
+        with self._lock:
+            self._over = True
+            if self._process is not None and self._process.poll() is None:
+                self._process.kill()

@@ -1,0 +1,1 @@
+"""Nodes that run together in one process."""
