@@ -19,13 +19,19 @@ if TYPE_CHECKING:
         SimpleLocalAddressBuilder,
         get_port_from_address,
     )
+    from launchpad.cloud.docker_config import DockerConfig
     from launchpad.context import LaunchType, is_local_launch, is_local_launch_or_test
+    from launchpad.drawing import draw
     from launchpad.errors import NodeFailed
     from launchpad.flags import LAUNCH_TYPE
+    from launchpad.launch.preflight import check
+    from launchpad.nodes.cacher import CacherNode
     from launchpad.nodes.courier.courier_utils import batched_handler
     from launchpad.nodes.courier.node import CourierClient, CourierHandle, CourierNode
     from launchpad.nodes.cpp import CppNode
     from launchpad.nodes.dereference import Deferred, maybe_dereference
+    from launchpad.nodes.multi_processing_colocation.node import MultiProcessingColocation
+    from launchpad.nodes.multi_threading_colocation.node import MultiThreadingColocation
     from launchpad.nodes.python.local_multi_processing import PythonProcess
     from launchpad.nodes.python.node import PyClassNode, PyNode
     from launchpad.program import Program, make_program
@@ -42,11 +48,15 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "AbstractAddressBuilder",
     "Address",
     "batched_handler",
+    "CacherNode",
+    "check",
     "CourierClient",
     "CourierHandle",
     "CourierNode",
     "CppNode",
     "Deferred",
+    "DockerConfig",
+    "draw",
     "get_port_from_address",
     "is_local_launch",
     "is_local_launch_or_test",
@@ -56,6 +66,8 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "make_program",
     "make_program_stopper",
     "maybe_dereference",
+    "MultiProcessingColocation",
+    "MultiThreadingColocation",
     "NodeFailed",
     "Program",
     "PyClassNode",
@@ -77,13 +89,19 @@ _PLACES = {
         "SimpleLocalAddressBuilder",
         "get_port_from_address",
     ),
+    "cloud.docker_config": ("DockerConfig",),
     "context": ("LaunchType", "is_local_launch", "is_local_launch_or_test"),
+    "drawing": ("draw",),
     "errors": ("NodeFailed",),
     "flags": ("LAUNCH_TYPE",),
+    "launch.preflight": ("check",),
+    "nodes.cacher": ("CacherNode",),
     "nodes.courier.courier_utils": ("batched_handler",),
     "nodes.courier.node": ("CourierClient", "CourierHandle", "CourierNode"),
     "nodes.cpp": ("CppNode",),
     "nodes.dereference": ("Deferred", "maybe_dereference"),
+    "nodes.multi_processing_colocation.node": ("MultiProcessingColocation",),
+    "nodes.multi_threading_colocation.node": ("MultiThreadingColocation",),
     "nodes.python.local_multi_processing": ("PythonProcess",),
     "nodes.python.node": ("PyClassNode", "PyNode"),
     "program": ("Program", "make_program"),

@@ -19,6 +19,43 @@ TERMINATION_NOTICE_SECS = flags.DEFINE_float(
     "How long nodes may take to stop before they are killed; 0: no time, negative: any.",
     allow_override=True,
 )
+TMUX_SESSION_NAME = flags.DEFINE_string(
+    "tmux_session_name",
+    "launchpad",
+    "The session of terminal='tmux_session'; if it is taken, with _0, _1 and so on behind it.",
+    allow_override=True,
+)
+TMUX_OPEN_WINDOW = flags.DEFINE_bool(
+    "tmux_open_window",
+    False,
+    "Whether a launcher that runs inside tmux switches to the session of its nodes.",
+    allow_override=True,
+)
+DRY_RUN_DIR = flags.DEFINE_string(
+    "lp_dry_run_dir",
+    "",
+    "Launch types with containers only write what they would build and send into this folder.",
+    allow_override=True,
+)
+PDB_POST_MORTEM = flags.DEFINE_bool(
+    "lp_pdb_post_mortem",
+    True,
+    "Whether the first node that fails is debugged, if the launcher runs at a terminal.",
+    allow_override=True,
+)
+DRY_RUN = flags.DEFINE_bool(
+    "lp_dry_run",
+    False,
+    "Whether to check the program, print what is wrong and the graph, and launch nothing.",
+    allow_override=True,
+)
+CATCH_DEFERRED_EXCEPTION = flags.DEFINE_bool(
+    "lp_catch_deferred_exception",
+    True,
+    "Whether an exception of a Deferred is raised as a RuntimeError that says where the Deferred "
+    "was written.",
+    allow_override=True,
+)
 RUN_DIR = flags.DEFINE_string(
     "lp_run_dir",
     "",

@@ -28,6 +28,10 @@ def _load(payload: bytes) -> Callable[[], Any]:
     function: Callable[[], Any] = pickle.loads(job["function"])
     if "absl.flags" in sys.modules:
         _parse_flags(job)
+    if job["debugs"]:
+        from launchpad.launch import debugger
+
+        return debugger.debugged(function)
     return function
 
 
@@ -93,13 +97,13 @@ def _end(status: int) -> None:
     os._exit(status)
 
 
-def main() -> None:
-    """Runs the node that this process was started for."""
+def main(payload: bytes | None = None) -> None:
+    """Runs the node that this process was started for; `payload`: instead of the launcher's."""
     if not _core.is_worker():
         sys.exit("launchpad.worker is started by a launcher, not by hand")
     worker = _core.Worker()
     try:
-        function = _load(worker.payload())
+        function = _load(worker.payload() if payload is None else payload)
     except BaseException as error:
         worker.report_failure(error)
         _end(1)

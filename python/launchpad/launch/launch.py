@@ -22,7 +22,8 @@ def launch(
     *,
     serialize_py_nodes: bool | None = None,
     controller_xm_requirements: Any = None,
-) -> WorkerManager:
+    dry_run: str | None = None,
+) -> WorkerManager | None:
     """Launches a program.
 
     local_mt and local_mp wait until every node has ended. test_mt and test_mp return at once.
@@ -30,19 +31,23 @@ def launch(
     Args:
       programs: a Program; of several the first is launched.
       launch_type: a LaunchType or its text; None: what --lp_launch_type says.
-      xm_resources: for vertex_ai.
+      xm_resources: a DockerConfig by label, for vertex_ai and local_docker.
       local_resources: a PythonProcess by label, for processes.
       test_case: an absltest.TestCase (or unittest's), whose clean-up ends the program and raises
           what failed;
         needed by test_mp.
-      terminal: where the nodes' output goes; only current_terminal yet.
+      terminal: where the nodes of local_mp print: current_terminal, output_to_files, tmux_session,
+        byobu_session, xterm, gnome-terminal, gnome-terminal-tabs. None: what the environment's
+        LAUNCHPAD_LAUNCH_LOCAL_TERMINAL says, else current_terminal.
       serialize_py_nodes: whether nodes go through cloudpickle though they stay in this process.
           Default: only
         in test_mt.
       controller_xm_requirements: ignored.
+      dry_run: a folder; vertex_ai and local_docker only write what they would build and send there.
+        None: what --lp_dry_run_dir says.
 
     Returns:
-      The manager of the run: `wait()`, `stop_and_wait()`.
+      The manager of the run: `wait()`, `stop_and_wait()`. None: it runs elsewhere (vertex_ai).
 
     Raises:
       ValueError: an unknown launch type, or something wrong with the program.
@@ -51,12 +56,26 @@ def launch(
         exception that the node raised, where that can be rebuilt).
       KeyboardInterrupt: the nodes had to be killed by a second Ctrl-C.
     """
-    del xm_resources, controller_xm_requirements
+    del controller_xm_requirements
+    from launchpad.context import LaunchType
     from launchpad.launch import start
 
+    program = _first(programs, launch_type)
+    chosen = _chosen_type(launch_type)
+    if chosen in (LaunchType.VERTEX_AI, LaunchType.LOCAL_DOCKER):
+        from launchpad import flags
+        from launchpad.cloud import local_docker, vertex_ai
+
+        dry_run = dry_run or flags.DRY_RUN_DIR.value
+        if not dry_run and flags.DRY_RUN.value:
+            dry_run = "launchpad_dry_run"
+        if chosen is LaunchType.LOCAL_DOCKER:
+            return local_docker.launch(program, xm_resources, dry_run)
+        vertex_ai.launch(program, xm_resources, dry_run)
+        return None
     return start.run(
-        _first(programs, launch_type),
-        launch_type=_chosen_type(launch_type),
+        program,
+        launch_type=chosen,
         local_resources=local_resources or {},
         test_case=test_case,
         terminal=terminal,

@@ -63,6 +63,11 @@ def _unpicklable_path(value: Any, path: str, seen: set[int], depth: int = 0) -> 
     return f"{path} ({type(value).__name__})"
 
 
+def unpicklable_path(value: Any, path: str) -> str | None:
+    """The path of what in the value does not pickle, e.g. "node._kwargs['lock'] (lock)"."""
+    return _unpicklable_path(value, path, set())
+
+
 def _parts(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return [(f"[{key!r}]", item) for key, item in value.items()]
@@ -90,6 +95,11 @@ def _filled(cell: Any) -> bool:
         return False
 
 
+def _added(node: Any) -> str:
+    where = getattr(node, "_added_at", None)
+    return f", added at {where}" if where else ""
+
+
 def _dumps_for(label: str, node: Any, value: Any) -> bytes:
     try:
         return dumps(value)
@@ -99,7 +109,7 @@ def _dumps_for(label: str, node: Any, value: Any) -> bytes:
         raise RuntimeError(
             f"{type(error).__name__}: {error}\n"
             f"The nodes associated to {label} ({type(node).__name__}) were not serializable using "
-            f"cloudpickle. Node '{node.core.name}', {node.kind}.\n{where}"
+            f"cloudpickle. Node '{node.core.name}', {node.kind}{_added(node)}.\n{where}"
             "Make them picklable: build what cannot travel (locks, files, sessions) in the node's "
             "constructor, or pass `serialize_py_nodes=False` to lp.launch where nodes are threads."
         ) from error
@@ -116,9 +126,11 @@ def copies(label: str, nodes: list[Any], functions: list[Callable[[], Any]]) -> 
     return list(pickle.loads(data))
 
 
-def worker_payload(label: str, node: Any, function: Callable[[], Any], flags: list[str]) -> bytes:
+def worker_payload(
+    label: str, node: Any, function: Callable[[], Any], flags: list[str], debugs: bool = False
+) -> bytes:
     """What launchpad.worker runs: the function, and the launcher's import path, command line and
-    flags; `flags` are the node's own.
+    flags; `flags` are the node's own; `debugs`: whether a failure is debugged, at a terminal.
     """
     return pickle.dumps(
         {
@@ -126,6 +138,7 @@ def worker_payload(label: str, node: Any, function: Callable[[], Any], flags: li
             "sys_path": [os.path.abspath(entry) for entry in sys.path],
             "argv": sys.argv,
             "flags": flags,
+            "debugs": debugs,
             "main_flags": main_flags.definitions(dumps),
         },
         protocol=5,

@@ -1,12 +1,32 @@
-"""WorkerManager: the run of one program, as lp.launch returns it. Any thread."""
+"""WorkerManager: the run of one program, as lp.launch returns it; and what a node sees of its own
+run. Any thread.
+"""
 
 from __future__ import annotations
 
 import atexit
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from launchpad import _core
+from launchpad.stop_program.stop import (
+    register_stop_handler,
+    stop,
+    stop_event,
+    unregister_stop_handler,
+    wait_for_stop,
+)
+
+__all__ = [
+    "NodeWorkerManager",
+    "WorkerManager",
+    "get_worker_manager",
+    "register_stop_handler",
+    "stop_event",
+    "unregister_stop_handler",
+    "wait_for_stop",
+]
 
 # Runs that go on while nobody holds their manager, e.g. in a test.
 _live: set[WorkerManager] = set()
@@ -60,6 +80,17 @@ class WorkerManager:
         """Waits until the program is asked to stop; False if the time passed first."""
         return self._run.wait_for_stop(timeout_secs)
 
+    def stop_event(self) -> threading.Event:
+        """An event that is set once the program stops."""
+        event = threading.Event()
+
+        def watch() -> None:
+            self._run.wait_for_stop(None)
+            event.set()
+
+        threading.Thread(target=watch, name="lp-stop-event", daemon=True).start()
+        return event
+
     @property
     def done(self) -> bool:
         """Whether every node has ended."""
@@ -68,6 +99,29 @@ class WorkerManager:
     def cleanup_after_test(self, test_case: Any) -> None:
         """The test's clean-up ends the program, and fails the test if a node failed."""
         test_case.addCleanup(self.stop_and_wait)
+
+
+class NodeWorkerManager:
+    """What a node sees of the run that it is part of."""
+
+    def stop(self) -> None:
+        """Asks every node to end. Returns at once."""
+        stop()
+
+    def wait_for_stop(self, timeout_secs: float | None = None) -> bool:
+        """Waits until the program is asked to stop; False if the time passed first."""
+        return wait_for_stop(timeout_secs)
+
+    def stop_event(self) -> threading.Event:
+        """An event that is set once the program stops."""
+        return stop_event()
+
+
+def get_worker_manager() -> NodeWorkerManager:
+    """The calling node's view of its run. RuntimeError outside of a running program."""
+    if _core.context() is None:
+        raise RuntimeError("A worker manager is there only in the nodes of a running program.")
+    return NodeWorkerManager()
 
 
 @atexit.register

@@ -11,6 +11,7 @@ from typing import Any
 from launchpad import _core
 from launchpad.nodes.courier import node as courier
 from launchpad.nodes.python import structure
+from launchpad.nodes.python.local_multi_processing import PythonProcess
 
 # Loads a shared library and runs its node.
 _LOADER = "import ctypes, sys; sys.exit(ctypes.CDLL(sys.argv[1]).launchpad_worker_main())"
@@ -53,7 +54,8 @@ class CppNode(courier.CourierNode):
         is_library = self._path.endswith(".so")
         command = [sys.executable, "-c", _LOADER, self._path] if is_library else [self._path]
         self.core.set_always_process(True)
-        self.core.set_command(command, {}, "")
+        config = self.launch_context.launch_config or PythonProcess()
+        self.core.set_command(command, config.environment(), os.fspath(config.cwd or ""))
         self.core.set_payload(self._payload)
 
     def _payload(self) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from launchpad import _core
 from launchpad.context import LaunchType
 
@@ -19,7 +21,7 @@ class ProgramStopper:
         context.request_stop()
 
 
-def make_program_stopper(launch_type: LaunchType | str) -> ProgramStopper:
+def make_program_stopper(launch_type: LaunchType | str) -> Callable[..., None]:
     """A function to give to a node, which stops its program.
 
     Raises:
@@ -27,6 +29,10 @@ def make_program_stopper(launch_type: LaunchType | str) -> ProgramStopper:
       NotImplementedError: a launch type that cannot be stopped from within.
     """
     launch_type = LaunchType(launch_type)
-    if launch_type in (LaunchType.LOCAL_DOCKER, LaunchType.VERTEX_AI):
+    if launch_type is LaunchType.VERTEX_AI:
+        from launchpad.cloud.stopper import VertexAiStopper
+
+        return VertexAiStopper()
+    if launch_type is LaunchType.LOCAL_DOCKER:
         raise NotImplementedError(f"{launch_type} is not yet supported.")
     return ProgramStopper()

@@ -1,0 +1,1 @@
+"""Programs in containers: Vertex AI and a local Docker engine."""

@@ -1,0 +1,29 @@
+"""launch: runs a program's nodes as processes, and waits until they have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from launchpad.context import LaunchType
+from launchpad.launch import start
+from launchpad.launch.launch import parse_flags
+from launchpad.launch.worker_manager import WorkerManager
+from launchpad.nodes.python.local_multi_processing import PythonProcess
+from launchpad.program import Program
+
+
+def launch(
+    program: Program,
+    local_resources: Mapping[str, PythonProcess] | None = None,
+    terminal: str | None = None,
+) -> WorkerManager:
+    """As lp.launch with the launch type local_mp, whose arguments these are."""
+    parse_flags()
+    return start.run(
+        program,
+        launch_type=LaunchType.LOCAL_MULTI_PROCESSING,
+        local_resources=dict(local_resources or {}),
+        test_case=None,
+        terminal=terminal,
+        serialize=None,
+    )

@@ -1,0 +1,1 @@
+"""Launching a program's nodes as processes."""

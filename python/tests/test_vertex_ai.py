@@ -1,0 +1,305 @@
+"""vertex_ai and local_docker: what is built and sent, and how containers find each other."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+import launchpad as lp
+from launchpad.cloud import cluster, local_docker, stopper, vertex_ai
+from launchpad.cloud.docker_config import Hardware
+
+
+class Producer:
+    def produce(self) -> str:
+        return "produced"
+
+
+def consume(producer: lp.CourierClient) -> None:
+    print("consumed", producer.produce(), flush=True)
+
+
+@pytest.fixture
+def config(tmp_path: pathlib.Path) -> lp.DockerConfig:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/mine.py").write_text("x = 1\n")
+    (tmp_path / "requirements.txt").write_text("dm-tree\n")
+    return lp.DockerConfig(str(tmp_path / "code"), str(tmp_path / "requirements.txt"))
+
+
+def drawn(producers: int = 2) -> lp.Program:
+    program = lp.Program("Test program")
+    with program.group("producer"):
+        handles = [program.add_node(lp.CourierNode(Producer)) for _ in range(producers)]
+    program.add_node(lp.PyNode(consume, handles[-1]), label="consumer")
+    return program
+
+
+def with_gpu(config: lp.DockerConfig, name: str = "NVIDIA_TESLA_T4") -> lp.DockerConfig:
+    hardware = {"cpu": 8, "memory_gib": 30, "accelerator": name}
+    return lp.DockerConfig(config.code_directory, config.docker_requirements, hardware, ["lib"])
+
+
+def dry_run(program, folder, resources, launch_type="vertex_ai"):
+    launcher = vertex_ai if launch_type == "vertex_ai" else local_docker
+    assert launcher.launch(program, resources, str(folder)) is None
+
+
+def test_a_dry_run_writes_a_context_for_each_configuration_and_the_request(tmp_path, config):
+    out = tmp_path / "out"
+    dry_run(drawn(), out, {"producer": config, "consumer": with_gpu(config)})
+    assert sorted(path.name for path in out.iterdir()) == ["image0", "image1", "job.json"]
+    # The consumer is alone, so it is the first pool.
+    assert (out / "image0/nodes/workerpool0-0.pkl").is_file()
+    assert len(list((out / "image1/nodes").iterdir())) == 2
+    assert (out / "image1/code/mine.py").read_text() == "x = 1\n"
+    assert (out / "image1/requirements").read_text() == "dm-tree\n"
+    dockerfile = (out / "image0/Dockerfile").read_text()
+    assert f"FROM python:3.{sys.version_info[1]}-slim" in dockerfile
+    assert "ENV PYTHONPATH=/launchpad/code:/launchpad/code/lib " in dockerfile
+    assert '"launchpad.cloud.worker"' in dockerfile
+    pools = json.loads((out / "job.json").read_text())["job_spec"]["worker_pool_specs"]
+    assert [pool["replica_count"] for pool in pools] == [1, 2]
+    assert pools[0]["machine_spec"] == {
+        "machine_type": "n1-standard-8",
+        "accelerator_type": "NVIDIA_TESLA_T4",
+        "accelerator_count": 1,
+    }
+    assert pools[1]["machine_spec"] == {"machine_type": "n1-standard-4"}
+
+
+def test_a_wheel_of_ones_own_is_installed_in_the_image(tmp_path, config, monkeypatch):
+    (tmp_path / "lp_launchpad-1-any.whl").write_text("wheel")
+    monkeypatch.setenv("LAUNCHPAD_WHEEL", str(tmp_path / "lp_launchpad-1-any.whl"))
+    dry_run(drawn(), tmp_path / "out", {"producer": config, "consumer": config})
+    dockerfile = (tmp_path / "out/image0/Dockerfile").read_text()
+    assert "COPY requirements lp_launchpad-1-any.whl /launchpad/" in dockerfile
+    assert "pip install --no-cache-dir './lp_launchpad-1-any.whl[vertex_ai]'" in dockerfile
+    assert (tmp_path / "out/image0/lp_launchpad-1-any.whl").read_text() == "wheel"
+
+
+def test_the_flag_makes_a_dry_run(run, tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "requirements.txt").write_text("")
+    ended = run(
+        """
+        import launchpad as lp
+
+        def node():
+            pass
+
+        program = lp.Program("p")
+        program.add_node(lp.PyNode(node), label="n")
+        config = lp.DockerConfig("code", "requirements.txt")
+        print(lp.launch(program, xm_resources={"n": config}))
+        """,
+        "--lp_launch_type=vertex_ai",
+        "--lp_dry_run_dir=out",
+    )
+    assert ended.status == 0, ended.err
+    assert "None" in ended.out
+    assert (tmp_path / "out/job.json").is_file()
+
+
+def test_equal_nodes_share_a_pool_but_for_the_first_which_is_alone(config):
+    pools = cluster.pools(drawn(3), {"producer": config, "consumer": config})
+    assert [(pool.name, len(pool.nodes), pool.image) for pool in pools] == [
+        ("workerpool0", 1, 0),
+        ("workerpool1", 3, 0),
+    ]
+
+
+def test_more_than_four_pools_are_an_error(config):
+    program = lp.Program("p")
+    resources = {}
+    for number in range(5):
+        program.add_node(lp.CourierNode(Producer), label=f"n{number}")
+        resources[f"n{number}"] = with_gpu(config, f"GPU{number}")
+    with pytest.raises(RuntimeError, match="Too many nodes with different requirements specified"):
+        cluster.pools(program, resources)
+
+
+def test_what_is_missing_is_named(config, tmp_path):
+    with pytest.raises(ValueError, match="needs a DockerConfig for the label 'consumer'"):
+        cluster.pools(drawn(), {"producer": config})
+    with pytest.raises(ValueError, match=r"'actor', which no node has; .*'producer', 'consumer'"):
+        cluster.pools(drawn(), {"actor": config})
+    both = {"consumer": config, "producer": lp.DockerConfig(docker_requirements="x")}
+    with pytest.raises(ValueError, match="DockerConfig of 'producer' needs code_directory"):
+        cluster.pools(drawn(), both)
+    both["producer"] = lp.DockerConfig(str(tmp_path), "/no/such")
+    with pytest.raises(ValueError, match="no docker_requirements at '/no/such'"):
+        cluster.pools(drawn(), both)
+    with pytest.raises(ValueError, match=r"name one in\s+Hardware\(machine_type"):
+        Hardware(cpu=1000).machine()
+
+
+def test_a_node_with_two_addresses_is_an_error(config):
+    program = lp.Program("p")
+    node = lp.CourierNode(Producer)
+    node.allocate_address(lp.Address("other"))
+    program.add_node(node, label="n")
+    with pytest.raises(RuntimeError, match="Vertex AI supports only one port per node"):
+        vertex_ai.prepare(program, {"n": config})
+
+
+class Endpoint(http.server.BaseHTTPRequestHandler):
+    """Answers as the service does, and keeps what it was sent."""
+
+    seen: list[tuple[str, dict]]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.seen.append((self.path, body))
+        answer = json.dumps({**body, "name": "projects/p/locations/r/customJobs/7"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def endpoint() -> Iterator[tuple[str, list]]:
+    Endpoint.seen = []
+    with http.server.ThreadingHTTPServer(("localhost", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"localhost:{server.server_address[1]}", Endpoint.seen
+        server.shutdown()
+        thread.join()
+
+
+def test_googles_own_sdk_sends_the_request(endpoint, config):
+    aiplatform = pytest.importorskip("google.cloud.aiplatform_v1")
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud.aiplatform_v1.services.job_service.transports import JobServiceRestTransport
+
+    address, seen = endpoint
+    transport = JobServiceRestTransport(
+        host=address, credentials=AnonymousCredentials(), url_scheme="http"
+    )
+    client = aiplatform.JobServiceClient(transport=transport)
+    resources = {"producer": config, "consumer": with_gpu(config)}
+    job = vertex_ai.request("p", vertex_ai.prepare(drawn(), resources))
+    sent = vertex_ai.submit(client, "p", "r", job)
+    assert sent.name == "projects/p/locations/r/customJobs/7"
+    ((path, body),) = seen
+    assert path.startswith("/v1/projects/p/locations/r/customJobs")
+    first, second = body["jobSpec"]["workerPoolSpecs"]
+    assert first["machineSpec"]["acceleratorType"] == aiplatform.AcceleratorType.NVIDIA_TESLA_T4
+    assert int(second["replicaCount"]) == 2
+    assert second["containerSpec"]["args"][1] == "launchpad.cloud.worker"
+
+
+def test_without_the_sdk_the_error_has_the_install_line(monkeypatch, config):
+    monkeypatch.setitem(sys.modules, "google.cloud", None)
+    with pytest.raises(ImportError, match=r"pip install 'lp-launchpad\[vertex_ai\]'"):
+        vertex_ai.launch(drawn(), {"producer": config, "consumer": config}, None)
+
+
+def test_nodes_find_each_other_by_the_cluster_spec(start, config, tmp_path, free_ports):
+    out = tmp_path / "out"
+    program = drawn(2)
+    dry_run(program, out, {"producer": config, "consumer": config})
+    first, second, third = (f"127.0.0.1:{port}" for port in free_ports(3))
+    spec = {"workerpool0": [first], "workerpool1": [second, third]}
+
+    def container(pool: str, index: int):
+        task = {"cluster": spec, "task": {"type": pool, "index": index}}
+        command = [sys.executable, "-m", "launchpad.cloud.worker", str(out / "image0/nodes")]
+        tests = str(pathlib.Path(__file__).parent)
+        return start(command=command, env={"CLUSTER_SPEC": json.dumps(task), "PYTHONPATH": tests})
+
+    container("workerpool0", 0)
+    container("workerpool1", 0)
+    consumer = container("workerpool1", 1)
+    assert consumer.read_until("consumed") == "consumed produced"
+    assert consumer.end() == 0, consumer.err
+
+
+@pytest.fixture
+def free_ports():
+    import socket
+
+    def free_ports(count: int) -> list[int]:
+        sockets = [socket.socket() for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1] for one in sockets]
+        for one in sockets:
+            one.close()
+        return ports
+
+    return free_ports
+
+
+def test_outside_of_a_container_an_address_says_what_is_missing(monkeypatch):
+    monkeypatch.delenv("CLUSTER_SPEC", raising=False)
+    with pytest.raises(RuntimeError, match="CLUSTER_SPEC is not in the environment"):
+        cluster.VertexAiAddressBuilder("workerpool0", 0).build()
+
+
+def test_the_stopper_cancels_the_job_of_its_task(monkeypatch):
+    monkeypatch.setenv("CLOUD_ML_PROJECT_ID", "p")
+    monkeypatch.setenv("CLOUD_ML_JOB_ID", "7")
+    monkeypatch.setenv("LAUNCHPAD_REGION", "r")
+    assert stopper.job_name() == "projects/p/locations/r/customJobs/7"
+    assert isinstance(lp.make_program_stopper("vertex_ai"), stopper.VertexAiStopper)
+    monkeypatch.delenv("CLOUD_ML_JOB_ID")
+    with pytest.raises(RuntimeError, match="'CLOUD_ML_JOB_ID' is not in the environment"):
+        stopper.job_name()
+
+
+FAKE_DOCKER = r"""#!/bin/sh
+echo "$@" >>"$DOCKER_LOG"
+if [ "$1" = run ]; then echo "inside $7"; fi
+exit ${DOCKER_STATUS:-0}
+"""
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text(FAKE_DOCKER)
+    (folder / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("LAUNCHPAD_RUN_DIR", str(tmp_path / "r"))
+    return tmp_path / "log"
+
+
+def test_local_docker_builds_runs_and_removes_a_container_for_each_node(docker, config):
+    lp.launch(drawn(), "local_docker", {"producer": config, "consumer": config})
+    said = [line.split() for line in docker.read_text().splitlines()]
+    assert [words[0] for words in said[:3]] == ["version", "build", "network"]
+    assert sum(words[0] == "run" for words in said) == 3
+    assert [words[0] for words in said[-2:]] == ["rm", "network"]
+
+
+def test_local_docker_without_an_engine_says_so(monkeypatch, config):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/such.sock")
+    if shutil.which("docker") is None:
+        pytest.skip("docker's client is not installed")
+    assert subprocess.run(["docker", "version"], capture_output=True, check=False).returncode != 0
+    with pytest.raises(RuntimeError, match="needs a Docker engine, and none answers"):
+        lp.launch(drawn(), "local_docker", {"producer": config, "consumer": config})
+
+
+def test_local_docker_without_the_client_says_so(monkeypatch, config):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(RuntimeError, match="needs a Docker engine, and there is no program docker"):
+        lp.launch(drawn(), "local_docker", {"producer": config, "consumer": config})
