@@ -29,6 +29,9 @@ auto without_gil(F&& f) {
   return f();
 }
 
+// How often a test looks whether its program has ended without a stop.
+constexpr double kTestTick = 0.01;
+
 class PyRun {
  public:
   PyRun(std::unique_ptr<launching::Run> run, bool handles_signals)
@@ -39,8 +42,9 @@ class PyRun {
   }
 
   void wait() {
-    // Who does not handle signals leaves Ctrl-C to Python. The end of a run is a stop as well.
-    if (!handles_signals_) wait_for_stop(std::nullopt);
+    // Who does not handle signals leaves Ctrl-C to Python.
+    while (!handles_signals_ && !done() && !wait_for_stop(kTestTick)) {
+    }
     const Status ended = without_gil([&] { return run_->wait(); });
     unwrap("node", ended);
   }

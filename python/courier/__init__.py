@@ -6,7 +6,7 @@ import types as _types
 from launchpad.calls.client import Client, list_methods
 from launchpad.calls.server import Server
 
-__all__ = ["Client", "Server", "list_methods"]
+__all__ = ["Client", "list_methods", "Server"]  # noqa: RUF022  In dictionary order.
 
 
 def _offer_status_module() -> None:

@@ -177,3 +177,34 @@ def test_a_program_that_nobody_waits_for_does_not_hold_up_the_end(run):
     )
     assert ended.status == 0, ended.err
     assert ended.out == "stopped\n"
+
+
+@pytest.mark.parametrize("launch_type", ["test_mt", "test_mp"])
+def test_ctrl_c_ends_the_wait_of_a_test(run, launch_type):
+    ended = run(
+        f"""
+        import os, signal, threading, unittest
+        import launchpad as lp
+
+        def node():
+            lp.wait_for_stop()
+
+        program = lp.Program("p")
+        program.add_node(lp.PyNode(node), label="n")
+        case = unittest.TestCase()
+        manager = lp.launch(program, launch_type="{launch_type}", test_case=case)
+        ready = threading.Event()
+        # It runs once the main thread waits and has let go of the interpreter.
+        interrupt = lambda: (ready.wait(), os.kill(os.getpid(), signal.SIGINT))
+        threading.Thread(target=interrupt).start()
+        try:
+            ready.set()
+            manager.wait()
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        case.doCleanups()
+        print("ended", manager.done, flush=True)
+        """
+    )
+    assert ended.status == 0, ended.err
+    assert ended.out == "interrupted\nended True\n"

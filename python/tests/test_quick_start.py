@@ -268,7 +268,7 @@ def test_python_process_adds_to_the_environment(run):
         program = lp.Program("p")
         program.add_node(lp.PyNode(node), label="a")
         program.add_node(lp.PyNode(node), label="b")
-        resources = {"a": lp.PythonProcess(env={"WORD": 5}), "unknown": lp.PythonProcess()}
+        resources = {"a": lp.PythonProcess(env={"WORD": 5})}
         lp.launch(program, launch_type="local_mp", local_resources=resources)
         """
     )
