@@ -7,6 +7,8 @@
 #include "bindings/graph_node.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
+#include "launchpad/graph/check.h"
+#include "launchpad/graph/draw.h"
 
 namespace lp::bindings {
 namespace {
@@ -61,13 +63,17 @@ void bind_graph(nb::module_& m) {
            nb::arg("kind"), nb::arg("serves"))
       .def_rw("kind", &PyNode::kind_name)
       .def_rw("serves", &PyNode::serves_calls)
+      .def_rw("thread_pool_size", &PyNode::thread_pool_size)
       .def_prop_ro("number", [](const PyNode& self) { return self.slot()->number; })
       .def_prop_ro(
           "name",
           [](const PyNode& self) { return self.slot()->added() ? self.slot()->name() : ""; })
+      .def("set_inner", &PyNode::set_inner, nb::arg("nodes"),
+           "The nodes inside of it that answer calls.")
       .def("set_inputs", &PyNode::set_inputs, nb::arg("nodes"))
       .def("set_entry", &PyNode::set_entry, nb::arg("function").none())
       .def("set_command", &PyNode::set_command, nb::arg("argv"), nb::arg("env"), nb::arg("cwd"))
+      .def("set_place", &PyNode::set_place, nb::arg("cpus"), nb::arg("output"))
       .def("set_payload", &PyNode::set_payload, nb::arg("function").none())
       .def("set_always_process", &PyNode::set_always_process, nb::arg("value"));
   nb::class_<PyProgram>(m, "Program", "A graph that is being drawn.")
@@ -77,7 +83,25 @@ void bind_graph(nb::module_& m) {
       .def("open_group", &PyProgram::open_group, nb::arg("label"))
       .def("close_group", &PyProgram::close_group)
       .def_prop_ro("current_group", &PyProgram::current_group)
+      .def("number_inner", [](const PyProgram& self) { self.program().number_inner(); })
       .def("check", &PyProgram::check, "Raises what is wrong with the graph.")
+      .def(
+          "draw",
+          [](const PyProgram& self, const std::string& format) {
+            return unwrap("local", draw(self.program(), format));
+          },
+          nb::arg("format"), "The graph as text, dot or svg.")
+      .def(
+          "findings",
+          [](const PyProgram& self) {
+            nb::list findings;
+            for (const graph::Finding& finding : lp::check(self.program()).findings) {
+              findings.append(
+                  nb::make_tuple(finding.error, finding.node, finding.what, finding.mend));
+            }
+            return findings;
+          },
+          "What lp::check finds: (error, node, what, mend).")
       .def("fingerprint", &PyProgram::fingerprint);
 }
 

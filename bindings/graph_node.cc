@@ -42,6 +42,11 @@ void PyNode::set_inputs(const std::vector<std::shared_ptr<PyNode>>& nodes) {
   for (const auto& node : nodes) track_slot(node->slot());
 }
 
+void PyNode::set_inner(const std::vector<std::shared_ptr<PyNode>>& nodes) {
+  inner_.clear();
+  for (const auto& node : nodes) inner_.push_back(node->slot());
+}
+
 void PyNode::set_entry(nb::object function) { entry_ = shared_or_null(function); }
 
 void PyNode::set_payload(nb::object function) { payload_ = shared_or_null(function); }
@@ -49,6 +54,11 @@ void PyNode::set_payload(nb::object function) { payload_ = shared_or_null(functi
 void PyNode::set_command(std::vector<std::string> argv, std::map<std::string, std::string> env,
                          std::string cwd) {
   command_ = graph::Command{std::move(argv), std::move(env), std::move(cwd)};
+}
+
+void PyNode::set_place(std::vector<int> cpus, std::string output) {
+  command_->cpus = std::move(cpus);
+  command_->output = std::move(output);
 }
 
 }  // namespace lp::bindings

@@ -73,6 +73,7 @@ class Program:
         caller = sys._getframe(1)
         where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
         self._core.add(node.core, label or "", where)
+        node._added_at = where
         label = node.core.name.rsplit("/", 1)[0]
         self._groups.setdefault(label, []).append(node)
         return node.create_handle()

@@ -27,6 +27,7 @@ class CourierNodeBody final : public Node {
     return "CourierNode<" + courier::demangle(typeid(T).name()) + ">";
   }
   bool serves() const override { return courier::Serves<T>; }
+  int pool() const override { return bounded ? threads : 0; }
 
   Status check() const override {
     if (build_) return {};
@@ -66,6 +67,7 @@ class CourierNodeBody final : public Node {
   }
 
   int threads = 16;
+  bool bounded = false;  // The program chose the number of threads.
   bool run_enabled = true;
 
  private:
@@ -109,6 +111,7 @@ class CourierNode {
   // Methods that run at the same time, at most. Default 16.
   CourierNode& threads(int count) {
     body_->threads = count;
+    body_->bounded = true;
     return *this;
   }
 

@@ -62,6 +62,10 @@ class Node {
   virtual void run(NodeContext& context) = 0;
   // True: the node answers calls at an address of its own (NodeContext::serve).
   virtual bool serves() const { return false; }
+  // Calls that it runs at the same time, where the program chose a bound; 0: it did not.
+  virtual int pool() const { return 0; }
+  // Nodes inside of it that answer calls at addresses of their own.
+  virtual graph::Inputs inner() const { return {}; }
   // How to start it as a process; none: the launcher's binary again, which calls run. The process
   // finds `payload` in its run directory.
   virtual std::optional<graph::Command> command() const { return std::nullopt; }
@@ -73,7 +77,7 @@ class Node {
 
   const graph::SlotPtr& slot() const { return slot_; }
   // The nodes whose handles it holds.
-  const graph::Inputs& inputs() const { return inputs_; }
+  virtual graph::Inputs inputs() const { return inputs_; }
 
  protected:
   // The handles inside become edges of the graph. Call it where arguments are set.

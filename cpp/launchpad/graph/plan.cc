@@ -45,4 +45,10 @@ std::vector<std::string> Plan::task_names() const {
   return names;
 }
 
+std::vector<std::string> Plan::all_names() const {
+  std::vector<std::string> names = task_names();
+  for (const Inner& node : inner) names.push_back(node.name);
+  return names;
+}
+
 }  // namespace lp::graph

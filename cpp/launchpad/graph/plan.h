@@ -19,6 +19,10 @@ struct Command {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;  // Added to the launcher's own environment.
   std::string cwd;                         // Empty: the launcher's.
+  std::vector<int> cpus{};                 // Those that it may run on. Empty: the launcher's.
+  // Where it prints: a file, made or emptied, or a terminal, which it reads as well. Empty: the
+  // launcher's own output, each line behind the task's name.
+  std::string output{};
 };
 
 struct Task {
@@ -30,6 +34,8 @@ struct Task {
   std::string kind;         // What it is, e.g. "CourierNode<Producer>"; part of the fingerprint.
   bool serves = false;      // It listens at an address of its own.
   std::vector<int> inputs;  // Numbers of the tasks that it calls.
+  int pool = 0;             // Calls that it runs at the same time, if the program bounds them; or 0.
+  std::string where{};      // "file:line" where its node was added.
 
   // Runs the task on the calling thread until it is done; throws what the node throws. Null: it
   // cannot run inside the launcher's process.
@@ -42,14 +48,23 @@ struct Task {
   std::function<Result<std::string>(const run::Context&)> payload;
 };
 
+// A node inside of a task: it listens at an address of its own, whose number follows the tasks'.
+struct Inner {
+  int host = 0;  // The task's number.
+  std::string name;
+};
+
 struct Plan {
   std::string program;
   std::vector<Task> tasks;
+  std::vector<Inner> inner{};  // Number tasks.size() and so on; those of one host side by side.
 
   // Two processes that drew the same program have the same one: label, kind and edges of each task,
   // hashed (FNV-1a, 64 bits, as 16 hexadecimal digits).
   std::string fingerprint() const;
   std::vector<std::string> task_names() const;
+  // By numbers: of the tasks and of the nodes inside of them.
+  std::vector<std::string> all_names() const;
 };
 
 }  // namespace lp::graph

@@ -63,7 +63,8 @@ Status Program::check_edges(const Added& added) const {
           self +
               " holds a handle to a node that was never added to a program: call add_node for it");
     }
-    if (input->program != group_.get()) {
+    // A program that is gone may have had its storage where this one has it: the slot decides.
+    if (input->program != group_.get() || !holds(input)) {
       return Error(Code::kInvalidArgument,
                    self + " holds a handle to '" + input->name() +
                        "' of another program: nodes reach only their own program's");
@@ -72,9 +73,35 @@ Status Program::check_edges(const Added& added) const {
   return {};
 }
 
+bool Program::holds(const graph::SlotPtr& slot) const {
+  const auto number = static_cast<size_t>(slot->number);
+  if (number < nodes_.size()) return nodes_[number].node->slot() == slot;
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const Added& added) {
+    const graph::Inputs inner = added.node->inner();
+    return std::find(inner.begin(), inner.end(), slot) != inner.end();
+  });
+}
+
+void Program::number_inner() const {
+  size_t number = nodes_.size();
+  for (const Added& added : nodes_) {
+    int index = 0;
+    for (const graph::SlotPtr& slot : added.node->inner()) {
+      slot->program = group_.get();
+      slot->label = added.node->slot()->name();
+      slot->index = index++;
+      slot->number = static_cast<int>(number++);
+    }
+  }
+}
+
 Result<graph::Plan> Program::plan() const {
   graph::Plan plan;
   plan.program = name_;
+  number_inner();
+  std::vector<int> hosts;  // Of the nodes inside of others.
+  for (const Added& added : nodes_)
+    hosts.insert(hosts.end(), added.node->inner().size(), added.node->slot()->number);
   for (const Added& added : nodes_) {
     const Node& node = *added.node;
     LP_TRY(check_edges(added));
@@ -88,7 +115,13 @@ Result<graph::Plan> Program::plan() const {
     task.index = node.slot()->index;
     task.kind = node.kind();
     task.serves = node.serves();
-    for (const graph::SlotPtr& input : node.inputs()) task.inputs.push_back(input->number);
+    for (const graph::SlotPtr& input : node.inputs()) {
+      const int inner = input->number - static_cast<int>(nodes_.size());
+      const int to = inner < 0 ? input->number : hosts[static_cast<size_t>(inner)];
+      if (inner < 0 || to != task.number) task.inputs.push_back(to);
+    }
+    task.pool = node.pool();
+    task.where = added.where;
     task.command = node.command();
     if (node.runs_in_process()) {
       task.entry = [shared = added.node](std::shared_ptr<const run::Context> context) {
@@ -99,6 +132,9 @@ Result<graph::Plan> Program::plan() const {
     task.payload = [shared = added.node](const run::Context& context) {
       return shared->payload(context);
     };
+    for (const graph::SlotPtr& slot : node.inner()) {
+      plan.inner.push_back({task.number, slot->name()});
+    }
     plan.tasks.push_back(std::move(task));
   }
   return plan;

@@ -68,12 +68,15 @@ class Program {
   };
   const std::vector<Added>& nodes() const { return nodes_; }
 
+  // Gives the nodes inside of others their numbers, after those that were added.
+  void number_inner() const;
   // The frozen graph, checked: every handle's node is part of this program, every node is complete.
   Result<graph::Plan> plan() const;
 
  private:
   static std::string text_of(const std::source_location& where);
   Status check_edges(const Added& added) const;
+  bool holds(const graph::SlotPtr& slot) const;
 
   std::string name_;
   // On the heap, since a Group points to it and a Program may be moved.

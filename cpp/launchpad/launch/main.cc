@@ -9,6 +9,8 @@
 #include <iostream>
 
 #include "launchpad/courier/serve.h"
+#include "launchpad/graph/check.h"
+#include "launchpad/graph/draw.h"
 #include "launchpad/graph/exports.h"
 #include "launchpad/run/worker.h"
 #include "launchpad/wire/frame_bytes.h"
@@ -109,6 +111,7 @@ struct Flags {
   std::string launch_type = "local_mt";
   double termination_notice_secs = 10;
   std::string run_dir;
+  bool dry_run = false;
 };
 
 Result<LaunchOptions> to_options(const Flags& flags) {
@@ -120,6 +123,15 @@ Result<LaunchOptions> to_options(const Flags& flags) {
   return options;
 }
 
+// What --lp_dry_run prints. The exit status.
+int print_plan(const Program& program) {
+  const Report report = check(program);
+  std::cout << report.text();
+  if (!report.ok()) return 1;
+  std::cout << draw(program).value_or_throw() << std::flush;
+  return 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<launching::Run>> start(const Program& program, LaunchOptions options) {
@@ -128,6 +140,7 @@ Result<std::unique_ptr<launching::Run>> start(const Program& program, LaunchOpti
     end_worker(run_drawn(*worker, program));
   }
   LP_TRY_ASSIGN(graph::Plan plan, program.plan());
+  std::cerr << graph::check(plan).text();
   if (options.self_argv.empty()) options.self_argv = own_command_line();
   return launching::launch(std::move(plan), std::move(options));
 }
@@ -149,6 +162,8 @@ int main(int argc, char** argv, const std::function<Program()>& make) {
          "How long nodes may take to stop before they are killed; 0: no time, negative: any")
       ->capture_default_str();
   app.add_option("--lp_run_dir", flags.run_dir, "Where run directories are made");
+  app.add_flag("--lp_dry_run", flags.dry_run,
+               "Checks the program, prints what is wrong and the graph, and launches nothing");
   CLI11_PARSE(app, argc, argv);
   auto options = to_options(flags);
   if (!options.ok()) {
@@ -156,7 +171,9 @@ int main(int argc, char** argv, const std::function<Program()>& make) {
     return 2;
   }
   try {
-    const Status ended = launch(make(), std::move(options).value());
+    const Program program = make();
+    if (flags.dry_run) return print_plan(program);
+    const Status ended = launch(program, std::move(options).value());
     if (ended.ok()) return 0;
     std::cout.flush();
     std::cerr << ended.error().message << std::endl;

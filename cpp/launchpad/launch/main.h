@@ -22,8 +22,8 @@ Status launch(const Program& program, LaunchOptions options = {});
 // The same without waiting: for tests, which watch the Run.
 Result<std::unique_ptr<launching::Run>> start(const Program& program, LaunchOptions options = {});
 
-// Parses --lp_launch_type, --lp_termination_notice_secs and --lp_run_dir (others are the program's
-// own: `make` may look at argv), launches what `make` draws, prints what went wrong. The exit
+// Parses --lp_launch_type, --lp_termination_notice_secs, --lp_run_dir and --lp_dry_run (others are
+// the program's own: `make` may look at argv), launches what `make` draws, prints what went wrong. The exit
 // status: 0, 1 for a failure, 2 for bad flags.
 int main(int argc, char** argv, const std::function<Program()>& make);
 

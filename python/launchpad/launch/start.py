@@ -12,14 +12,15 @@ from typing import Any
 from launchpad import _core
 from launchpad.address import NodeAddressBuilder, SimpleLocalAddressBuilder
 from launchpad.context import LaunchType
-from launchpad.launch import serialization, worker_manager
-from launchpad.nodes.courier.node import CourierHandle, CourierNode
+from launchpad.launch import debugger, links, preflight, serialization, terminals, worker_manager
+from launchpad.nodes import colocation
+from launchpad.nodes.courier.node import CourierNode
 from launchpad.nodes.python.local_multi_processing import PythonProcess
 from launchpad.program import Program
+from launchpad.stop_program import stop
 
 _PROCESSES = (LaunchType.LOCAL_MULTI_PROCESSING, LaunchType.TEST_MULTI_PROCESSING)
 _TESTS = (LaunchType.TEST_MULTI_THREADING, LaunchType.TEST_MULTI_PROCESSING)
-_TERMINALS = ("current_terminal",)
 
 
 def run(
@@ -32,13 +33,29 @@ def run(
     serialize: bool | None,
 ) -> worker_manager.WorkerManager:
     """See launchpad.launch.launch.launch."""
-    _check(program, launch_type, local_resources, test_case, terminal)
+    name = terminals.chosen(terminal)
+    if launch_type is not LaunchType.LOCAL_MULTI_PROCESSING:
+        name = "current_terminal"  # Threads print where the launcher does, and tests read it there.
+    _check(program, launch_type, local_resources, test_case)
     _bind(program, launch_type, local_resources)
-    if launch_type in _PROCESSES:
-        _prepare_processes(program, local_resources)
-    else:
+    _preflight(program, launch_type, local_resources)
+    if launch_type not in _PROCESSES:
         should = launch_type is LaunchType.TEST_MULTI_THREADING if serialize is None else serialize
-        _prepare_threads(program, should)
+        _prepare_threads(program, should, _debugs(launch_type, name))
+        return _start(program, launch_type, test_case)
+    shown = terminals.make(name)
+    _prepare_processes(program, local_resources, _debugs(launch_type, name))
+    try:
+        # Last, so that no window opens for a program that cannot start.
+        _prepare_places(program, local_resources, shown)
+        return _start(program, launch_type, test_case)
+    finally:
+        shown.close()
+
+
+def _start(
+    program: Program, launch_type: LaunchType, test_case: Any
+) -> worker_manager.WorkerManager:
     from launchpad import flags
 
     manager = worker_manager.WorkerManager(
@@ -50,6 +67,9 @@ def run(
             launch_type not in _TESTS,
         )
     )
+    context = _core.context()
+    if context is not None and context.task < 0:  # The launcher's own.
+        context.add_stop_handler(stop.run_handlers)
     if test_case is not None:
         manager.cleanup_after_test(test_case)
     if launch_type not in _TESTS:
@@ -57,33 +77,57 @@ def run(
     return manager
 
 
+def _debugs(launch_type: LaunchType, terminal: str) -> bool:
+    from launchpad import flags
+
+    return (
+        flags.PDB_POST_MORTEM.value
+        and launch_type not in _TESTS
+        and terminals.has_keyboard(terminal)
+    )
+
+
 def _check(
     program: Program,
     launch_type: LaunchType,
     local_resources: dict[str, Any],
     test_case: Any,
-    terminal: str | None,
 ) -> None:
-    if launch_type in (LaunchType.LOCAL_DOCKER, LaunchType.VERTEX_AI):
-        raise NotImplementedError(
-            f"launch type {launch_type.value} is not supported yet: use local_mt or local_mp"
-        )
     if launch_type is LaunchType.TEST_MULTI_PROCESSING and test_case is None:
         raise ValueError("launch type test_mp needs test_case, whose clean-up ends the processes")
-    if terminal not in (None, *_TERMINALS):
-        raise ValueError(
-            f"`terminal` got a mode that it does not understand: {terminal!r}; "
-            f"there is {', '.join(_TERMINALS)}"
-        )
     for label, config in local_resources.items():
+        if label not in program.groups:
+            raise ValueError(
+                f"local_resources has the label {label!r}, which no node has; there is: "
+                + ", ".join(map(repr, program.groups))
+            )
         if config and not isinstance(config, PythonProcess):
             raise ValueError(f"Launch config for {label} must be a PythonProcess.")
 
 
+def _preflight(
+    program: Program, launch_type: LaunchType, local_resources: dict[str, Any]
+) -> None:
+    from launchpad import flags
+
+    if flags.DRY_RUN.value:
+        report = preflight.check(program, launch_type, local_resources)
+        if report.errors or report.warnings:
+            print(report)
+        print(program.core.draw("text") if report else "Not launched.", end="", flush=True)
+        raise SystemExit(0 if report else 1)
+    report = preflight.before_launch(program, local_resources)
+    if not report:
+        raise ValueError(str(report))
+    if report.warnings:
+        print(f"launchpad: {report}", file=sys.stderr)
+
+
 def _bind(program: Program, launch_type: LaunchType, local_resources: dict[str, Any]) -> None:
     """Contexts, edges and addresses, before anything is pickled."""
+    colocation.number(program.core, program.get_all_nodes())
     for label, nodes in program.groups.items():
-        for node in nodes:
+        for node in colocation.with_inner(nodes):
             node._initialize_context(launch_type, local_resources.get(label))
             for handle in node.input_handles:
                 handle.connect(node, label)
@@ -93,15 +137,8 @@ def _bind(program: Program, launch_type: LaunchType, local_resources: dict[str, 
                     address.bind(NodeAddressBuilder(node.core.number, node.core.name))
                 elif address.builder is None:
                     address.bind(SimpleLocalAddressBuilder())
-    for node in program.get_all_nodes():
-        node.core.set_inputs([owner.core for owner in _owners(node)])
+    links.link(program)
     program.core.check()
-
-
-def _owners(node: Any) -> list[Any]:
-    handles = [h for h in node.input_handles if isinstance(h, CourierHandle)]
-    owners = [handle.address.owning_node for handle in handles]
-    return [owner for owner in owners if hasattr(owner, "core")]
 
 
 def _functions(nodes: list[Any], label: str) -> list[Callable[[], Any]]:
@@ -124,21 +161,25 @@ def _by_kind(nodes: list[Any]) -> list[list[Any]]:
     return list(kinds.values())
 
 
-def _prepare_threads(program: Program, serialize: bool) -> None:
+def _prepare_threads(program: Program, serialize: bool, debugs: bool) -> None:
+    claim: list[bool] | None = [] if debugs else None
     for label, nodes in program.groups.items():
         for same_kind in _by_kind(nodes):
             functions = _functions(same_kind, label)
             if serialize and functions:
                 functions = serialization.copies(label, same_kind, functions)
             for node, function in zip(same_kind, functions):
-                node.core.set_entry(_thread_entry(node.core.name, function))
+                if isinstance(node, colocation.Colocation) and node.needs_process:
+                    _prepare_process(label, node, function, PythonProcess(), False)
+                    continue
+                node.core.set_entry(_thread_entry(node.core.name, function, claim))
 
 
-def _thread_entry(name: str, function: Callable[[], Any]) -> Callable[[], None]:
+def _thread_entry(
+    name: str, function: Callable[[], Any], claim: list[bool] | None
+) -> Callable[[], None]:
     def entry() -> None:
         import threading
-
-        from launchpad.stop_program import stop
 
         threading.current_thread().name = name
         context = _core.context()
@@ -150,24 +191,43 @@ def _thread_entry(name: str, function: Callable[[], Any]) -> Callable[[], None]:
             # The node's wish to end; a status that says failure is one.
             if leaving.code not in (None, 0, "") and not context.stop_requested:
                 raise RuntimeError(f"the node called sys.exit({leaving.code!r})") from None
+        except Exception as error:
+            if claim is not None:
+                debugger.of_thread(claim, name, error)
+            raise
 
     return entry
 
 
-def _prepare_processes(program: Program, local_resources: dict[str, Any]) -> None:
+def _prepare_processes(program: Program, local_resources: dict[str, Any], debugs: bool) -> None:
     for label, nodes in program.groups.items():
         config = local_resources.get(label) or PythonProcess()
         for same_kind in _by_kind(nodes):
             for node, function in zip(same_kind, _functions(same_kind, label)):
-                payload = serialization.worker_payload(
-                    label, node, function, config.flag_arguments()
-                )
-                node.core.set_payload(lambda payload=payload: payload)
-                node.core.set_command(
-                    [config.interpreter or sys.executable, "-c", _WORKER],
-                    {**_python_path(), **config.environment()},
-                    "",
-                )
+                _prepare_process(label, node, function, config, debugs)
+
+
+def _prepare_process(
+    label: str, node: Any, function: Callable[[], Any], config: PythonProcess, debugs: bool
+) -> None:
+    payload = serialization.worker_payload(label, node, function, config.flag_arguments(), debugs)
+    node.core.set_payload(lambda: payload)
+    node.core.set_command(
+        [config.interpreter or sys.executable, "-c", _WORKER],
+        {**_python_path(), **config.environment()},
+        os.fspath(config.cwd or ""),
+    )
+
+
+def _prepare_places(
+    program: Program, local_resources: dict[str, Any], terminal: terminals.Terminal
+) -> None:
+    nodes = [(label, node) for label, nodes in program.groups.items() for node in nodes]
+    outputs = terminal.open([node.core.name for _, node in nodes])
+    for (label, node), output in zip(nodes, outputs):
+        config = local_resources.get(label) or PythonProcess()
+        if config.cpus or output:
+            node.core.set_place(list(config.cpus or ()), output)
 
 
 _WORKER = "from launchpad.worker import main; main()"

@@ -39,6 +39,8 @@ class Deferred(Dereferenceable):
             try:
                 self._built.append(self._constructor(*args, **kwargs))
             except Exception as error:
+                if not _catches():
+                    raise
                 raise RuntimeError(
                     f"Error ({error}) occurred when evaluating Deferred defined at:\n{self._where}"
                 ) from error
@@ -51,6 +53,14 @@ class Deferred(Dereferenceable):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_built": []}
+
+
+def _catches() -> bool:
+    from absl import flags
+
+    from launchpad.flags import CATCH_DEFERRED_EXCEPTION
+
+    return not flags.FLAGS.is_parsed() or bool(CATCH_DEFERRED_EXCEPTION.value)
 
 
 def maybe_dereference(value: Any) -> Any:

@@ -121,6 +121,17 @@ class CourierNode(python.PyClassNode[Any]):
     def courier_address(self) -> Address:
         return self._address
 
+    @property
+    def thread_pool_size(self) -> int | None:
+        """Its server's, as courier_kwargs say; None: they do not."""
+        return self._courier_kwargs.get("thread_pool_size")
+
+    @property
+    def number(self) -> int | None:
+        """Its place in the program's graph, once that is launched."""
+        builder = self._address.builder
+        return builder.number if isinstance(builder, NodeAddressBuilder) else None
+
     def create_handle(self) -> CourierHandle:
         handle = CourierHandle(self._address, **self._client_kwargs)
         self._track_handle(handle)
@@ -155,8 +166,9 @@ class CourierNode(python.PyClassNode[Any]):
         pool = kwargs.pop("thread_pool_size", 16)
         if kwargs:
             raise TypeError(f"unknown courier_kwargs: {', '.join(kwargs)}")
-        if isinstance(self._address.builder, NodeAddressBuilder) and context is not None:
-            return NodeServer(context.name, None, pool)
+        builder = self._address.builder
+        if isinstance(builder, NodeAddressBuilder) and context is not None:
+            return NodeServer(builder.name, None, pool, builder.number)
         address = f"localhost:{port}" if port is not None else self._address.resolve()
         return NodeServer("", address, pool)
 
