@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 MAX_HEADER, MAX_SOURCE, MAX_MODULE, MAX_FUNCTION, MAX_COLUMN = 300, 500, 400, 70, 100
 BANNED_WORDS = {"manager", "util", "utils", "helper", "helpers", "common", "v2"}
 # Names of dm-launchpad that programs import.
-UPSTREAM_NAMES = {"worker_manager", "WorkerManager"}
+UPSTREAM_NAMES = {"courier_utils", "worker_manager", "WorkerManager"}
 
 _LIBRARY = re.compile(r"^lp_library\(\s*(\w+)(?:\s+DEPS([\w\s]*))?\)", re.MULTILINE)
 _INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
