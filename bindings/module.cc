@@ -14,6 +14,7 @@ NB_MODULE(_core, m) {
   bind_batching(m);
   bind_server(m);
   bind_graph(m);
+  bind_inner(m);
   bind_run(m);
   bind_frames(m);
 }

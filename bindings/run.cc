@@ -5,6 +5,8 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <fcntl.h>
+
 #include <cmath>
 #include <iostream>
 
@@ -126,9 +128,7 @@ std::optional<PyContext> current() {
 }
 
 void set_thread_context(const std::optional<PyContext>& context) {
-  static thread_local std::optional<run::ScopedContext> scope;
-  scope.reset();
-  if (context) scope.emplace(context->context);
+  run::set_thread_context(context ? context->context : nullptr);
 }
 
 void bind_context(nb::module_& m) {
@@ -169,6 +169,15 @@ void bind_context(nb::module_& m) {
             self.context->stop->remove_handler(number);
           },
           nb::call_guard<GilReleased>(), nb::arg("number"))
+      .def(
+          "inner_descriptor",
+          [](const PyContext& self, int number) {
+            const auto listener = unwrap("local", self.context->listen_inner(number));
+            const int own = ::fcntl(listener->fd(), F_DUPFD_CLOEXEC, 3);
+            if (own < 0) raise("local", Error(Code::kResourceExhausted, "too many open files"));
+            return own;
+          },
+          nb::arg("number"), "Where a node inside of this one listens; the caller's to close.")
       .def(
           "request_stop", [](const PyContext& self) { self.context->request_stop(); },
           nb::call_guard<GilReleased>())

@@ -79,6 +79,12 @@ class PyServer {
     return listener_->address().str();
   }
 
+  // As start(), where a node inside of the current one listens.
+  void start_inner(int number) {
+    if (context_ == nullptr) throw nb::value_error("no program runs here");
+    listener_ = unwrap("local", context_->listen_inner(number));
+    start();
+  }
   void start() {
     if (listener_ == nullptr && !server_->started()) {
       if (context_ == nullptr)
@@ -122,6 +128,7 @@ void bind_server(nb::module_& m) {
            "Binds the address; returns the real one.")
       .def("start", &PyServer::start,
            "Serves where listen() bound, else at the current node's address.")
+      .def("start_inner", &PyServer::start_inner, nb::arg("number"))
       .def("stop", &PyServer::stop, nb::arg("grace") = nb::none(),
            "Takes no more calls and waits for those that run, `grace` seconds at most.")
       .def("join", &PyServer::join, "Waits until it is stopped.")

@@ -6,7 +6,10 @@
 #include "launchpad/courier/client_codec.h"  // IWYU pragma: export
 #include "launchpad/courier/serve.h"         // IWYU pragma: export
 #include "launchpad/courier/server.h"        // IWYU pragma: export
+#include "launchpad/graph/check.h"           // IWYU pragma: export
+#include "launchpad/graph/colocation.h"      // IWYU pragma: export
 #include "launchpad/graph/courier_node.h"    // IWYU pragma: export
+#include "launchpad/graph/draw.h"            // IWYU pragma: export
 #include "launchpad/graph/exports.h"         // IWYU pragma: export
 #include "launchpad/graph/function_node.h"   // IWYU pragma: export
 #include "launchpad/graph/program.h"         // IWYU pragma: export

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -18,9 +20,11 @@
 namespace lp::launching {
 namespace {
 
+enum class Step : int { kChdir, kCpus, kExec };
+
 // What a child that cannot exec tells its parent.
 struct ExecFailure {
-  int in_chdir;
+  Step step;
   int error;
 };
 
@@ -30,7 +34,8 @@ struct Launchpoint {
   char* const* argv;
   char* const* env;
   const char* cwd;
-  Inheritance inherited;
+  const cpu_set_t* cpus;
+  const Inheritance& inherited;
   int report;
   pid_t parent;
 };
@@ -52,8 +57,8 @@ void reset_signals() {
 }
 
 // Async-signal-safe.
-[[noreturn]] void give_up(const Launchpoint& point, bool in_chdir) {
-  const ExecFailure failure{in_chdir ? 1 : 0, errno};
+[[noreturn]] void give_up(const Launchpoint& point, Step step) {
+  const ExecFailure failure{step, errno};
   if (::write(point.report, &failure, sizeof(failure)) < 0) {
     // The parent sees a child that ended.
   }
@@ -75,10 +80,13 @@ void reset_signals() {
   if (serves) ::dup2(point.inherited.listening, kListeningFd);
   // Also what others in this process opened without O_CLOEXEC.
   close_range(static_cast<unsigned>(serves ? kListeningFd : kControlFd) + 1, kMarkCloseOnExec);
-  if (point.cwd != nullptr && ::chdir(point.cwd) != 0) give_up(point, true);
+  for (const int fd : point.inherited.kept) ::fcntl(fd, F_SETFD, 0);
+  if (point.cwd != nullptr && ::chdir(point.cwd) != 0) give_up(point, Step::kChdir);
+  if (point.cpus != nullptr && ::sched_setaffinity(0, sizeof(cpu_set_t), point.cpus) != 0)
+    give_up(point, Step::kCpus);
   reset_signals();
   ::execve(point.path, point.argv, point.env);
-  give_up(point, false);
+  give_up(point, Step::kExec);
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -119,6 +127,22 @@ std::vector<std::string> flatten(const Environment& environment) {
   return flat;
 }
 
+// All of an executable but what is executed.
+Status prepare_surroundings(const graph::Command& command, const Environment& environment,
+                            Executable& executable) {
+  executable.env = flatten(environment);
+  executable.cwd = command.cwd;
+  executable.cpus = command.cpus;
+  const long there = std::min<long>(::sysconf(_SC_NPROCESSORS_CONF), CPU_SETSIZE);
+  for (const int cpu : command.cpus) {
+    if (cpu >= 0 && cpu < there) continue;
+    return Error(Code::kInvalidArgument, "there is no CPU " + std::to_string(cpu) +
+                                             "; this machine has 0 to " +
+                                             std::to_string(there - 1));
+  }
+  return {};
+}
+
 }  // namespace
 
 Environment current_environment() {
@@ -138,15 +162,15 @@ Result<Executable> prepare(const graph::Command& command, const Environment& out
   executable.argv = command.argv;
   LP_TRY_ASSIGN(executable.path,
                 find_program(command.argv.empty() ? "" : command.argv.front(), environment));
-  executable.env = flatten(environment);
-  executable.cwd = command.cwd;
+  LP_TRY(prepare_surroundings(command, environment, executable));
   return executable;
 }
 
-Result<Executable> prepare_self(const std::vector<std::string>& argv,
-                                const Environment& environment) {
+Result<Executable> prepare_self(const graph::Command& command, const Environment& outer) {
+  Environment environment = outer;
+  for (const auto& [name, value] : command.env) environment[name] = value;
   Executable executable;
-  if (argv.empty()) {
+  if (command.argv.empty()) {
     return Error(Code::kInvalidArgument,
                  "it has no command, and the launcher's own command line (self_argv) is not known");
   }
@@ -155,9 +179,27 @@ Result<Executable> prepare_self(const std::vector<std::string>& argv,
   executable.path.assign(path, size > 0 ? static_cast<size_t>(size) : 0);
   // The link works also where the file was replaced since.
   if (!is_program(executable.path)) executable.path = "/proc/self/exe";
-  executable.argv = argv;
-  executable.env = flatten(environment);
+  executable.argv = command.argv;
+  LP_TRY(prepare_surroundings(command, environment, executable));
   return executable;
+}
+
+Result<base::Fd> open_output(const std::string& path) {
+  // O_NOCTTY: a terminal stays whose it is.
+  constexpr int kFlags = O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC;
+  // Read as well if it is a terminal, which cannot be seen before.
+  base::Fd fd(::open(path.c_str(), kFlags | O_RDWR, 0666));
+  if (!fd.valid()) fd.reset(::open(path.c_str(), kFlags | O_WRONLY, 0666));
+  if (!fd.valid()) {
+    const Code code = errno == ENOENT || errno == ENOTDIR ? Code::kNotFound
+                      : errno == EACCES                   ? Code::kPermissionDenied
+                                                          : Code::kInvalidArgument;
+    return Error(code, "cannot print to '" + path + "': " + std::strerror(errno));
+  }
+  struct stat info {};
+  if (::fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode) && ::ftruncate(fd.get(), 0) != 0)
+    return Error(Code::kInvalidArgument, "cannot empty '" + path + "': " + std::strerror(errno));
+  return out_of_the_way(std::move(fd));
 }
 
 Result<base::Fd> out_of_the_way(base::Fd fd) {
@@ -176,10 +218,14 @@ Result<ChildProcess> ChildProcess::fork(const Executable& executable,
   LP_TRY_ASSIGN(const base::Fd report, out_of_the_way(base::Fd(ends[1])));
   const std::vector<char*> argv = pointers(executable.argv);
   const std::vector<char*> env = pointers(executable.env);
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (const int cpu : executable.cpus) CPU_SET(static_cast<size_t>(cpu), &cpus);
   const Launchpoint point{executable.path.c_str(),
                           argv.data(),
                           env.data(),
                           executable.cwd.empty() ? nullptr : executable.cwd.c_str(),
+                          executable.cpus.empty() ? nullptr : &cpus,
                           inheritance,
                           report.get(),
                           ::getpid()};
@@ -209,10 +255,11 @@ Status ChildProcess::started(const Executable& executable) {
   const Code code = failure.error == ENOENT || failure.error == ENOTDIR ? Code::kNotFound
                     : failure.error == EACCES                           ? Code::kPermissionDenied
                                                                         : Code::kInvalidArgument;
-  const std::string what = failure.in_chdir != 0
-                               ? "cannot change to its directory '" + executable.cwd
-                               : "cannot run '" + executable.path;
-  return Error(code, what + "': " + std::strerror(failure.error));
+  const std::string what =
+      failure.step == Step::kChdir  ? "cannot change to its directory '" + executable.cwd + "'"
+      : failure.step == Step::kCpus ? "cannot run on the CPUs that it is to run on"
+                                    : "cannot run '" + executable.path + "'";
+  return Error(code, what + ": " + std::strerror(failure.error));
 }
 
 void ChildProcess::kill() const {

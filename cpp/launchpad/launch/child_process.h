@@ -31,14 +31,18 @@ struct Executable {
   std::vector<std::string> argv;
   std::vector<std::string> env;  // "NAME=value".
   std::string cwd;               // Empty: the launcher's.
+  std::vector<int> cpus{};       // Empty: the launcher's.
 };
 
 // Looks the command up in PATH. NOT_FOUND if it is not there.
 Result<Executable> prepare(const graph::Command& command, const Environment& environment);
 
-// The binary of this process, started with these arguments.
-Result<Executable> prepare_self(const std::vector<std::string>& argv,
-                                const Environment& environment);
+// The binary of this process, started with the command's arguments, whatever the first of them is.
+Result<Executable> prepare_self(const graph::Command& command, const Environment& environment);
+
+// What graph::Command::output names, opened for a child. NOT_FOUND, PERMISSION_DENIED ... with its
+// path.
+Result<base::Fd> open_output(const std::string& path);
 
 // Descriptors of the launcher that a child gets as 0 to 4; listening -1: none. `guardian` is told
 // the process group before the exec.
@@ -49,6 +53,8 @@ struct Inheritance {
   int control;
   int listening;
   int guardian;
+  // Further ones, that a child keeps under their numbers; all out of the way.
+  std::vector<int> kept{};
 };
 
 class ChildProcess {

@@ -38,7 +38,7 @@ class Preparing {
   Preparing(graph::Plan plan, Options options)
       : plan_(std::move(plan)), options_(std::move(options)), environment_(current_environment()) {
     result_.names = plan_.task_names();
-    task_names_ = std::make_shared<const std::vector<std::string>>(result_.names);
+    task_names_ = std::make_shared<const std::vector<std::string>>(plan_.all_names());
     result_.notice = options_.termination_notice;
   }
 
@@ -50,6 +50,8 @@ class Preparing {
   std::shared_ptr<run::Context> make_context(size_t number, const RunState& state) const;
   Result<ProcessStart> prepare_process(size_t number, const run::Context& context);
   ThreadStart prepare_thread(size_t number, std::shared_ptr<const run::Context> context);
+  // The numbers of the nodes inside of a task.
+  std::vector<size_t> inner_of(size_t number) const;
   Result<base::Fd> bind(size_t number);
   Result<std::unique_ptr<net::Listener>> listen(size_t number, const run::Context& context);
   std::shared_ptr<const run::Context> launcher_context(const RunState& state) const;
@@ -70,6 +72,7 @@ Result<Preparation> Preparing::prepare(const std::shared_ptr<RunState>& state) {
     if (is_process(task, options_.type) || task.entry) continue;
     return named(task, Error(Code::kInvalidArgument, "it has neither a function nor a command"));
   }
+  LP_TRY(check_labels(options_.resources, plan_));
   LP_TRY(place());
   for (size_t number = 0; number < plan_.tasks.size(); ++number) {
     const auto context = make_context(number, *state);
@@ -80,6 +83,9 @@ Result<Preparation> Preparing::prepare(const std::shared_ptr<RunState>& state) {
     } else {
       if (plan_.tasks[number].serves) {
         LP_TRY_ASSIGN(*context->bound, listen(number, *context));
+      }
+      for (const size_t inner : inner_of(number)) {
+        LP_TRY_ASSIGN((*context->inner)[static_cast<int>(inner)], listen(inner, *context));
       }
       result_.threads.push_back(prepare_thread(number, context));
     }
@@ -97,7 +103,8 @@ Status Preparing::place() {
     prefix_ = "inproc:run" + std::to_string(++count) + "/";
     return {};
   }
-  LP_TRY_ASSIGN(run::RunDir directory, run::RunDir::make(options_.run_dir, plan_.tasks.size()));
+  LP_TRY_ASSIGN(run::RunDir directory,
+                run::RunDir::make(options_.run_dir, plan_.tasks.size() + plan_.inner.size()));
   prefix_ = "unix:" + directory.path() + "/";
   suffix_ = ".sock";
   result_.run_dir_files.push_back(directory.path() + "/lock");
@@ -109,8 +116,16 @@ Result<ProcessStart> Preparing::prepare_process(size_t number, const run::Contex
   const graph::Task& task = plan_.tasks[number];
   ProcessStart start;
   start.task = number;
-  LP_TRY_ASSIGN(start.executable, task.command ? launching::prepare(*task.command, environment_)
-                                               : prepare_self(options_.self_argv, environment_));
+  graph::Command command = task.command.value_or(graph::Command{});
+  const auto resources = options_.resources.find(task.label);
+  if (resources != options_.resources.end())
+    command = with_resources(std::move(command), resources->second);
+  if (!task.command) command.argv = options_.self_argv;
+  LP_TRY_ASSIGN(start.executable, task.command ? launching::prepare(command, environment_)
+                                               : prepare_self(command, environment_));
+  if (!command.output.empty()) {
+    LP_TRY_ASSIGN(start.output, open_output(command.output));
+  }
   if (task.payload) {
     LP_TRY_ASSIGN(const std::string payload, task.payload(context));
     LP_TRY(write_file(run::RunDir::payload_name(number), payload));
@@ -122,6 +137,12 @@ Result<ProcessStart> Preparing::prepare_process(size_t number, const run::Contex
   assignment.control = kControlFd;
   assignment.listening = task.serves ? kListeningFd : -1;
   assignment.task = number;
+  for (const size_t inner : inner_of(number)) {
+    LP_TRY_ASSIGN(base::Fd bound, bind(inner));
+    LP_TRY_ASSIGN(bound, out_of_the_way(std::move(bound)));
+    assignment.inner.emplace(static_cast<int>(inner), bound.get());
+    start.inner.push_back(std::move(bound));
+  }
   assignment.run_dir = result_.run_dir->path();
   const std::string variable = std::string(run::kWorkerVariable) + "=";
   std::erase_if(start.executable.env,
@@ -161,6 +182,14 @@ ThreadStart Preparing::prepare_thread(size_t number, std::shared_ptr<const run::
   return start;
 }
 
+std::vector<size_t> Preparing::inner_of(size_t number) const {
+  std::vector<size_t> numbers;
+  for (size_t i = 0; i < plan_.inner.size(); ++i) {
+    if (plan_.inner[i].host == static_cast<int>(number)) numbers.push_back(plan_.tasks.size() + i);
+  }
+  return numbers;
+}
+
 Result<base::Fd> Preparing::bind(size_t number) {
   const std::string path = result_.run_dir->socket_path(number);
   LP_TRY_ASSIGN(const net::Address address, net::Address::parse("unix:" + path));
@@ -170,7 +199,8 @@ Result<base::Fd> Preparing::bind(size_t number) {
 
 Result<std::unique_ptr<net::Listener>> Preparing::listen(size_t number,
                                                          const run::Context& context) {
-  LP_TRY_ASSIGN(net::Address address, net::Address::parse(context.address_of(context.task)));
+  LP_TRY_ASSIGN(net::Address address,
+                net::Address::parse(context.address_of(static_cast<int>(number))));
   if (!result_.run_dir) return net::listen(address);
   LP_TRY_ASSIGN(base::Fd fd, bind(number));
   return net::adopt_listener(std::move(fd), std::move(address));
@@ -197,6 +227,7 @@ run::Roster Preparing::roster() const {
     roster.labels.push_back(task.label);
     roster.indices.push_back(task.index);
   }
+  for (const graph::Inner& inner : plan_.inner) roster.inner.push_back(inner.name);
   return roster;
 }
 

@@ -101,20 +101,35 @@ Status Supervision::start_processes() {
 }
 
 Status Supervision::start_process(ProcessStart& start, int null) {
-  LP_TRY_ASSIGN(auto out, make_pipe());
-  LP_TRY_ASSIGN(auto err, make_pipe());
+  // Both ends, the launcher's first, if it prints where the launcher does.
+  std::pair<base::Fd, base::Fd> out, err;
+  if (!start.output.valid()) {
+    LP_TRY_ASSIGN(out, make_pipe());
+    LP_TRY_ASSIGN(err, make_pipe());
+  }
   LP_TRY_ASSIGN(auto control, run::control_pair());
   LP_TRY_ASSIGN(const base::Fd theirs, out_of_the_way(std::move(control.second)));
   if (start.listening.valid()) {
     LP_TRY_ASSIGN(start.listening, out_of_the_way(std::move(start.listening)));
   }
-  const Inheritance inheritance{null,         out.second.get(),      err.second.get(),
-                                theirs.get(), start.listening.get(), guardian_->fd()};
+  const int own = start.output.get();
+  std::vector<int> kept;
+  for (const base::Fd& fd : start.inner) kept.push_back(fd.get());
+  const Inheritance inheritance{.input = ::isatty(own) == 1 ? own : null,
+                                .output = own >= 0 ? own : out.second.get(),
+                                .errors = own >= 0 ? own : err.second.get(),
+                                .control = theirs.get(),
+                                .listening = start.listening.get(),
+                                .guardian = guardian_->fd(),
+                                .kept = std::move(kept)};
   LP_TRY_ASSIGN(ChildProcess child, ChildProcess::fork(start.executable, inheritance));
   start.listening.reset();
-  const std::string& name = preparation_.names[start.task];
-  output_.add(std::move(out.first), false, name, start.task);
-  output_.add(std::move(err.first), true, name, start.task);
+  start.inner.clear();
+  if (!std::exchange(start.output, {}).valid()) {
+    const std::string& name = preparation_.names[start.task];
+    output_.add(std::move(out.first), false, name, start.task);
+    output_.add(std::move(err.first), true, name, start.task);
+  }
   processes_.push_back({start.task, std::move(child), std::move(control.first)});
   return {};
 }

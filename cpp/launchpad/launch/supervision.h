@@ -37,7 +37,9 @@ struct RunState {
 struct ProcessStart {
   size_t task = 0;
   Executable executable;
-  base::Fd listening;  // Invalid: it does not serve.
+  base::Fd listening;             // Invalid: it does not serve.
+  std::vector<base::Fd> inner{};  // Of nodes inside of it; out of the way of 0 to 4.
+  base::Fd output;                // Where it prints. Invalid: where the launcher does.
 };
 
 // All that is prepared before the first task starts.

@@ -38,6 +38,7 @@ void thread_main(ThreadStart start, const std::shared_ptr<Inbox>& inbox) {
   const size_t task = start.task;
   // A node that never listened answers nobody: who connects must hear that.
   start.context->bound->reset();
+  start.context->inner->clear();
   start = ThreadStart();  // What the task holds goes before its end is known.
   inbox->post_end(task, std::move(error));
 }

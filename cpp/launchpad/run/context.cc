@@ -1,6 +1,7 @@
 #include "launchpad/run/context.h"
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 #include "launchpad/base/guarded.h"
@@ -33,6 +34,21 @@ Result<std::unique_ptr<net::Listener>> Context::listen() const {
   if (*bound != nullptr) return std::move(*bound);
   LP_TRY_ASSIGN(const net::Address address, net::Address::parse(address_of(task)));
   return net::listen(address);
+}
+
+Result<std::unique_ptr<net::Listener>> Context::listen_inner(int number) const {
+  // Nodes inside of one are threads, which take their listeners at the same time.
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  auto found = inner->find(number);
+  if (found == inner->end()) {
+    return Error(Code::kFailedPrecondition,
+                 "'" + name_of(number) + "' is no node inside of '" + name() +
+                     "' that still has to listen");
+  }
+  std::unique_ptr<net::Listener> listener = std::move(found->second);
+  inner->erase(found);
+  return listener;
 }
 
 std::shared_ptr<const Context> current_context() {

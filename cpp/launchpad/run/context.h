@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,8 @@
 #include "launchpad/run/stop_signal.h"
 
 namespace lp::run {
+
+using InnerListeners = std::map<int, std::unique_ptr<net::Listener>>;
 
 struct Context {
   std::string program;
@@ -30,6 +33,8 @@ struct Context {
   // Where the node listens, made before any node ran; taken by the first listen().
   std::shared_ptr<std::unique_ptr<net::Listener>> bound =
       std::make_shared<std::unique_ptr<net::Listener>>();
+  // The same for nodes inside of this one, by their numbers; each is taken once.
+  std::shared_ptr<InnerListeners> inner = std::make_shared<InnerListeners>();
 
   // "label/index".
   std::string name() const { return label + "/" + std::to_string(index); }
@@ -37,6 +42,8 @@ struct Context {
   std::string name_of(int number) const;
   // The listener at this node's own address; once.
   Result<std::unique_ptr<net::Listener>> listen() const;
+  // The listener of a node inside of this one. FAILED_PRECONDITION: it was taken before.
+  Result<std::unique_ptr<net::Listener>> listen_inner(int number) const;
 };
 
 // The calling thread's context; if it has none, that of the only program that runs in this process;

@@ -9,13 +9,29 @@ namespace {
 
 constexpr int kVersion = 1;
 
-// Takes the number before the next colon.
-bool take_number(std::string_view& rest, int& number) {
+// Takes the number before `end`.
+bool take_number(std::string_view& rest, int& number, char end = ':') {
   const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr == rest.data() + rest.size() || *parsed.ptr != ':')
+  if (parsed.ec != std::errc() || parsed.ptr == rest.data() + rest.size() || *parsed.ptr != end)
     return false;
   rest.remove_prefix(static_cast<size_t>(parsed.ptr - rest.data()) + 1);
   return true;
+}
+
+// "4,7=9:" or "4:".
+bool take_listening(std::string_view& rest, Assignment& assignment) {
+  if (take_number(rest, assignment.listening)) return true;
+  if (!take_number(rest, assignment.listening, ',')) return false;
+  while (true) {
+    int number = 0;
+    int fd = 0;
+    if (!take_number(rest, number, '=')) return false;
+    const bool last = take_number(rest, fd);
+    if (!last && !take_number(rest, fd, ',')) return false;
+    if (number < 0 || fd < 3) return false;
+    assignment.inner.emplace(number, fd);
+    if (last) return true;
+  }
 }
 
 }  // namespace
@@ -27,6 +43,7 @@ std::string Roster::encode() const {
   wire::write(writer, fingerprint);
   wire::write(writer, labels);
   wire::write(writer, indices);
+  wire::write(writer, inner);
   return std::move(payload.body);
 }
 
@@ -39,6 +56,7 @@ Result<Roster> Roster::decode(std::string content) {
   roster.fingerprint = wire::read<std::string>(reader);
   roster.labels = wire::read<std::vector<std::string>>(reader);
   roster.indices = wire::read<std::vector<int>>(reader);
+  roster.inner = wire::read<std::vector<std::string>>(reader);
   if (reader.ok() && roster.labels.size() != roster.indices.size())
     reader.fail("labels and indices differ");
   if (!reader.ok()) return Error(Code::kDataLoss, "a bad roster: " + reader.error()->message);
@@ -49,12 +67,16 @@ std::vector<std::string> Roster::names() const {
   std::vector<std::string> names;
   for (size_t i = 0; i < labels.size(); ++i)
     names.push_back(labels[i] + "/" + std::to_string(indices[i]));
+  names.insert(names.end(), inner.begin(), inner.end());
   return names;
 }
 
 std::string Assignment::encode() const {
-  return std::to_string(kVersion) + ":" + std::to_string(control) + ":" +
-         std::to_string(listening) + ":" + std::to_string(task) + ":" + run_dir;
+  std::string listens = std::to_string(listening);
+  for (const auto& [number, fd] : inner)
+    listens += "," + std::to_string(number) + "=" + std::to_string(fd);
+  return std::to_string(kVersion) + ":" + std::to_string(control) + ":" + listens + ":" +
+         std::to_string(task) + ":" + run_dir;
 }
 
 Result<Assignment> Assignment::decode(std::string_view value) {
@@ -71,7 +93,7 @@ Result<Assignment> Assignment::decode(std::string_view value) {
     return bad("which a launcher of another version wrote (" + std::to_string(version) +
                ", this is " + std::to_string(kVersion) + ")");
   }
-  if (!take_number(rest, assignment.control) || !take_number(rest, assignment.listening) ||
+  if (!take_number(rest, assignment.control) || !take_listening(rest, assignment) ||
       !take_number(rest, task) || rest.empty() || rest.front() != '/') {
     return bad("which no launcher wrote");
   }

@@ -3,6 +3,7 @@
 // LAUNCHPAD_WORKER, as an Assignment. Values.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Roster {
   std::string fingerprint;
   std::vector<std::string> labels;  // By the tasks' numbers, as are the indices.
   std::vector<int> indices;
+  std::vector<std::string> inner{};  // Names of the nodes inside of tasks; their numbers follow.
 
   std::string encode() const;
   // DATA_LOSS for what no launcher wrote.
@@ -25,12 +27,14 @@ struct Roster {
   std::vector<std::string> names() const;
 };
 
-// A worker's place in its run, as the environment carries it: "1:control:listening:task:directory".
+// A worker's place in its run, as the environment carries it: "1:control:listening:task:directory";
+// with nodes inside of it listening is "4,7=9": number 7 listens at descriptor 9.
 struct Assignment {
   int control = -1;    // Descriptors that it inherits.
   int listening = -1;  // -1: the task does not serve.
   size_t task = 0;
   std::string run_dir;
+  std::map<int, int> inner{};  // Descriptors where nodes inside of the task listen, by number.
 
   std::string encode() const;
   // INVALID_ARGUMENT for a value that no launcher (of this version) wrote.

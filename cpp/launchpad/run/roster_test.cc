@@ -32,6 +32,16 @@ TEST(Assignment, SurvivesTheEnvironment) {
   EXPECT_EQ(decoded.run_dir, "/run/x:y/z");
 }
 
+TEST(Assignment, SaysWhereNodesInsideOfTheTaskListen) {
+  Assignment assignment{3, -1, 17, "/run", {{20, 9}, {21, 11}}};
+  EXPECT_EQ(assignment.encode(), "1:3:-1,20=9,21=11:17:/run");
+  const auto decoded = Assignment::decode(assignment.encode()).value();
+  EXPECT_EQ(decoded.listening, -1);
+  EXPECT_EQ(decoded.inner, assignment.inner);
+  EXPECT_FALSE(Assignment::decode("1:3:4,20=1:17:/run").ok());
+  EXPECT_FALSE(Assignment::decode("1:3:4,20:17:/run").ok());
+}
+
 TEST(Assignment, RefusesWhatNoLauncherWrote) {
   for (const char* value :
        {"", "1", "1:", "x", "1:3:4:5", "1:3:4:5:", "1:3:4:5:relative", "1:2:4:0:/x", "1:3:1:0:/x",

@@ -220,7 +220,8 @@ class ProcessWorker : public Worker {
 Result<std::shared_ptr<const Context>> make_context(const Roster& roster,
                                                     const Assignment& assignment,
                                                     const std::shared_ptr<Link>& link,
-                                                    base::Fd listening) {
+                                                    base::Fd listening,
+                                                    std::map<int, base::Fd> inner) {
   auto context = std::make_shared<Context>();
   context->program = roster.program;
   context->label = roster.labels[assignment.task];
@@ -238,6 +239,10 @@ Result<std::shared_ptr<const Context>> make_context(const Roster& roster,
   if (listening.valid()) {
     LP_TRY_ASSIGN(net::Address address, net::Address::parse(context->address_of(context->task)));
     *context->bound = net::adopt_listener(std::move(listening), std::move(address));
+  }
+  for (auto& [number, fd] : inner) {
+    LP_TRY_ASSIGN(net::Address address, net::Address::parse(context->address_of(number)));
+    context->inner->emplace(number, net::adopt_listener(std::move(fd), std::move(address)));
   }
   return std::shared_ptr<const Context>(std::move(context));
 }
@@ -261,6 +266,10 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
   if (assignment.listening >= 0) {
     LP_TRY_ASSIGN(listening, inherited_socket(assignment.listening, SOCK_STREAM));
   }
+  std::map<int, base::Fd> inner;
+  for (const auto& [number, fd] : assignment.inner) {
+    LP_TRY_ASSIGN(inner[number], inherited_socket(fd, SOCK_STREAM));
+  }
   LP_TRY_ASSIGN(std::string content, read_file(assignment.run_dir + "/" + kRosterName));
   LP_TRY_ASSIGN(Roster roster, Roster::decode(std::move(content)));
   if (assignment.task >= roster.labels.size()) {
@@ -278,7 +287,7 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
   // it.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
 
-  LP_TRY_ASSIGN(auto context, make_context(roster, assignment, link, std::move(listening)));
+  LP_TRY_ASSIGN(auto context, make_context(roster, assignment, link, std::move(listening), std::move(inner)));
   std::string payload_path = assignment.run_dir + "/" + RunDir::payload_name(assignment.task);
   return std::unique_ptr<Worker>(std::make_unique<ProcessWorker>(
       std::move(link), std::move(context), std::move(roster), std::move(payload_path)));

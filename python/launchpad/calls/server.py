@@ -74,6 +74,9 @@ class Server:
         if self.has_started:
             raise ValueError("Server already started")
         self._ensure_bound()
+        self._start()
+
+    def _start(self) -> None:
         self._server.start()
 
     def Stop(self, grace: float | None = None) -> None:
@@ -96,11 +99,20 @@ class Server:
 
 
 class NodeServer(Server):
-    """The server of a node: at the node's own address in a running program, else at `address`."""
+    """The server of a node: at the node's own address in a running program, else at `address`.
+    `number` is the node's; a node inside of another one has one of its own.
+    """
 
-    def __init__(self, name: str, address: str | None, thread_pool_size: int = 16) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: str | None,
+        thread_pool_size: int = 16,
+        number: int | None = None,
+    ) -> None:
         super().__init__(name, None, thread_pool_size)
         self._listen_at = address
+        self._number = number
 
     def _ensure_bound(self) -> None:
         if self._address:
@@ -110,4 +122,12 @@ class NodeServer(Server):
             return
         context = _core.context()
         assert context is not None
-        self._address = context.address_of(context.task)
+        number = context.task if self._number is None else self._number
+        self._address = context.address_of(number)
+
+    def _start(self) -> None:
+        context = _core.context()
+        if self._number is None or context is None or self._number == context.task:
+            super()._start()
+        else:
+            self._server.start_inner(self._number)

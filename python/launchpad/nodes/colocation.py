@@ -77,8 +77,3 @@ def number(program_core: Any, nodes: Iterable[Any]) -> None:
         if isinstance(node, Colocation):
             node.core.set_inner([inner.core for inner in node.inner_servers()])
     program_core.number_inner()
-
-
-def hosts(nodes: Iterable[Any]) -> dict[int, Any]:
-    """By the identity of each node inside of one of `nodes`: which it is inside of."""
-    return {id(inner): node for node in nodes for inner in with_inner([node])}
