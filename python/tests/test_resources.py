@@ -93,7 +93,8 @@ def test_a_folder_or_cpu_that_is_not_there_is_named_with_the_node(run):
     assert "node 'n/0' cannot be started: cannot change to its directory '/no/such'" in ended.err
     ended = run(PROGRAM, "--", "{'n': lp.PythonProcess(cpus=[99999])}")
     assert ended.status == 1
-    assert "node 'n/0' cannot be started: there is no CPU 99999" in ended.err
+    assert "ask for CPUs [99999], which this process may not use" in ended.err
+    assert "local_resources['n']" in ended.err
 
 
 def _nothing() -> None:

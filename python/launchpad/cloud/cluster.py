@@ -1,5 +1,5 @@
-"""Which task of a Vertex AI job runs which node, and how a node finds the others: by the CLUSTER_SPEC
-in its environment. Plain values.
+"""Which task of a Vertex AI job runs which node, and how a node finds the others: by what
+CLUSTER_SPEC in its environment says. Plain values.
 """
 
 from __future__ import annotations

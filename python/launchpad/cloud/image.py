@@ -1,5 +1,5 @@
-"""The build context of an image: a folder with a Dockerfile, the program's code, its requirements and
-its nodes. Writes only into the folder that it is given.
+"""The build context of an image: a folder with a Dockerfile, the program's code, its requirements
+and its nodes. Writes only into the folder that it is given.
 """
 
 from __future__ import annotations

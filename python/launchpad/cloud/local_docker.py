@@ -1,5 +1,5 @@
-"""launch_type='local_docker': the images of vertex_ai, each node a container of the local engine. The
-containers' `docker run` are a program's processes, supervised as every other program's.
+"""launch_type='local_docker': the images of vertex_ai, each node a container of the local engine.
+The containers' `docker run` are a program's processes, supervised as every other program's.
 """
 
 from __future__ import annotations

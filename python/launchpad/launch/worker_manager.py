@@ -19,7 +19,7 @@ from launchpad.stop_program.stop import (
 )
 
 __all__ = [
-    "NodeWorkerManager",
+    "OwnRun",
     "WorkerManager",
     "get_worker_manager",
     "register_stop_handler",
@@ -101,7 +101,7 @@ class WorkerManager:
         test_case.addCleanup(self.stop_and_wait)
 
 
-class NodeWorkerManager:
+class OwnRun:
     """What a node sees of the run that it is part of."""
 
     def stop(self) -> None:
@@ -117,11 +117,11 @@ class NodeWorkerManager:
         return stop_event()
 
 
-def get_worker_manager() -> NodeWorkerManager:
+def get_worker_manager() -> OwnRun:
     """The calling node's view of its run. RuntimeError outside of a running program."""
     if _core.context() is None:
         raise RuntimeError("A worker manager is there only in the nodes of a running program.")
-    return NodeWorkerManager()
+    return OwnRun()
 
 
 @atexit.register
