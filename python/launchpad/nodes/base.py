@@ -27,6 +27,8 @@ class Handle(dereference.Dereferenceable, Generic[T]):
 class Node(abc.ABC):
     """A node of the graph."""
 
+    _added_at: str | None = None  # "file:line" of add_node.
+
     def __init__(self) -> None:
         self._launch_context = LaunchContext()
         self._input_handles: list[Handle[Any]] = []

@@ -50,8 +50,24 @@ def register_stop_handler(handler: Callable[..., None]) -> None:
         if handler not in _handlers:
             _handlers.append(handler)
     context = _core.context()
-    if context is not None:
-        context.add_stop_handler(run_handlers)
+    if context is None:
+        return
+    # If the program is stopping already, the handler is called here, and what it raises in this
+    # thread (Acme's raises SystemExit) is this caller's.
+    late: list[bool] = []
+    registering = True
+    caller = threading.get_ident()
+
+    def run() -> None:
+        if registering and threading.get_ident() == caller:
+            late.append(True)
+        else:
+            run_handlers()
+
+    context.add_stop_handler(run)
+    registering = False
+    if late:
+        run_handlers()
 
 
 def unregister_stop_handler(handler: Callable[..., None]) -> None:
