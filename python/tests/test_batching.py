@@ -9,10 +9,10 @@ import pickle
 import threading
 
 import cloudpickle
-import courier
 import numpy as np
 import pytest
 
+import courier
 import launchpad as lp
 from launchpad.errors import StatusCode, StatusNotOk
 from launchpad.nodes.courier import batching, courier_utils
@@ -308,7 +308,12 @@ def test_an_unbound_method_is_refused():
 
 
 @pytest.mark.parametrize(
-    "options", [{"batch_size": 0}, {"batch_size": 1, "max_parallelism": 0}, {"batch_size": 1, "timeout": -SOON}]
+    "options",
+    [
+        {"batch_size": 0},
+        {"batch_size": 1, "max_parallelism": 0},
+        {"batch_size": 1, "timeout": -SOON},
+    ],
 )
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(ValueError, match="must"):

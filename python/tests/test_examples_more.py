@@ -55,3 +55,19 @@ def test_each_runs_as_a_test(launch_type, name, args):
     manager = lp.launch(module.make_program(*args), launch_type=launch_type, test_case=case)
     manager.wait()
     case.doCleanups()
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_batching_shares_batches(run, examples, launch_type):
+    ended = run(command=[str(examples / "batching"), f"--lp_launch_type={launch_type}"])
+    assert ended.status == 0, ended.err
+    for number in range(7):
+        assert f"Square: {number * number}\n" in ended.out
+    assert "Largest batch: 3" in ended.out
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_colocation_is_reached_from_outside(run, examples, launch_type):
+    ended = run(command=[str(examples / "colocation"), f"--lp_launch_type={launch_type}"])
+    assert ended.status == 0, ended.err
+    assert "The sum is 10" in ended.out
