@@ -49,17 +49,18 @@ class Console:
         if self.pid == 0:
             os.execv(sys.executable, [sys.executable, str(script), *arguments])
         self.said = ""
+        self._heard = 0  # Up to where it was expected.
 
     def expect(self, text: str) -> None:
-        """Reads until it says the text."""
-        start = len(self.said)
-        while text not in self.said[start:]:
+        """Reads until it says the text, behind what was expected before."""
+        while text not in self.said[self._heard :]:
             ready, _, _ = select.select([self._fd], [], [], LIMIT_SECS)
             assert ready, f"it never said {text!r}: {self.said}"
             try:
                 self.said += os.read(self._fd, 4096).decode()
             except OSError:
                 raise AssertionError(f"it ended without {text!r}: {self.said}") from None
+        self._heard = self.said.index(text, self._heard) + len(text)
 
     def type(self, line: str) -> None:
         os.write(self._fd, (line + "\n").encode())

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "launchpad/graph/plan.h"
+#include "launchpad/launch/resources.h"
 
 namespace lp::launching {
 
@@ -29,6 +30,8 @@ struct Options {
   std::string run_dir;
   // The launcher's own command line, to start its binary again for tasks without a command.
   std::vector<std::string> self_argv{};
+  // How processes are started, by label. A label that no node has: INVALID_ARGUMENT.
+  ResourceMap resources{};
   // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) while
   // wait() waits.
   bool handle_signals = true;
