@@ -1,4 +1,4 @@
-"""batched_handler: what the function sees of a batch, what callers get, and that waiting is free."""
+"""batched_handler: what the function sees of a batch, what callers get; waiting is free."""
 
 from __future__ import annotations
 

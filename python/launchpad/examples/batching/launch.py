@@ -20,11 +20,10 @@ class Server:
 
     def __init__(self, batch_size: int) -> None:
         self._largest = 0
-        self.square = lp.batched_handler(
-            batch_size=batch_size, timeout=datetime.timedelta(milliseconds=50)
-        )(self.square)
+        batched = lp.batched_handler(batch_size, timeout=datetime.timedelta(milliseconds=50))
+        self.square = batched(self._square)
 
-    def square(self, values: np.ndarray) -> np.ndarray:
+    def _square(self, values: np.ndarray) -> np.ndarray:
         """Gets the arrays of all callers, stacked; each gets its row of the result."""
         self._largest = max(self._largest, len(values))
         return np.square(values)

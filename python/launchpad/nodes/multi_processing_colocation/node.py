@@ -4,6 +4,7 @@ they fail. The node is a process itself in every launch type; its children end w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
@@ -56,7 +57,12 @@ class MultiProcessingColocation(Colocation):
                 children.append(_Child(node, context, os.path.join(folder, str(i)), retries))
             for child in children:
                 threading.Thread(target=child.run, args=(ends,), daemon=True).start()
-            context.add_stop_handler(lambda: [child.stop() for child in children])
+
+            def stop() -> None:
+                for child in children:
+                    child.stop()
+
+            context.add_stop_handler(stop)
             for _ in children:
                 error = ends.get()
                 if error is not None:
@@ -156,7 +162,7 @@ class _Child:
 
     def _listen(self, control: socket.socket) -> BaseException | None:
         """What the process says, until it ends; how it failed, if it told."""
-        failure = None
+        failure: Any = None
         while packet := control.recv(_MAX_MESSAGE):
             kind, error = _core.decode_control(packet)
             if kind == "stop_requested":
@@ -169,10 +175,8 @@ class _Child:
         """Asks the process to end."""
         with self._lock:
             if self._control is not None:
-                try:
+                with contextlib.suppress(OSError):  # It may have ended.
                     self._control.send(_core.encode_stop())
-                except OSError:
-                    pass  # It has ended.
 
     def kill(self) -> None:
         """Ends the process, if it still runs."""
