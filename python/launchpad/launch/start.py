@@ -105,9 +105,7 @@ def _check(
             raise ValueError(f"Launch config for {label} must be a PythonProcess.")
 
 
-def _preflight(
-    program: Program, launch_type: LaunchType, local_resources: dict[str, Any]
-) -> None:
+def _preflight(program: Program, launch_type: LaunchType, local_resources: dict[str, Any]) -> None:
     from launchpad import flags
 
     if flags.DRY_RUN.value:
