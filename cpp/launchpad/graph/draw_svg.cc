@@ -1,5 +1,5 @@
-// A layered layout, callers left of what they call: layers by the longest way, then an order in each
-// layer with few crossings (barycentres), with invisible boxes where an arrow passes a layer.
+// A layered layout, callers left of what they call: layers by the longest way, then an order in
+// each layer with few crossings (barycentres), with invisible boxes where an arrow passes a layer.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

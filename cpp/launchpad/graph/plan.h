@@ -34,7 +34,7 @@ struct Task {
   std::string kind;         // What it is, e.g. "CourierNode<Producer>"; part of the fingerprint.
   bool serves = false;      // It listens at an address of its own.
   std::vector<int> inputs;  // Numbers of the tasks that it calls.
-  int pool = 0;             // Calls that it runs at the same time, if the program bounds them; or 0.
+  int pool = 0;             // Calls that it runs at the same time, where the program chose; or 0.
   std::string where{};      // "file:line" where its node was added.
 
   // Runs the task on the calling thread until it is done; throws what the node throws. Null: it

@@ -23,8 +23,8 @@ Status launch(const Program& program, LaunchOptions options = {});
 Result<std::unique_ptr<launching::Run>> start(const Program& program, LaunchOptions options = {});
 
 // Parses --lp_launch_type, --lp_termination_notice_secs, --lp_run_dir and --lp_dry_run (others are
-// the program's own: `make` may look at argv), launches what `make` draws, prints what went wrong. The exit
-// status: 0, 1 for a failure, 2 for bad flags.
+// the program's own: `make` may look at argv), launches what `make` draws, prints what went wrong.
+// The exit status: 0, 1 for a failure, 2 for bad flags.
 int main(int argc, char** argv, const std::function<Program()>& make);
 
 // The main of a binary that only holds exported nodes (LP_EXPORT_NODE). Outside a worker process: a

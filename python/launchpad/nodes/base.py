@@ -39,6 +39,17 @@ class Node(abc.ABC):
     def create_handle(self) -> Handle[Any]:
         """A handle to this node, to give to others."""
 
+    @staticmethod
+    def to_executables(nodes: list[Any], label: str, launch_context: LaunchContext) -> list[Any]:
+        """A function without arguments for each of these nodes, which all are of one kind and under
+        one label. Kinds of one's own that are no PyNode define it.
+        """
+        del launch_context
+        raise NotImplementedError(
+            f"{type(nodes[0]).__name__} (label {label!r}) does not say what it runs: define its "
+            "static method to_executables(nodes, label, launch_context), or derive from PyNode"
+        )
+
     @property
     def core(self) -> _core.Node:
         """This node in the C++ graph."""
