@@ -29,7 +29,9 @@ Ended run_program(std::vector<std::string> arguments) {
 // Programs in each launch type.
 class Main : public testing::TestWithParam<std::string> {
  protected:
-  Ended run(const std::string& what) { return run_program({what, "--lp_launch_type=" + GetParam()}); }
+  Ended run(const std::string& what) {
+    return run_program({what, "--lp_launch_type=" + GetParam()});
+  }
   std::string prefixed(const std::string& node, const std::string& line) {
     return GetParam().ends_with("_mp") ? "[" + node + "] " + line : line;
   }
@@ -53,6 +55,13 @@ TEST_P(Main, AMethodsExceptionArrivesAsRemoteErrorWithItsType) {
   const Ended ended = run("remote");
   EXPECT_EQ(ended.status, 0) << ended.errors;
   EXPECT_NE(ended.output.find("std::out_of_range: no 7"), std::string::npos) << ended.output;
+}
+
+TEST_P(Main, ADryRunPrintsTheGraphAndLaunchesNothing) {
+  const Ended ended = run_program({"throw", "--lp_dry_run", "--lp_launch_type=" + GetParam()});
+  EXPECT_EQ(ended.status, 0) << ended.errors;
+  EXPECT_NE(ended.output.find("└─► echo"), std::string::npos) << ended.output;
+  EXPECT_EQ(ended.errors, "");
 }
 
 TEST_P(Main, AKindOfNodeOfOnesOwnRuns) {
