@@ -214,7 +214,7 @@ import launchpad as lp
 from absl import app
 
 def node():
-    print("pid", os.getpid(), flush=True)
+    print(f"pid {os.getpid()}\\n", end="", flush=True)  # In one write.
     lp.wait_for_stop()
 
 def main(_):
