@@ -9,10 +9,10 @@ import sys
 import traceback
 
 import pytest
-from courier.python.client import StatusNotOk as ClientsStatusNotOk
 from pybind11_abseil.status import StatusCode, StatusNotOk
 
 import courier
+from courier.python.client import StatusNotOk as ClientsStatusNotOk
 
 
 def test_status_not_ok_is_one_class_under_all_its_names():

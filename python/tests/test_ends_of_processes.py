@@ -26,7 +26,8 @@ class Broken:
 def fail(how):
     print("failing", flush=True)
     # Not the module's globals: cloudpickle sends only those that a function names.
-    exec(how, {name: __import__(name) for name in ("os", "signal", "sys", "threading")} | {"lp": lp})
+    names = ("os", "signal", "sys", "threading")
+    exec(how, {name: __import__(name) for name in names} | {"lp": lp})
 
 def main():
     program = lp.Program("p")

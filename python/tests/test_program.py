@@ -50,9 +50,9 @@ def test_labels_are_checked():
     program = lp.Program("p")
     for add in (lambda: program.add_node(lp.PyNode(nothing)),
                 lambda: program.add_node(lp.PyNode(nothing), label="")):  # fmt: skip
-        with pytest.raises(ValueError, match="Label should not be empty."):
+        with pytest.raises(ValueError, match=r"Label should not be empty."):
             add()
-    with pytest.raises(ValueError, match="Label should not be empty."), program.group(""):
+    with pytest.raises(ValueError, match=r"Label should not be empty."), program.group(""):
         pass
     with (
         pytest.raises(ValueError, match=r"group\(\) cannot be nested."),
@@ -62,12 +62,12 @@ def test_labels_are_checked():
         pass
     with (
         pytest.raises(
-            ValueError, match="The given label does not match the current group: b vs a."
+            ValueError, match=r"The given label does not match the current group: b vs a."
         ),
         program.group("a"),
     ):
         program.add_node(lp.PyNode(nothing), label="b")
-    with pytest.raises(ValueError, match="Current group is only available in group context."):
+    with pytest.raises(ValueError, match=r"Current group is only available in group context."):
         _ = program.current_group
     assert program.get_all_nodes() == []
 
@@ -187,7 +187,7 @@ def test_a_handle_says_that_it_must_be_dereferenced():
         handle.f()
     with pytest.raises(RuntimeError, match="not been bound to any address builder"):
         handle.dereference()
-    with pytest.raises(NotImplementedError, match="_DummyHandle cannot be dereferenced."):
+    with pytest.raises(NotImplementedError, match=r"_DummyHandle cannot be dereferenced."):
         lp.PyNode(nothing).create_handle().dereference()
 
 
@@ -367,9 +367,9 @@ def test_mistakes_of_a_launch_are_named():
         lp.launch(program(), launch_type="bogus")
     with pytest.raises((ValueError, AssertionError), match="test_case"):
         lp.launch(program(), launch_type="test_mp")
-    with pytest.raises(ValueError, match="terminal.*got a mode"):
+    with pytest.raises(ValueError, match=r"terminal.*got a mode"):
         lp.launch(program(), launch_type="local_mp", terminal="bogus")
-    with pytest.raises(ValueError, match="Launch config for n must be a PythonProcess."):
+    with pytest.raises(ValueError, match=r"Launch config for n must be a PythonProcess."):
         lp.launch(program(), launch_type="local_mp", local_resources={"n": 5})
     with pytest.raises(ValueError, match="has the label 'other', which no node has"):
         resources = {"other": lp.PythonProcess()}

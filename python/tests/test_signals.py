@@ -6,7 +6,6 @@ import os
 import signal
 
 import pytest
-
 from conftest import wait_until_gone, wait_until_signals_are_heard
 
 PROGRAM = r"""
