@@ -11,6 +11,7 @@ namespace {
 
 // Below this, copying out of the staging buffer is cheaper than another system call.
 constexpr size_t kDirectBytes = 16 * 1024;
+constexpr size_t kEagerBodyBytes = 256 * 1024;
 
 }  // namespace
 
@@ -64,6 +65,7 @@ Result<std::optional<Frame>> FrameReader::next() {
     if (!*complete) return std::optional<Frame>();
   }
   if (!fill_parts()) return std::optional<Frame>();
+  LP_TRY(settle_body());
   std::optional<Frame> done = std::move(frame_);
   frame_.reset();
   parts_.clear();
@@ -97,16 +99,37 @@ Result<bool> FrameReader::parse_head() {
   }
   begin_ += head;
   try {
-    frame_->payload.body.resize(header_.body_size);
+    // A claim costs nothing until its bytes come: large bodies lie in untouched memory first.
+    if (header_.body_size > kEagerBodyBytes)
+      large_body_ = Buffer::allocate(header_.body_size);
+    else
+      frame_->payload.body.resize(header_.body_size);
     for (const uint64_t size : sizes) frame_->payload.buffers.push_back(Buffer::allocate(size));
   } catch (const std::bad_alloc&) {
     return Error(Code::kResourceExhausted,
                  "no memory for a message of " + std::to_string(total) + " bytes");
   }
-  parts_.push_back(std::as_writable_bytes(std::span(frame_->payload.body)));
+  if (header_.body_size > kEagerBodyBytes) {
+    parts_.emplace_back(large_body_.mutable_data(), large_body_.size());
+  } else {
+    parts_.push_back(std::as_writable_bytes(std::span(frame_->payload.body)));
+  }
   for (Buffer& buffer : frame_->payload.buffers)
     parts_.emplace_back(buffer.mutable_data(), buffer.size());
   return true;
+}
+
+Status FrameReader::settle_body() {
+  if (large_body_.size() == 0) return {};
+  try {
+    frame_->payload.body.assign(reinterpret_cast<const char*>(large_body_.data()),
+                                large_body_.size());
+  } catch (const std::bad_alloc&) {
+    broken_ = Error(Code::kResourceExhausted, "no memory for a message's body");
+    return *broken_;
+  }
+  large_body_ = Buffer();
+  return {};
 }
 
 bool FrameReader::fill_parts() {

@@ -45,6 +45,8 @@ class FrameReader {
   // Parses as much of the current frame as is staged. False: more bytes are needed.
   Result<bool> parse_head();
   bool fill_parts();
+  // Moves a large body to where it stays.
+  Status settle_body();
 
   FrameLimits limits_;
   std::vector<std::byte> staging_;
@@ -52,6 +54,7 @@ class FrameReader {
   size_t end_ = 0;
 
   std::optional<Frame> frame_;               // Being assembled.
+  Buffer large_body_;                        // The body while its bytes come, if it is large.
   std::vector<std::span<std::byte>> parts_;  // Its body and buffers.
   size_t part_ = 0;                          // The part being filled,
   size_t filled_ = 0;                        // and how much of it is.
