@@ -154,8 +154,7 @@ void run_batch(const std::atomic<PyObject*>& slot, courier::Batch batch) {
 
 }  // namespace
 
-PyBatcher::PyBatcher(int size, int max_parallelism, double timeout_secs,
-                     const nb::object& function)
+PyBatcher::PyBatcher(int size, int max_parallelism, double timeout_secs, const nb::object& function)
     : function_(std::make_shared<std::atomic<PyObject*>>(nullptr)) {
   if (size < 1) throw nb::value_error("batch_size must be at least 1");
   if (max_parallelism < 1) throw nb::value_error("max_parallelism must be at least 1");
@@ -171,9 +170,8 @@ PyBatcher::PyBatcher(int size, int max_parallelism, double timeout_secs,
   };
   options.threads.on_end = drop_thread_state;
   batcher_ = std::make_unique<courier::Batcher>(
-      std::move(options), [function = function_](courier::Batch batch) {
-        run_batch(*function, std::move(batch));
-      });
+      std::move(options),
+      [function = function_](courier::Batch batch) { run_batch(*function, std::move(batch)); });
   function_->store(nb::object(function).release().ptr());
 }
 
@@ -187,9 +185,7 @@ PyBatcher::~PyBatcher() {
 
 void PyBatcher::clear() { Py_XDECREF(function_->exchange(nullptr)); }
 
-void PyBatcher::add(courier::Call call) {
-  batcher_->add(std::make_unique<Entry>(std::move(call)));
-}
+void PyBatcher::add(courier::Call call) { batcher_->add(std::make_unique<Entry>(std::move(call))); }
 
 nb::object PyBatcher::call(nb::tuple args, nb::dict kwargs) {
   const auto local = std::make_shared<Local>();

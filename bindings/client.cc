@@ -168,8 +168,8 @@ struct FutureMethod {
   static void settle_without_channel(PyObject* future) {
     const nb::object error =
         make_exception("call", Error(Code::kCancelled, "the client was closed"));
-    PyObject* outcome = staying(
-        [&] { return PyObject_CallMethod(future, "_fail", "O", error.ptr()); });
+    PyObject* outcome =
+        staying([&] { return PyObject_CallMethod(future, "_fail", "O", error.ptr()); });
     if (outcome == nullptr) PyErr_WriteUnraisable(future);
     Py_XDECREF(outcome);
   }

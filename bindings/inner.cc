@@ -31,9 +31,12 @@ std::pair<std::string, nb::object> decode_control(const nb::bytes& packet) {
   const run::ControlMessage message =
       unwrap("local", run::decode_control(std::string(packet.c_str(), packet.size())));
   switch (message.kind) {
-    case run::ControlKind::kStop: return {"stop", nb::none()};
-    case run::ControlKind::kStopRequested: return {"stop_requested", nb::none()};
-    case run::ControlKind::kFailed: return {"failed", make_exception("node", message.error)};
+    case run::ControlKind::kStop:
+      return {"stop", nb::none()};
+    case run::ControlKind::kStopRequested:
+      return {"stop_requested", nb::none()};
+    case run::ControlKind::kFailed:
+      return {"failed", make_exception("node", message.error)};
   }
   return {"unknown", nb::none()};
 }

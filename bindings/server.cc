@@ -67,10 +67,10 @@ class PyServer {
   // Calls wait in the batcher, on no thread of this server.
   void bind_batched(const std::string& method, nb::object batcher) {
     auto* to = nb::cast<PyBatcher*>(batcher);
-    unwrap("local", server_->router().bind(method, [to, owner = share(batcher.ptr())](
-                                                       courier::Call call) {
-      to->add(std::move(call));
-    }));
+    unwrap("local",
+           server_->router().bind(method, [to, owner = share(batcher.ptr())](courier::Call call) {
+             to->add(std::move(call));
+           }));
   }
   void unbind(const std::string& method) { server_->router().unbind(method); }
 

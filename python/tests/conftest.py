@@ -130,7 +130,10 @@ def start(tmp_path: pathlib.Path, run_dir: pathlib.Path) -> Iterator[Start]:
     started: list[Process] = []
 
     def start(
-        script: str = "", *args: str, command: list[str] | None = None, env: dict[str, str] = {}
+        script: str = "",
+        *args: str,
+        command: list[str] | None = None,
+        env: dict[str, str] = {},  # noqa: B006
     ) -> Process:
         if command is None:
             path = tmp_path / f"script_{len(started)}.py"

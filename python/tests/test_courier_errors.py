@@ -141,8 +141,7 @@ def test_a_status_can_be_raised_by_hand_and_keeps_its_code():
 def test_a_status_that_a_method_raises_keeps_its_code(client):
     with pytest.raises(StatusNotOk) as raised:
         client.evaluate(
-            "(_ for _ in ()).throw("
-            "__import__('launchpad').errors.StatusNotOk('own', 9))"
+            "(_ for _ in ()).throw(__import__('launchpad').errors.StatusNotOk('own', 9))"
         )
     assert raised.value.code is StatusCode.FAILED_PRECONDITION
 

@@ -148,9 +148,7 @@ def test_wait_and_as_completed_work(own):
 def test_first_exception_is_noticed(own):
     blocked = own.futures.block()
     bad = own.futures.fail("ValueError")
-    done, _ = concurrent.futures.wait(
-        [blocked, bad], 20, concurrent.futures.FIRST_EXCEPTION
-    )
+    done, _ = concurrent.futures.wait([blocked, bad], 20, concurrent.futures.FIRST_EXCEPTION)
     assert done == {bad}
 
 

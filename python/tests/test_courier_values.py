@@ -240,7 +240,12 @@ def test_sharing_is_kept_where_pickle_keeps_it(client):
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: (i for i in [1]), lambda: __import__("threading").Lock(), lambda: open("/")],
+    "make",
+    [
+        lambda: (i for i in [1]),
+        lambda: __import__("threading").Lock(),
+        lambda: open("/"),  # noqa: SIM115
+    ],
     ids=["generator", "lock", "file"],
 )
 def test_what_does_not_pickle_is_a_clean_error(client, make):

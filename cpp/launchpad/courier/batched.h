@@ -17,9 +17,9 @@ namespace lp {
 
 // As a compile-time value: plain numbers.
 struct BatchedOptions {
-  uint32_t size = 1;           // A batch of so many runs at once.
-  uint32_t timeout_ms = 200;   // A smaller one runs so long after its first call.
-  int max_parallelism = 1;     // Batches that run at the same time, at most.
+  uint32_t size = 1;          // A batch of so many runs at once.
+  uint32_t timeout_ms = 200;  // A smaller one runs so long after its first call.
+  int max_parallelism = 1;    // Batches that run at the same time, at most.
 };
 
 namespace courier {
@@ -59,7 +59,9 @@ struct ElementOf<std::vector<T>> {
   using Type = T;
 };
 template <class T>
-concept IsVector = requires { typename ElementOf<T>::Type; };
+concept IsVector = requires {
+  typename ElementOf<T>::Type;
+};
 
 template <class Arguments>
 struct Elements {

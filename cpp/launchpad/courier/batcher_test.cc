@@ -143,7 +143,8 @@ class BatchedTest : public testing::Test {
 TEST_F(BatchedTest, ManyCallersShareABatchOnAServerOfOneThread) {
   std::vector<Future<std::string>> futures;
   for (int i = 0; i < 20; ++i) futures.push_back(client_.async<&Oracle::ask>(i, "x"));
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(futures[static_cast<size_t>(i)].get(), std::to_string(i) + "x");
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(futures[static_cast<size_t>(i)].get(), std::to_string(i) + "x");
   EXPECT_EQ(oracle_.sizes.with([](auto& all) { return all; }), (std::vector<size_t>{5, 5, 5, 5}));
 }
 
@@ -153,8 +154,7 @@ TEST_F(BatchedTest, WaitingCallsLeaveTheThreadToOthers) {
   EXPECT_EQ(client_.call<&Oracle::plain>(3), 3);
   EXPECT_FALSE(waiting[0].ready());
   waiting.push_back(client_.async<&Oracle::ask>(4, ""));
-  for (int i = 0; i < 5; ++i)
-    EXPECT_EQ(waiting[static_cast<size_t>(i)].get(), std::to_string(i));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(waiting[static_cast<size_t>(i)].get(), std::to_string(i));
 }
 
 TEST_F(BatchedTest, ALoneCallIsAnsweredAfterTheTimeout) {
@@ -186,7 +186,8 @@ TEST_F(BatchedTest, ACancelledCallIsInNoBatch) {
   { auto dropped = client_.within(milliseconds(1)).result<&Oracle::ask>(0, ""); }
   std::vector<Future<std::string>> futures;
   for (int i = 1; i <= 5; ++i) futures.push_back(client_.async<&Oracle::ask>(i, ""));
-  for (int i = 1; i <= 5; ++i) EXPECT_EQ(futures[static_cast<size_t>(i - 1)].get(), std::to_string(i));
+  for (int i = 1; i <= 5; ++i)
+    EXPECT_EQ(futures[static_cast<size_t>(i - 1)].get(), std::to_string(i));
 }
 
 }  // namespace

@@ -54,12 +54,13 @@ struct OneOf<S, std::tuple<A...>> {
   using Arguments = std::tuple<A...>;
   static constexpr size_t arity = sizeof...(A);
   template <class... G>
-  static constexpr bool takes = sizeof...(G) == sizeof...(A) &&
-                                std::conjunction_v<std::is_convertible<G, A>...>;
+  static constexpr bool takes =
+      sizeof...(G) == sizeof...(A) && std::conjunction_v<std::is_convertible<G, A>...>;
 };
 template <class S>
 struct SignatureOfOne {
-  static_assert(Elements<typename S::Arguments>::all && S::arity > 0 && IsVector<typename S::Return>,
+  static_assert(Elements<typename S::Arguments>::all && S::arity > 0 &&
+                    IsVector<typename S::Return>,
                 "a batched method takes std::vectors, one element for each call, and returns one");
   using Type = OneOf<S, typename Elements<typename S::Arguments>::Type>;
 };
@@ -82,10 +83,10 @@ struct Methods {
   static constexpr bool contains =
       ((courier::method_name<courier::pointer_of<Method>()>() == courier::method_name<M>()) || ...);
   template <auto M>
-  static constexpr bool batches =
-      ((courier::is_batched<Method> &&
-        courier::method_name<courier::pointer_of<Method>()>() == courier::method_name<M>()) ||
-       ...);
+  static constexpr bool batches = ((courier::is_batched<Method> &&
+                                    courier::method_name<courier::pointer_of<Method>()>() ==
+                                        courier::method_name<M>()) ||
+                                   ...);
   // Calls visitor.template operator()<M>() for each entry.
   template <class Visitor>
   static void for_each(Visitor&& visitor) {
@@ -107,8 +108,7 @@ struct SignatureFor {
   using Type = Signature<decltype(Method)>;
 };
 template <Serves T, auto Method>
-  requires(T::courier_methods::template batches<Method>)
-struct SignatureFor<T, Method> {
+requires(T::courier_methods::template batches<Method>) struct SignatureFor<T, Method> {
   using Type = typename SignatureOfOne<Signature<decltype(Method)>>::Type;
 };
 

@@ -42,9 +42,7 @@ TEST(Check, WarnsOfACycleOfBoundedPoolsAndPrintsIt) {
   EXPECT_NE(report.text().find("check_test.cc:"), std::string::npos) << report.text();
 }
 
-TEST(Check, ANodeThatHoldsItsOwnHandleIsACycle) {
-  EXPECT_EQ(ring(1, 1).findings.size(), 1u);
-}
+TEST(Check, ANodeThatHoldsItsOwnHandleIsACycle) { EXPECT_EQ(ring(1, 1).findings.size(), 1u); }
 
 TEST(Check, SaysNothingOfACycleWithAPoolThatNobodyBounded) {
   EXPECT_EQ(ring(3, 2).text(), "");

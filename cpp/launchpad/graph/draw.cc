@@ -66,8 +66,7 @@ Picture picture_of(const Plan& plan) {
       auto called = static_cast<size_t>(input);
       if (called >= plan.tasks.size())  // Inside of another node.
         called = static_cast<size_t>(plan.inner[called - plan.tasks.size()].host);
-      add_arrow(picture, box_of(picture, task.label),
-                box_of(picture, plan.tasks[called].label));
+      add_arrow(picture, box_of(picture, task.label), box_of(picture, plan.tasks[called].label));
     }
   }
   return picture;
@@ -104,9 +103,8 @@ std::string draw_dot(const Picture& picture) {
     const std::string shown = dot_quoted(box.label + times(box));
     const std::string kind = dot_quoted(box.kind);
     // Two lines: the closing quote of the first and the opening one of the second make way for \n.
-    text += "  " + dot_quoted(box.label) +
-            " [label=" + shown.substr(0, shown.size() - 1) + "\\n" + kind.substr(1) +
-            (box.count > 1 ? ", peripheries=2" : "") + "];\n";
+    text += "  " + dot_quoted(box.label) + " [label=" + shown.substr(0, shown.size() - 1) + "\\n" +
+            kind.substr(1) + (box.count > 1 ? ", peripheries=2" : "") + "];\n";
   }
   for (const Picture::Arrow& arrow : picture.arrows) {
     text += "  " + dot_quoted(picture.boxes[arrow.from].label) + " -> " +

@@ -14,8 +14,8 @@ constexpr double kMargin = 24, kGapX = 96, kGapY = 26, kHeight = 52, kPassing = 
 constexpr int kSweeps = 8;
 
 struct Cell {
-  size_t box = 0;        // Of the picture; beyond its boxes: an arrow passes here.
-  double x = 0, y = 0;   // The left edge, the middle.
+  size_t box = 0;       // Of the picture; beyond its boxes: an arrow passes here.
+  double x = 0, y = 0;  // The left edge, the middle.
   double width = 0, height = 0;
   size_t layer = 0;
   std::vector<size_t> left{}, right{};  // Cells of the layers beside it.
@@ -30,11 +30,16 @@ struct Route {
 std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
+    if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
   }
   return out;
 }
@@ -201,9 +206,9 @@ std::string Layout::box_svg(const Cell& cell) const {
   const Picture::Box& box = picture_.boxes[cell.box];
   const double top = cell.y - kHeight / 2;
   const auto card = [&](double shift) {
-    return "<rect x=\"" + number(cell.x + shift) + "\" y=\"" + number(top - shift) +
-           "\" width=\"" + number(cell.width) + "\" height=\"" + number(kHeight) +
-           "\" rx=\"8\" class=\"" + (box.serves ? "serves" : "runs") + "\"/>\n";
+    return "<rect x=\"" + number(cell.x + shift) + "\" y=\"" + number(top - shift) + "\" width=\"" +
+           number(cell.width) + "\" height=\"" + number(kHeight) + "\" rx=\"8\" class=\"" +
+           (box.serves ? "serves" : "runs") + "\"/>\n";
   };
   std::string text;
   if (box.count > 2) text += card(8);
@@ -248,8 +253,8 @@ std::string Layout::route_svg(const Route& route) const {
 std::string Layout::loop_svg(const Cell& cell) const {
   const double x = cell.x + cell.width / 2, y = cell.y + kHeight / 2;
   return "<path d=\"M" + number(x + 16) + " " + number(y) + " C" + number(x + 30) + " " +
-         number(y + 24) + " " + number(x - 30) + " " + number(y + 24) + " " + number(x - 16) +
-         " " + number(y) + "\" class=\"arrow\" marker-end=\"url(#tip)\"/>\n";
+         number(y + 24) + " " + number(x - 30) + " " + number(y + 24) + " " + number(x - 16) + " " +
+         number(y) + "\" class=\"arrow\" marker-end=\"url(#tip)\"/>\n";
 }
 
 std::string Layout::svg() const {

@@ -87,8 +87,7 @@ TEST(Draw, CyclesAndEmptyProgramsAreDrawn) {
 }
 
 TEST(Draw, AnUnknownFormatIsAnErrorThatNamesThoseThereAre) {
-  EXPECT_NE(draw(Program("p"), "png").error().message.find("text, dot and svg"),
-            std::string::npos);
+  EXPECT_NE(draw(Program("p"), "png").error().message.find("text, dot and svg"), std::string::npos);
 }
 
 }  // namespace

@@ -12,9 +12,7 @@ std::unique_ptr<courier::Server> NodeContext::make_server(int threads) const {
 
 // Methods may ask for the run they are part of: each thread that runs them carries the context.
 courier::BatchThreads NodeContext::batch_threads() const {
-  return {.on_start = [context = context_] {
-    run::set_thread_context(context);
-  }};
+  return {.on_start = [context = context_] { run::set_thread_context(context); }};
 }
 
 }  // namespace lp

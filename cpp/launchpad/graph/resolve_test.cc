@@ -111,8 +111,9 @@ TEST_F(Resolving, OtherValuesStayAsTheyAre) {
 
 TEST_F(Resolving, TheDeadlineOfAHandleIsItsClients) {
   server->stop();
-  EXPECT_EQ(resolve(handle.within(std::chrono::milliseconds(50))).result<&Echo::same>(1).error().code,
-            Code::kUnavailable);
+  EXPECT_EQ(
+      resolve(handle.within(std::chrono::milliseconds(50))).result<&Echo::same>(1).error().code,
+      Code::kUnavailable);
 }
 
 TEST_F(Resolving, ACallToANodeThatHasEndedNamesIt) {

@@ -46,8 +46,7 @@ TEST_P(Main, AProgramThatANodeStopsExitsWithSuccess) {
 TEST_P(Main, ANodesExceptionIsShownWithItsNameAndEndsTheProgram) {
   const Ended ended = run("throw");
   EXPECT_EQ(ended.status, 1);
-  EXPECT_TRUE(ended.errors.ends_with(
-      "node 'worker/0' failed: std::invalid_argument: bad luck\n"))
+  EXPECT_TRUE(ended.errors.ends_with("node 'worker/0' failed: std::invalid_argument: bad luck\n"))
       << ended.errors;
 }
 
@@ -106,9 +105,7 @@ TEST(MainFlags, AnUnknownLaunchTypeNamesThoseThereAre) {
       << ended.errors;
 }
 
-TEST(Launch, MayBeCalledTwiceInOneProcess) {
-  EXPECT_EQ(run_program({"twice"}).status, 0);
-}
+TEST(Launch, MayBeCalledTwiceInOneProcess) { EXPECT_EQ(run_program({"twice"}).status, 0); }
 
 TEST(Stop, OutsideOfARunningProgramIsAnError) {
   EXPECT_THROW(stop(), Error);

@@ -33,8 +33,8 @@ std::unique_ptr<Listener> adopt_listener(base::Fd fd, Address address);
 
 // One attempt. NOT_FOUND: nothing listens at that address (yet, or any more); UNAVAILABLE: it
 // cannot be reached; INVALID_ARGUMENT: it never can.
-// A host that does not answer is waited for until the deadline (DEADLINE_EXCEEDED), or until `give_up`,
-// asked a few times a second, says true (CANCELLED).
+// A host that does not answer is waited for until the deadline (DEADLINE_EXCEEDED), or until
+// `give_up`, asked a few times a second, says true (CANCELLED).
 Result<Socket> connect(const Address& address, const base::Deadline& deadline = {},
                        const std::function<bool()>& give_up = nullptr);
 

@@ -42,9 +42,8 @@ Result<std::unique_ptr<net::Listener>> Context::listen_inner(int number) const {
   const std::lock_guard lock(mutex);
   auto found = inner->find(number);
   if (found == inner->end()) {
-    return Error(Code::kFailedPrecondition,
-                 "'" + name_of(number) + "' is no node inside of '" + name() +
-                     "' that still has to listen");
+    return Error(Code::kFailedPrecondition, "'" + name_of(number) + "' is no node inside of '" +
+                                                name() + "' that still has to listen");
   }
   std::unique_ptr<net::Listener> listener = std::move(found->second);
   inner->erase(found);

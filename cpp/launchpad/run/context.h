@@ -54,8 +54,8 @@ std::shared_ptr<const Context> current_context();
 // start is not a scope.
 void set_thread_context(std::shared_ptr<const Context> context);
 
-// Makes `context` the calling thread's while it lives. Not in a thread_local: it must end before the
-// thread's own variables do.
+// Makes `context` the calling thread's while it lives. Not in a thread_local: it must end before
+// the thread's own variables do.
 class ScopedContext {
  public:
   explicit ScopedContext(std::shared_ptr<const Context> context);

@@ -287,7 +287,8 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
   // it.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
 
-  LP_TRY_ASSIGN(auto context, make_context(roster, assignment, link, std::move(listening), std::move(inner)));
+  LP_TRY_ASSIGN(auto context,
+                make_context(roster, assignment, link, std::move(listening), std::move(inner)));
   std::string payload_path = assignment.run_dir + "/" + RunDir::payload_name(assignment.task);
   return std::unique_ptr<Worker>(std::make_unique<ProcessWorker>(
       std::move(link), std::move(context), std::move(roster), std::move(payload_path)));

@@ -30,7 +30,7 @@ class Future(futures.Future):
         self._open = [True]
 
     @property
-    def _condition(self) -> threading.Condition:
+    def _condition(self) -> threading.Condition:  # type: ignore[override]
         condition = self.__dict__.get("_lazy_condition")
         if condition is None:
             # Two threads may come here at once; the first one's stays (setdefault is atomic).

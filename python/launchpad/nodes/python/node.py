@@ -123,9 +123,7 @@ class PyClassNode(PyNode[WorkerHandle]):
             self._instance = self._constructor(*args, **kwargs)
         return self._instance
 
-    def _initialize_context(
-        self, launch_type: context_lib.LaunchType, launch_config: Any
-    ) -> None:
+    def _initialize_context(self, launch_type: context_lib.LaunchType, launch_config: Any) -> None:
         super()._initialize_context(launch_type, launch_config)
         self._instance = None  # An object of an earlier run holds clients of that run.
 
