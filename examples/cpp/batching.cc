@@ -18,9 +18,8 @@ class Server {
   }
   int largest_batch() { return static_cast<int>(largest_); }
 
-  using courier_methods =
-      lp::Methods<lp::batched<&Server::square>({.size = 3, .timeout_ms = 20}),
-                  &Server::largest_batch>;
+  using courier_methods = lp::Methods<lp::batched<&Server::square>({.size = 3, .timeout_ms = 20}),
+                                      &Server::largest_batch>;
 
  private:
   size_t largest_ = 0;  // One batch runs at a time.

@@ -40,8 +40,8 @@ lp::Program make_program() {
   lp::CourierNode<Store> store;
   lp::Colocation together(store, lp::FunctionNode(fill, store.create_handle()));
   program.add_node(together, "together");
-  program.add_node(
-      lp::FunctionNode(watch, store.create_handle(), lp::make_program_stopper()), "reader");
+  program.add_node(lp::FunctionNode(watch, store.create_handle(), lp::make_program_stopper()),
+                   "reader");
   return program;
 }
 
