@@ -23,11 +23,14 @@ void run_handler(const std::function<void()>& handler) {
 
 void StopSignal::request() {
   std::map<uint64_t, std::function<void()>> handlers;
+  bool first = false;
   state_.with_notify([&](State& state) {
-    if (std::exchange(state.requested, true)) return;
-    handlers.swap(state.handlers);
+    first = !std::exchange(state.requested, true);
+    if (first) handlers.swap(state.handlers);
   });
+  if (!first) return;
   for (const auto& [number, handler] : handlers) run_handler(handler);
+  state_.with_notify([](State& state) { state.handled = true; });
 }
 
 bool StopSignal::requested() const {
@@ -38,6 +41,12 @@ bool StopSignal::wait(const base::Deadline& deadline) {
   return state_.wait(
       deadline.at(), [](State& state) { return state.requested; },
       [](State&, bool requested) { return requested; });
+}
+
+void StopSignal::wait_for_handlers() {
+  state_.wait(
+      std::nullopt, [](State& state) { return !state.requested || state.handled; },
+      [](State&, bool) {});
 }
 
 uint64_t StopSignal::add_handler(std::function<void()> handler) {

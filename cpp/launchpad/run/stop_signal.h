@@ -20,6 +20,8 @@ class StopSignal {
   bool requested() const;
   // True: the stop was requested. False: the deadline passed first.
   bool wait(const base::Deadline& deadline = {});
+  // If the stop was requested: until its handlers have run. Not from a handler.
+  void wait_for_handlers();
 
   // `handler` runs at the stop (at once, if that was requested already). The number removes it.
   uint64_t add_handler(std::function<void()> handler);
@@ -28,6 +30,7 @@ class StopSignal {
  private:
   struct State {
     bool requested = false;
+    bool handled = false;
     uint64_t next = 1;
     std::map<uint64_t, std::function<void()>> handlers;
   };

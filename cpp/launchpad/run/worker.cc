@@ -297,13 +297,17 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
 int run_worker(Worker& worker, const std::function<void(std::shared_ptr<const Context>)>& entry,
                const std::function<Error()>& describe) {
   const ScopedContext scope(worker.context());
+  int status = 0;
   try {
     entry(worker.context());
-    return 0;
   } catch (...) {
     worker.report_failure(describe ? describe() : courier::describe_current_exception());
-    return 1;
+    status = 1;
   }
+  // The process may end now, but not in the middle of what shall be done at the stop. Handlers that
+  // take too long end with it when the launcher's patience does.
+  worker.context()->stop->wait_for_handlers();
+  return status;
 }
 
 }  // namespace lp::run

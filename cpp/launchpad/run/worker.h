@@ -37,7 +37,7 @@ class Worker {
 
 // Runs `entry` as the task of this worker process with its context as the current one; an exception
 // is reported as a failure (`describe` turns the current exception into an Error). Returns the exit
-// status.
+// status; if the program is stopping, only once the stop handlers have run.
 int run_worker(Worker& worker, const std::function<void(std::shared_ptr<const Context>)>& entry,
                const std::function<Error()>& describe);
 

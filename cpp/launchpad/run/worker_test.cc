@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -188,6 +189,23 @@ TEST_F(WorkerTest, RunsTheTaskInItsContext) {
   };
   EXPECT_EQ(run_worker(*worker, entry, [] { return Error(); }), 0);
   EXPECT_EQ(seen, "a/1");
+}
+
+TEST_F(WorkerTest, ATaskThatEndsAtTheStopStillHasItsHandlersRun) {
+  start();
+  std::promise<void> over;
+  std::atomic<bool> handled{false};
+  worker->context()->stop->add_handler([&] {
+    over.get_future().wait();  // The task is quicker.
+    handled = true;
+  });
+  const auto entry = [&](std::shared_ptr<const Context> context) {
+    context->stop->wait();
+    over.set_value();
+  };
+  ASSERT_TRUE(send_control(launcher.get(), {ControlKind::kStop}).ok());
+  EXPECT_EQ(run_worker(*worker, entry, nullptr), 0);
+  EXPECT_TRUE(handled);
 }
 
 TEST_F(WorkerTest, EndsThoughAStopHandlerDoesNot) {
