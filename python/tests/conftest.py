@@ -30,6 +30,13 @@ ROOT = pathlib.Path(__file__).parents[2]
 # No process of a test lives longer.
 LIMIT_SECS = 30
 
+# A shell starts its background jobs with these ignored, and programs would inherit that: the tests
+# send them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 
 @pytest.fixture
 def examples() -> pathlib.Path:
