@@ -1,0 +1,78 @@
+// Client calls a Store, which may be in this process or elsewhere: inserts, samples, priorities,
+// state; and makes writers and samplers, which stream. A value: copies share the connection. Any
+// thread. Each call that can wait takes a deadline, and ends when the server stops (UNAVAILABLE).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launchpad/courier/channel.h"
+#include "launchpad/replay/sample.h"
+#include "launchpad/replay/sampler.h"
+#include "launchpad/replay/table_info.h"
+#include "launchpad/replay/trajectory_writer.h"
+
+namespace lp::replay {
+
+struct SampleOptions {
+  int64_t count = 1;      // At most.
+  int64_t min_count = 1;  // Waits for so many.
+  // How long the rate limiter may hold it back; what was sampled until then is given, if that is
+  // anything, else DEADLINE_EXCEEDED. None: no bound of its own.
+  std::optional<base::Nanos> rate_limiter_timeout{};
+};
+
+class Client {
+ public:
+  Client() = default;
+  explicit Client(std::shared_ptr<courier::Channel> channel) : channel_(std::move(channel)) {}
+  // E.g. "localhost:1234", "unix:/tmp/replay.sock". Connects at the first call.
+  // INVALID_ARGUMENT: no address.
+  static Result<Client> connect(std::string_view address, courier::ChannelOptions options = {});
+
+  // One step as an item of its own, in one or more tables: all columns have one step, not squeezed.
+  // Returns when it is in all of them: the items' keys, in the order of `priorities`.
+  // INVALID_ARGUMENT: no table, no columns, a priority that a table's selectors refuse.
+  // NOT_FOUND: no such table.
+  struct Priority {
+    std::string table{};
+    double priority = 1.0;
+  };
+  Result<std::vector<uint64_t>> insert(std::span<const Cell> columns,
+                                       std::span<const Priority> priorities,
+                                       const base::Deadline& deadline = {}) const;
+
+  // NOT_FOUND: no such table. INVALID_ARGUMENT: counts below 1.
+  Result<std::vector<SampleBatch>> sample(std::string_view table, const SampleOptions& options = {},
+                                          const base::Deadline& deadline = {}) const;
+
+  // See Table::mutate.
+  Result<int64_t> mutate_priorities(std::string_view table, std::span<const PriorityUpdate> updates,
+                                    std::span<const uint64_t> deletes = {},
+                                    const base::Deadline& deadline = {}) const;
+  Status reset(std::string_view table, const base::Deadline& deadline = {}) const;
+  // Of all tables, in the order that the server was given them.
+  Result<std::vector<TableInfo>> info(const base::Deadline& deadline = {}) const;
+  // The path of the checkpoint that the server wrote.
+  Result<std::string> checkpoint(const base::Deadline& deadline = {}) const;
+
+  // With options.validate_items the tables' signatures are asked for first; `deadline` bounds that.
+  Result<std::unique_ptr<TrajectoryWriter>> writer(TrajectoryWriterOptions options,
+                                                   const base::Deadline& deadline = {}) const;
+  // INVALID_ARGUMENT: bad options.
+  Result<std::unique_ptr<Sampler>> sampler(SamplerOptions options) const;
+
+  bool valid() const { return channel_ != nullptr; }
+  const std::shared_ptr<courier::Channel>& channel() const { return channel_; }
+  std::string address() const;
+
+ private:
+  std::shared_ptr<courier::Channel> channel_;
+};
+
+}  // namespace lp::replay

@@ -1,0 +1,78 @@
+// Selector says which item of a table comes next: to be sampled, or to be removed. It knows items
+// by their slots, small numbers that the table gives out. Owned by its table, used under the
+// table's lock. It never refuses what `check` accepted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "launchpad/base/result.h"
+#include "launchpad/base/rng.h"
+#include "launchpad/wire/codec.h"
+
+namespace lp::replay {
+
+using Slot = uint32_t;
+
+enum class SelectorKind : uint8_t {
+  kFifo = 1,     // The oldest insert.
+  kLifo,         // The newest insert.
+  kUniform,      // Any, all alike.
+  kPrioritized,  // Any, proportional to priority ** exponent (0 for a priority of 0, whatever the
+                 // exponent); all alike if all weigh 0.
+  kMinHeap,      // The lowest priority; among equals the least recently inserted or updated.
+  kMaxHeap,      // The highest; the same.
+};
+
+struct SelectorOptions {
+  SelectorKind kind = SelectorKind::kFifo;
+  double priority_exponent = 1.0;  // Of kPrioritized.
+
+  bool deterministic() const {
+    return kind != SelectorKind::kUniform && kind != SelectorKind::kPrioritized;
+  }
+  bool operator==(const SelectorOptions&) const = default;
+  LP_FIELDS(kind, priority_exponent);
+};
+
+inline SelectorOptions fifo() { return {SelectorKind::kFifo}; }
+inline SelectorOptions lifo() { return {SelectorKind::kLifo}; }
+inline SelectorOptions uniform() { return {SelectorKind::kUniform}; }
+inline SelectorOptions prioritized(double exponent) {
+  return {SelectorKind::kPrioritized, exponent};
+}
+inline SelectorOptions min_heap() { return {SelectorKind::kMinHeap}; }
+inline SelectorOptions max_heap() { return {SelectorKind::kMaxHeap}; }
+
+// INVALID_ARGUMENT: no such kind, an exponent that is no finite number.
+Status check_selector(const SelectorOptions& options);
+
+class Selector {
+ public:
+  virtual ~Selector() = default;
+
+  struct Pick {
+    Slot slot = 0;
+    double probability = 1.0;  // That this one was picked; 1 if nothing is random.
+  };
+
+  // INVALID_ARGUMENT: it cannot order such a priority. NaN: none can. Prioritized: negative ones,
+  // and those whose weight is infinite or too large to be added up.
+  virtual Status check(double priority) const;
+  // The slot is not in here; `priority` passed `check`.
+  virtual void insert(Slot slot, double priority) = 0;
+  // The slot is in here.
+  virtual void update(Slot slot, double priority) = 0;
+  virtual void remove(Slot slot) = 0;
+  // Not when empty.
+  virtual Pick pick(base::Rng& rng) = 0;
+  virtual void clear() = 0;
+  virtual size_t size() const = 0;
+  // A hint that `slot` is about to be updated.
+  virtual void prefetch(Slot slot) const;
+};
+
+// `options` passed check_selector.
+std::unique_ptr<Selector> make_selector(const SelectorOptions& options);
+
+}  // namespace lp::replay
