@@ -22,7 +22,8 @@ function(lp_header_only name header)
   find_path(LAUNCHPAD_${name}_INCLUDE "${header}")
   if(NOT LAUNCHPAD_${name}_INCLUDE)
     message(FATAL_ERROR "launchpad: ${header} not found; on Debian: "
-                        "apt-get install libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev")
+                        "apt-get install libspdlog-dev libfmt-dev libcli11-dev "
+                        "nlohmann-json3-dev liblz4-dev libzstd-dev")
   endif()
   target_include_directories(lp_private SYSTEM INTERFACE "${LAUNCHPAD_${name}_INCLUDE}")
 endfunction()
@@ -34,6 +35,17 @@ lp_header_only(FMT fmt/format.h)
 lp_header_only(CLI11 CLI/CLI.hpp)
 lp_header_only(JSON nlohmann/json.hpp)
 target_compile_options(lp_private INTERFACE -Wall -Wextra)
+
+# Libraries that whoever links ours must link too: wire/compression.cc.
+foreach(library lz4 zstd)
+  lp_header_only(${library} ${library}.h)
+  find_library(LAUNCHPAD_${library}_LIBRARY ${library})
+  if(NOT LAUNCHPAD_${library}_LIBRARY)
+    message(FATAL_ERROR "launchpad: lib${library} not found; on Debian: "
+                        "apt-get install liblz4-dev libzstd-dev")
+  endif()
+  target_link_libraries(lp_private INTERFACE ${LAUNCHPAD_${library}_LIBRARY})
+endforeach()
 
 # A compiler that we have not met may warn where ours do not: that must not stop a stranger's build.
 set(tested_compilers GNU-12 Clang-14)
