@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from absl.testing import absltest
 
@@ -199,6 +201,15 @@ def test_processes_that_fail_are_started_again_while_calls_wait(run, tmp_path, l
     assert ended.status == 0, ended.err
     assert "starts 3" in ended.out
     assert "tmp 2 True" in ended.out
+
+
+def test_a_process_is_heard_to_its_end_though_it_leaves_a_message_unread():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        ours.send(b"stop")
+        theirs.send(b"failed")
+        theirs.close()
+        assert list(processes.packets(ours)) == [b"failed"]
 
 
 def test_without_retries_left_the_program_fails(run, tmp_path):

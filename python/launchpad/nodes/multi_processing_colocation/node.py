@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from launchpad import _core
@@ -163,7 +163,7 @@ class _Child:
     def _listen(self, control: socket.socket) -> BaseException | None:
         """What the process says, until it ends; how it failed, if it told."""
         failure: Any = None
-        while packet := control.recv(_MAX_MESSAGE):
+        for packet in packets(control):
             kind, error = _core.decode_control(packet)
             if kind == "stop_requested":
                 self._context.request_stop()
@@ -184,3 +184,15 @@ class _Child:
             self._over = True
             if self._process is not None and self._process.poll() is None:
                 self._process.kill()
+
+
+def packets(control: socket.socket) -> Iterator[bytes]:
+    """What comes from the other end until that is closed."""
+    while True:
+        try:
+            packet = control.recv(_MAX_MESSAGE)
+        except ConnectionResetError:  # It left a message unread; what it sent before still comes.
+            continue
+        if not packet:
+            return
+        yield packet
