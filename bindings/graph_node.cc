@@ -47,7 +47,10 @@ void PyNode::set_inner(const std::vector<std::shared_ptr<PyNode>>& nodes) {
   for (const auto& node : nodes) inner_.push_back(node->slot());
 }
 
-void PyNode::set_entry(nb::object function) { entry_ = shared_or_null(function); }
+void PyNode::set_entry(nb::object function) {
+  entry_ = shared_or_null(function);
+  command_.reset();  // Of an earlier launch, as a process.
+}
 
 void PyNode::set_payload(nb::object function) { payload_ = shared_or_null(function); }
 

@@ -31,6 +31,7 @@ class PyNode : public Node {
 
   void set_inner(const std::vector<std::shared_ptr<PyNode>>& nodes);
   void set_inputs(const std::vector<std::shared_ptr<PyNode>>& nodes);
+  // It runs as a thread, by calling the function; set_command: as a process. The later one holds.
   void set_entry(nb::object function);
   void set_command(std::vector<std::string> argv, std::map<std::string, std::string> env,
                    std::string cwd);

@@ -175,3 +175,30 @@ def test_signal_handling_ends_a_process_gracefully(start, number):
     assert program.end() == 0, program.err
     assert program.out == "up\nlast\nfirst registered\n"
     assert f"Ending after {number.name}" in program.err
+
+
+RELAUNCHED = """
+import os
+import launchpad as lp
+
+def report(launcher):
+    print("in the launcher:", os.getpid() == launcher, flush=True)
+
+def fail():
+    raise KeyError("lost")
+
+program = lp.Program("p")
+program.add_node(lp.PyNode(report, os.getpid()), label="node")
+for launch_type in ("local_mp", "local_mt", "local_mp"):
+    lp.launch(program, launch_type=launch_type)
+failing = lp.Program("failing")
+failing.add_node(lp.PyNode(fail), label="node")
+lp.launch(failing, launch_type="local_mp")
+"""
+
+
+def test_a_program_can_be_launched_another_way_and_traces_name_the_script(run):
+    ended = run(RELAUNCHED)
+    where = [line.split(": ")[1] for line in ended.out.splitlines()]
+    assert where == ["False", "True", "False"]
+    assert '/script_0.py", line 9, in fail\n    raise KeyError("lost")\n' in ended.err

@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +28,14 @@ def _rebuild_cache(function: Callable[..., Any], maxsize: int | None, typed: boo
     return functools.lru_cache(maxsize, typed)(function)
 
 
+def _rebuild_code(make: Callable[..., Any], arguments: tuple[Any, ...], file: str) -> Any:
+    return make(*arguments).replace(co_filename=file)
+
+
 class _Pickler(cloudpickle.CloudPickler):
-    """absl's FLAGS are the other process's own; an lru_cache arrives empty."""
+    """absl's FLAGS are the other process's own; an lru_cache arrives empty; code keeps the name of
+    its file, so that traces and the debugger show it.
+    """
 
     def reducer_override(self, obj: Any) -> Any:
         if type(obj).__module__.startswith("absl.") and type(obj).__name__ == "FlagValues":
@@ -36,6 +43,9 @@ class _Pickler(cloudpickle.CloudPickler):
         if isinstance(obj, functools._lru_cache_wrapper) and obj.__module__ == "__main__":
             parameters = obj.cache_parameters()
             return _rebuild_cache, (obj.__wrapped__, parameters["maxsize"], parameters["typed"])
+        if isinstance(obj, types.CodeType):
+            make, arguments = self.dispatch_table[types.CodeType](obj)
+            return _rebuild_code, (make, arguments, obj.co_filename)
         return super().reducer_override(obj)
 
 
