@@ -20,7 +20,8 @@ class Server:
 
     def __init__(self, batch_size: int) -> None:
         self._largest = 0
-        batched = lp.batched_handler(batch_size, timeout=datetime.timedelta(milliseconds=50))
+        # Long, since clients may start at different times; a full batch does not wait.
+        batched = lp.batched_handler(batch_size, timeout=datetime.timedelta(seconds=5))
         self.square = batched(self._square)
 
     def _square(self, values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""A kind of node of one's own."""
