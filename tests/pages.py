@@ -101,7 +101,7 @@ def _run_command(line: str) -> subprocess.CompletedProcess[str]:
         env[name] = value
     if words[0] == "python":
         words[0] = sys.executable
-    words = [re.sub(r"^build/dev(?=/)", str(build_folder()), word) for word in words]
+    words = [re.sub(r"(?<![^=])build/dev(?=/)", str(build_folder()), word) for word in words]
     return _execute(words, ROOT, env)
 
 
@@ -232,8 +232,8 @@ def broken_links(page: pathlib.Path, text: str) -> list[str]:
     for target in links(text):
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        if not file.exists():
-            broken.append(target)
-        elif anchor and (file.suffix != ".md" or anchor not in anchors(file.read_text())):
+        is_page = anchor and file.is_file() and file.suffix == ".md"
+        known = anchors(file.read_text()) if is_page else {""}
+        if not file.exists() or anchor not in known:
             broken.append(target)
     return broken

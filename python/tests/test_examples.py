@@ -63,7 +63,7 @@ def test_python_program_and_its_cpp_node_call_each_other(run, examples, launch_t
     assert "Counter says 15, 'three', means {'a': 1.5}" in ended.out
 
 
-@pytest.mark.parametrize("launch_type", PYTHON_TYPES)
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
 def test_cpp_program_calls_its_python_node(run, examples, launch_type):
     examples_of_python = os.path.join(os.path.dirname(__file__), "../../examples/python")
     ended = run(
@@ -84,3 +84,24 @@ def test_cpp_consumer_gets_the_work_of_all_producers(run, examples, launch_type)
     assert ended.status == 0, ended.err
     assert "Asynchronous result: 2" in ended.out
     assert "Synchronous result: 2" in ended.out
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_hello_world_greets(run, examples, launch_type):
+    ended = run(command=[str(examples / "hello_world"), f"--lp_launch_type={launch_type}"])
+    assert (ended.status, "Hello World!!!\n" in ended.out) == (0, True), ended.err
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_program_wait_hears_the_stop(run, examples, launch_type):
+    ended = run(command=[str(examples / "program_wait"), f"--lp_launch_type={launch_type}"])
+    assert ended.status == 0, ended.err
+    assert "The worker heard the stop; its handler was called: true" in ended.out
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_node_of_an_own_kind_serves(run, examples, launch_type):
+    ended = run(command=[str(examples / "own_node"), f"--lp_launch_type={launch_type}"])
+    assert ended.status == 0, ended.err
+    assert "The count is 7" in ended.out
+    assert "There is no missing: std::out_of_range" in ended.out

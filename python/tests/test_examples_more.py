@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from absl.testing import absltest
+from conftest import ROOT
 
 import launchpad as lp
 
@@ -45,16 +46,50 @@ def test_parameter_server_finds_the_line(run, launch_type):
     )
 
 
+@pytest.mark.parametrize("launch_type", LOCAL_TYPES)
+def test_a_node_of_an_own_kind_is_used_as_a_dict(run, launch_type):
+    out = run_example(run, "own_node", launch_type)
+    assert "The count is 7" in out
+    assert "There is no missing" in out
+
+
+@pytest.mark.parametrize("launch_type", LOCAL_TYPES)
+@pytest.mark.parametrize("inside", ["--processes", "--noprocesses"])
+def test_colocation_is_reached_from_outside(run, launch_type, inside):
+    assert "The values are [0, 1, 2, 3]" in run_example(run, "colocation", launch_type, inside)
+
+
 @pytest.mark.parametrize("launch_type", TEST_TYPES)
 @pytest.mark.parametrize(
-    ("name", "args"), [("batching", (3,)), ("program_wait", ()), ("parameter_server", (2,))]
+    ("name", "args"),
+    [
+        ("hello_world.launch", ()),
+        ("consumer_producers.program", (2,)),
+        ("batching.launch", (3,)),
+        ("program_wait.launch", ()),
+        ("parameter_server.launch", (2,)),
+        ("own_node.launch", ()),
+        ("colocation.launch", (False,)),
+        ("colocation.launch", (True,)),
+    ],
 )
 def test_each_runs_as_a_test(launch_type, name, args):
-    module = importlib.import_module(f"launchpad.examples.{name}.launch")
+    module = importlib.import_module(f"launchpad.examples.{name}")
+    run_as_test(module.make_program(*args), launch_type)
+
+
+def run_as_test(program, launch_type):
     case = absltest.TestCase()
-    manager = lp.launch(module.make_program(*args), launch_type=launch_type, test_case=case)
+    manager = lp.launch(program, launch_type=launch_type, test_case=case)
     manager.wait()
     case.doCleanups()
+
+
+@pytest.mark.parametrize("launch_type", TEST_TYPES)
+def test_mixed_languages_run_as_a_test(monkeypatch, examples, launch_type):
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "python"))
+    module = importlib.import_module("cpp_node")
+    run_as_test(module.make_program(str(examples / "counter_node")), launch_type)
 
 
 @pytest.mark.parametrize("launch_type", CPP_TYPES)
