@@ -27,7 +27,7 @@ class ChannelState {
     options.wait_for_ready = wait_for_ready;
     options.prebound = prebound;
     options.server_name = server_name;
-    options.language = "python";
+    options.language = courier::kPython;
     options.interrupted = python_wants_to_raise;
     options.around_callbacks = [](const std::function<void()>& run) {
       const PythonEntry python;
@@ -54,10 +54,22 @@ class ChannelState {
         return channel_->peer(deadline);
       }();
       raise_if_set();
-      known = unwrap("call", peer).language != "python";
+      known = unwrap("call", peer).language != courier::kPython;
       typed_only_.store(known, std::memory_order_relaxed);
     }
     return known != 0;
+  }
+
+  // The same without waiting; nothing if nobody has connected yet.
+  std::optional<bool> typed_only_if_known() {
+    const int known = typed_only_.load(std::memory_order_relaxed);
+    if (known >= 0) return known != 0;
+    const auto peer = [&] {
+      const GilReleased released;
+      return channel_->known_peer();
+    }();
+    if (!peer) return std::nullopt;
+    return peer->language != courier::kPython;
   }
 
   // The answer's value, or its error raised.
@@ -133,13 +145,42 @@ void settle(PyObject* future, ChannelState& state, Answer answer) {
   Py_XDECREF(outcome);
 }
 
+// The arguments of a call to a server whose language is not known yet.
+struct Arguments {
+  wire::Payload payload;
+  // For a server that takes typed values only, where the payload is a pickle; or the exception that
+  // says why they are none.
+  std::optional<wire::Payload> typed;
+  SharedRef no_typed;
+  std::atomic<bool> refused{false};
+
+  courier::Answer typed_instead() {
+    if (typed) return std::move(*typed);
+    refused.store(true, std::memory_order_relaxed);
+    return Error(Code::kInvalidArgument, "the arguments are no typed values");
+  }
+};
+
+std::shared_ptr<Arguments> encode_for_anyone(const nb::args& args, const nb::kwargs& kwargs,
+                                             std::optional<bool> typed_only) {
+  auto arguments = std::make_shared<Arguments>();
+  // The caller may change its arrays while the call is on its way.
+  arguments->payload = encode_call(args.ptr(), kwargs.ptr(),
+                                   {.typed_only = typed_only.value_or(false), .snapshot = true});
+  if (typed_only || arguments->payload.encoding == wire::Encoding::kTyped) return arguments;
+  try {
+    arguments->typed =
+        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = true, .snapshot = true});
+  } catch (nb::python_error& error) {
+    arguments->no_typed = share(error.value().ptr());
+  }
+  return arguments;
+}
+
 struct FutureMethod {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
     const base::Deadline deadline = state->deadline();
-    const bool typed_only = state->typed_only(deadline);
-    // The caller may change its arrays while the call is on its way.
-    const wire::Payload payload =
-        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = true});
+    const auto arguments = encode_for_anyone(args, kwargs, state->typed_only_if_known());
     PendingCall* pending = new PendingCall{state, nullptr};
     nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
     nb::object future = nb::steal(call_python_with(hooks().make_future, pending_object.ptr()));
@@ -147,15 +188,22 @@ struct FutureMethod {
     const SharedRef shared_future = share(future.ptr());
     // The callback must not keep the channel alive: it is the channel's.
     std::weak_ptr<ChannelState> weak_state = state;
+    auto finish = [shared_future, weak_state, arguments](Answer answer) {
+      const StatePtr state = weak_state.lock();
+      if (arguments->refused.load(std::memory_order_relaxed))
+        fail(shared_future.get(), arguments->no_typed.get());
+      else if (state != nullptr)
+        settle(shared_future.get(), *state, std::move(answer));
+      else
+        settle_without_channel(shared_future.get());
+    };
+    auto typed = [arguments] { return arguments->typed_instead(); };
     auto started = [&] {
       const GilReleased released;
-      return state->channel().start(name, payload, deadline,
-                                    [shared_future, weak_state](Answer answer) {
-                                      if (const StatePtr state = weak_state.lock())
-                                        settle(shared_future.get(), *state, std::move(answer));
-                                      else
-                                        settle_without_channel(shared_future.get());
-                                    });
+      return state->channel().start(name, arguments->payload, deadline, std::move(finish),
+                                    arguments->typed || arguments->no_typed
+                                        ? courier::TypedInstead(std::move(typed))
+                                        : nullptr);
     }();
     if (PyErr_Occurred() != nullptr) throw nb::python_error();
     if (started.ok())
@@ -166,10 +214,11 @@ struct FutureMethod {
   }
 
   static void settle_without_channel(PyObject* future) {
-    const nb::object error =
-        make_exception("call", Error(Code::kCancelled, "the client was closed"));
-    PyObject* outcome =
-        staying([&] { return PyObject_CallMethod(future, "_fail", "O", error.ptr()); });
+    fail(future, make_exception("call", Error(Code::kCancelled, "the client was closed")).ptr());
+  }
+
+  static void fail(PyObject* future, PyObject* error) {
+    PyObject* outcome = staying([&] { return PyObject_CallMethod(future, "_fail", "O", error); });
     if (outcome == nullptr) PyErr_WriteUnraisable(future);
     Py_XDECREF(outcome);
   }

@@ -212,6 +212,30 @@ def test_a_result_that_cannot_be_decoded_is_the_futures_exception(client):
     assert isinstance(future.exception(20), ZeroDivisionError)
 
 
+def test_futures_of_a_server_that_is_not_up_are_pending_at_once(start_server, free_address):
+    client = courier.Client(free_address)
+    futures = [client.futures.same({i}) for i in range(100)]
+    assert not any(future.done() for future in futures)
+    with pytest.raises(concurrent.futures.TimeoutError):
+        futures[0].result(0.01)
+    assert futures[1].cancel()
+    start_server(free_address)
+    assert [f.result(20) for f in futures if not f.cancelled()] == [
+        {0},
+        *({i} for i in range(2, 100)),
+    ]
+
+
+def test_a_deadline_ends_a_call_to_a_server_that_is_not_up(free_address):
+    future = courier.Client(free_address, call_timeout=0.05).futures.same(1)
+    assert future.exception(20).code is StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_client_that_shall_not_wait_fails_its_futures(free_address):
+    future = courier.Client(free_address, wait_for_ready=False).futures.same(1)
+    assert future.exception(20).code is StatusCode.UNAVAILABLE
+
+
 def test_arguments_that_do_not_pickle_raise_at_the_call(client):
     with pytest.raises(TypeError, match="pickle"):
         client.futures.same(threading.Lock())

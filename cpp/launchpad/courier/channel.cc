@@ -4,8 +4,6 @@
 #include <thread>
 #include <utility>
 
-#include "launchpad/courier/flusher.h"
-
 namespace lp::courier {
 namespace {
 
@@ -32,19 +30,20 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
   Pending pending;
   pending.deadline = deadline;
   Lock lock(mutex_);
-  LP_TRY(submit(lock, method, arguments, pending, nullptr, false));
+  LP_TRY(submit(lock, method, arguments, pending));
   return await(lock, pending);
 }
 
 Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
                                                 const wire::Payload& arguments,
-                                                const base::Deadline& deadline, Callback callback) {
+                                                const base::Deadline& deadline, Callback callback,
+                                                TypedInstead typed) {
   auto pending = std::make_shared<Pending>();
   pending->deadline = deadline;
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
   Lock lock(mutex_);
-  const Status sent = submit(lock, method, arguments, *pending, pending, true);
+  const Status sent = submit_or_park(lock, method, arguments, pending, std::move(typed));
   hand_over();
   if (!sent.ok()) return sent.error();
   if (!has_callback) {
@@ -54,7 +53,7 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
   }
   if (!has_background_) {
     has_background_ = true;
-    std::thread([self = shared_from_this()] { self->read_in_background(); }).detach();
+    std::thread([self = shared_from_this()]() { self->read_in_background(); }).detach();
   } else if (!reading_) {
     background_.notify_one();
   }
@@ -66,8 +65,8 @@ void Channel::read_what_is_there() {
   std::vector<wire::Frame> frames;
   const auto link = link_;
   const net::Io io = link->read_available(frames);
-  deliver(frames);
-  if (io == net::Io::kClosed) break_link(link);
+  const bool stops = deliver(frames);
+  if (io == net::Io::kClosed || (stops && pending_.empty())) break_link(link);
 }
 
 Answer Channel::wait(const std::shared_ptr<Pending>& pending) {
@@ -97,6 +96,11 @@ bool Channel::cancel(const std::shared_ptr<Pending>& pending) {
 Result<Peer> Channel::peer(const base::Deadline& deadline) {
   Lock lock(mutex_);
   LP_TRY(connect(lock, deadline));
+  return *peer_;
+}
+
+std::optional<Peer> Channel::known_peer() {
+  const Lock lock(mutex_);
   return peer_;
 }
 
@@ -111,92 +115,6 @@ void Channel::close() {
   fail_all(closed_error());
   changed_.notify_all();
   background_.notify_all();
-}
-
-Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
-                       Pending& pending, std::shared_ptr<Pending> owner, bool may_gather) {
-  LP_TRY(wire::check_frame(method, arguments, options_.limits));
-  LP_TRY(connect(lock, pending.deadline));
-  if (pending_.size() >= options_.max_pending) {
-    return Error(Code::kResourceExhausted,
-                 std::to_string(pending_.size()) + " calls to " + server_name() +
-                     " wait for an answer: that is the limit (max_pending)");
-  }
-  uint64_t time_left = 0;
-  if (!pending.deadline.never()) {
-    time_left = static_cast<uint64_t>(pending.deadline.left().count());
-    if (time_left == 0) {
-      return Error(Code::kDeadlineExceeded,
-                   "the deadline of '" + std::string(method) + "' passed before it was sent");
-    }
-  }
-  pending.id = next_id_++;
-  pending.method = method;
-  if (pending.callback) {
-    ++callbacks_due_;
-    if (!pending.deadline.never()) ++timed_callbacks_;
-  }
-  pending_.emplace(pending.id, Entry{&pending, std::move(owner)});
-  outbox_.append(wire::FrameType::kCall, pending.id, time_left, method, arguments);
-  // The first call leaves at once; those behind it gather while it is on its way.
-  if (may_gather && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
-    if (!std::exchange(flush_due_, true)) Flusher::instance().add(weak_from_this());
-    return {};
-  }
-  const Status sent = flush(lock, pending.deadline);
-  if (!sent.ok() && !pending.done) forget(pending);
-  // If the link broke meanwhile, the call is done and holds why.
-  return pending.done ? Status() : sent;
-}
-
-// Who waits does not let others wait.
-void Channel::send_gathered() {
-  if (link_ == nullptr || outbox_.empty()) return;
-  const auto link = link_;
-  if (outbox_.flush(link->socket()) == net::Io::kClosed) break_link(link);
-}
-
-void Channel::flush_due() {
-  Lock lock(mutex_);
-  flush_due_ = false;
-  if (link_ == nullptr || outbox_.empty()) return;
-  const auto link = link_;
-  const net::Io io = outbox_.flush(link->socket());
-  if (io == net::Io::kClosed) break_link(link);
-  // The connection takes nothing now: again, until it does or somebody waits for it.
-  if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true))
-    Flusher::instance().add(weak_from_this());
-}
-
-// Until everything is on its way. While the connection takes nothing, reads, so that the server,
-// which may wait for its answers to be taken, cannot wait for this client in a circle.
-Status Channel::flush(Lock& lock, const base::Deadline& deadline) {
-  while (link_ != nullptr && !outbox_.empty()) {
-    const auto link = link_;
-    const net::Io io = outbox_.flush(link->socket());
-    if (io == net::Io::kMoved) break;
-    if (io == net::Io::kClosed) {
-      break_link(link);
-      break;
-    }
-    bool interrupted = false;
-    if (!reading_) {
-      interrupted = read_step(lock, deadline);
-    } else {
-      lock.unlock();
-      bool readable = false;
-      bool writable = true;
-      const auto tick = base::Deadline::after(kTick);
-      net::wait_for(link->socket().fd(), readable, writable, deadline.never() ? tick : deadline);
-      interrupted = options_.interrupted && options_.interrupted();
-      lock.lock();
-    }
-    if (interrupted) return Error(Code::kAborted, "interrupted");
-    if (deadline.passed()) {
-      return Error(Code::kDeadlineExceeded, server_name() + " did not take the message in time");
-    }
-  }
-  return closed_ ? Status(closed_error()) : Status();
 }
 
 // One step towards the answer: reads as the reader, or waits for whoever is. False: the caller
@@ -261,8 +179,10 @@ bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   return interrupted;
 }
 
-void Channel::deliver(std::vector<wire::Frame>& frames) {
+bool Channel::deliver(std::vector<wire::Frame>& frames) {
+  bool stops = false;
   for (wire::Frame& frame : frames) {
+    stops |= frame.type == wire::FrameType::kBye;
     if (frame.type != wire::FrameType::kReply && frame.type != wire::FrameType::kError) continue;
     auto entry = take(frame.id);
     if (!entry) continue;  // Cancelled, or too late.
@@ -271,6 +191,7 @@ void Channel::deliver(std::vector<wire::Frame>& frames) {
     else
       complete(std::move(*entry), decode_error(static_cast<Code>(frame.argument), frame.payload));
   }
+  return stops;
 }
 
 void Channel::complete(Entry entry, Answer answer) {
@@ -294,14 +215,28 @@ void Channel::break_link(const std::shared_ptr<Link>& link) {
               "the connection to " + server_name() +
                   " ended before it answered: the node has stopped or was killed");
   if (link->broken()) error.message = server_name() + ": " + link->broken()->message;
+  const uint64_t sent = appended_ - outbox_.bytes();
   link_.reset();
   outbox_.clear();
-  fail_all(error);
+  std::vector<Entry> lost;
+  for (auto& [id, entry] : pending_) {
+    Pending& pending = *entry.pending;
+    // Nobody has seen any of it, and who submits it still has it: it may be sent again.
+    if (pending.submitting && pending.begins_at >= sent)
+      pending.bounced = true;
+    else
+      lost.push_back(entry);
+  }
+  for (Entry& entry : lost) {
+    take(entry.pending->id);
+    complete(std::move(entry), error);
+  }
 }
 
 void Channel::fail_all(const Error& error) {
   auto pending = std::move(pending_);
   pending_.clear();
+  unsent_.clear();
   callbacks_due_ = timed_callbacks_ = 0;
   for (auto& [id, entry] : pending) complete(std::move(entry), error);
 }
@@ -320,18 +255,12 @@ std::optional<Channel::Entry> Channel::take(uint64_t id) {
   if (found == pending_.end()) return std::nullopt;
   Entry entry = std::move(found->second);
   pending_.erase(found);
+  if (!unsent_.empty()) unsent_.erase(id);
   if (entry.pending->callback) {
     --callbacks_due_;
     if (!entry.pending->deadline.never()) --timed_callbacks_;
   }
   return entry;
-}
-
-// Nobody waits for the call any more: the server is told.
-void Channel::forget(Pending& pending) {
-  if (!take(pending.id) || link_ == nullptr) return;
-  outbox_.append(wire::FrameType::kCancel, pending.id, 0, {}, {});
-  outbox_.flush(link_->socket());
 }
 
 void Channel::read_in_background() {

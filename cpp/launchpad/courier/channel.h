@@ -1,12 +1,13 @@
 // Channel is a client's way to one server: calls go out on it and their answers come back, from any
-// number of threads. It connects at the first call and again after a break. A waiting thread reads
-// the connection itself if nobody else does, and hands that role on; a thread of the channel's own
-// reads only while answers with callbacks are outstanding and nobody waits. Any thread. Closed by
-// its owner; the last one to let go.
+// number of threads. It connects at the first call and again after a break; calls that nobody waits
+// for queue meanwhile. A waiting thread reads the connection itself if nobody else does, and hands
+// that role on; a thread of the channel's own reads only while answers with callbacks are
+// outstanding and nobody waits. Any thread. Closed by its owner; the last one to let go.
 #pragma once
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,8 @@ namespace lp::courier {
 
 using Answer = Result<wire::Payload>;
 using Callback = std::function<void(Answer)>;
+// What a server that takes typed values only gets instead of a pickle. Must not wait.
+using TypedInstead = std::function<Answer()>;
 
 struct ChannelOptions {
   // Wait for a server that does not listen yet. False: UNAVAILABLE at once.
@@ -43,6 +46,9 @@ struct Pending {
   base::Deadline deadline;
   bool done = false;
   bool waited_for = false;  // A thread is parked on `arrived`.
+  uint64_t begins_at = 0;   // Of what the link was given to send, where its message begins.
+  bool submitting = false;  // Its message is still at hand,
+  bool bounced = false;     // and the link broke before any of it was sent.
   std::optional<Answer> answer;
   Callback callback;
   std::condition_variable arrived;
@@ -57,11 +63,12 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Answer call(std::string_view method, const wire::Payload& arguments,
               const base::Deadline& deadline);
 
-  // Sends; returns once the message is on its way. With `callback` the answer goes there, on the
-  // channel's thread; else to `wait`.
+  // Sends; returns once the message is on its way, or waits for a connection: then the arguments'
+  // buffers are shared until it is sent. With `callback` the answer goes there, on the channel's
+  // thread; else to `wait`.
   Result<std::shared_ptr<Pending>> start(std::string_view method, const wire::Payload& arguments,
                                          const base::Deadline& deadline,
-                                         Callback callback = nullptr);
+                                         Callback callback = nullptr, TypedInstead typed = nullptr);
   Answer wait(const std::shared_ptr<Pending>& pending);
   // False: not answered by `deadline`. Does not take the answer.
   bool wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline);
@@ -70,6 +77,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   // Who the server is; connects if need be.
   Result<Peer> peer(const base::Deadline& deadline);
+  // Who it was when this channel last connected.
+  std::optional<Peer> known_peer();
 
   // Every call on its way, and every later one, fails with CANCELLED. From a callback too.
   void close();
@@ -85,17 +94,42 @@ class Channel : public std::enable_shared_from_this<Channel> {
     Pending* pending;
     std::shared_ptr<Pending> owner;  // Null for a call whose caller waits.
   };
+  struct Unsent {
+    wire::Payload arguments;
+    TypedInstead typed;
+  };
   using Lock = std::unique_lock<std::mutex>;
 
   Channel(net::Address address, ChannelOptions options);
 
-  Status connect(Lock& lock, const base::Deadline& deadline);
-  Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline, Peer& peer);
-  Status pause(base::Nanos duration, const base::Deadline& deadline);
+  // Connecting: channel_connect.cc.
+  using KeepWaiting = std::function<Status()>;
+  Status connect(Lock& lock, const base::Deadline& deadline, const KeepWaiting& keep_waiting);
+  Status connect(Lock& lock, const base::Deadline& deadline);  // For the calling thread.
+  Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline,
+                                          const KeepWaiting& keep_waiting, Peer& peer);
+  Status pause(base::Nanos duration, const base::Deadline& deadline,
+               const KeepWaiting& keep_waiting);
   Status keep_waiting();
-  // `may_gather`: a small call may wait a little for others, to leave with them.
+  void park(Pending& pending, const wire::Payload& arguments, TypedInstead typed);
+  void connect_for_unsent();
+  void post_unsent();
+
+  // Sending: channel_send.cc.
+  Status admit(std::string_view method, Pending& pending, std::shared_ptr<Pending> owner);
+  void post(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
+            const wire::Payload& payload);
+  void post_call(Pending& pending, const wire::Payload& arguments);
+  // Looks whether the server has ended an idle connection, where sending would not tell.
+  void notice_end();
+  // For a caller that waits, and for one that goes on.
   Status submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
-                Pending& pending, std::shared_ptr<Pending> owner, bool may_gather);
+                Pending& pending);
+  Status submit_or_park(Lock& lock, std::string_view method, const wire::Payload& arguments,
+                        const std::shared_ptr<Pending>& pending, TypedInstead typed);
+  // Posts and flushes; with `may_gather` a small call may wait a little for others, to leave with
+  // them. The call is `bounced` if the link broke before any of its message was sent.
+  Status send(Lock& lock, Pending& pending, const wire::Payload& arguments, bool may_gather);
   Status flush(Lock& lock, const base::Deadline& deadline);
   void send_gathered();
   Answer await(Lock& lock, Pending& pending);
@@ -103,10 +137,12 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void read_what_is_there();
   // True: the wait was interrupted.
   bool read_step(Lock& lock, const base::Deadline& deadline);
-  void deliver(std::vector<wire::Frame>& frames);
+  // True: the server says that it stops.
+  bool deliver(std::vector<wire::Frame>& frames);
   void complete(Entry entry, Answer answer);
   void break_link(const std::shared_ptr<Link>& link);
   void fail_all(const Error& error);
+  void fail_unsent(const Error& error);
   void hand_over();
   // Takes the call off the list, if it is still on it; then its owner is the caller's.
   std::optional<Entry> take(uint64_t id);
@@ -127,13 +163,16 @@ class Channel : public std::enable_shared_from_this<Channel> {
   bool reading_ = false;    // Somebody has the reader's role.
   bool flush_due_ = false;  // The flusher will come.
   bool has_background_ = false;
+  bool has_connector_ = false;  // A thread connects for the calls in `unsent_`.
   std::shared_ptr<Link> link_;
-  Peer peer_;
+  std::optional<Peer> peer_;
   Outbox outbox_;
+  uint64_t appended_ = 0;  // Bytes that went into the outbox since the link was made.
   uint64_t next_id_ = 1;
   size_t callbacks_due_ = 0;    // Pending calls that have a callback,
   size_t timed_callbacks_ = 0;  // of these with a deadline.
   std::unordered_map<uint64_t, Entry> pending_;
+  std::map<uint64_t, Unsent> unsent_;         // Those of `pending_` that wait for a link, in order.
   std::vector<Pending*> waiting_;             // Parked threads that could take the reader's role.
   std::vector<std::function<void()>> ready_;  // Callbacks to run.
 };

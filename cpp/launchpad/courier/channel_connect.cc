@@ -1,5 +1,9 @@
-// How a Channel comes to its link: waiting for the server, greeting it, and giving up.
+// How a Channel comes to its link: waiting for the server, greeting it, and giving up. A caller
+// that waits connects itself; for calls that nobody waits for, a thread does that ends with the
+// need.
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/channel.h"
@@ -16,6 +20,12 @@ Error closed_error() { return Error(Code::kCancelled, "the client was closed"); 
 }  // namespace
 
 Status Channel::connect(Lock& lock, const base::Deadline& deadline) {
+  if (link_ != nullptr && !closed_) return {};
+  return connect(lock, deadline, [this] { return keep_waiting(); });
+}
+
+Status Channel::connect(Lock& lock, const base::Deadline& deadline,
+                        const KeepWaiting& keep_waiting) {
   while (true) {
     if (closed_) return closed_error();
     if (link_ != nullptr) return {};
@@ -34,31 +44,87 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline) {
   connecting_ = true;
   lock.unlock();
   Peer peer;
-  auto made = make_link(deadline, peer);
+  auto made = make_link(deadline, keep_waiting, peer);
   lock.lock();
   connecting_ = false;
   changed_.notify_all();
-  if (!made.ok()) return std::move(made).error();
   if (closed_) return closed_error();
+  if (!made.ok()) return std::move(made).error();
   link_ = std::move(made).value();
   peer_ = std::move(peer);
   outbox_.clear();
+  appended_ = 0;
+  post_unsent();
   return {};
+}
+
+void Channel::park(Pending& pending, const wire::Payload& arguments, TypedInstead typed) {
+  unsent_.emplace(pending.id, Unsent{arguments, std::move(typed)});
+  if (std::exchange(has_connector_, true)) return;
+  std::thread([self = shared_from_this()]() { self->connect_for_unsent(); }).detach();
+}
+
+void Channel::connect_for_unsent() {
+  Lock lock(mutex_);
+  bool given_up = false;
+  // Calls that expire or are cancelled meanwhile leave the list.
+  const auto still_needed = [&]() -> Status {
+    const Lock inner(mutex_);
+    given_up = closed_ || unsent_.empty();
+    return given_up ? Status(closed_error()) : Status();
+  };
+  while (!closed_ && !unsent_.empty()) {
+    const Status connected = connect(lock, {}, still_needed);
+    if (connected.ok()) {
+      // A link that breaks here has failed its calls.
+      [[maybe_unused]] const Status flushed = flush(lock, {});
+      hand_over();
+    } else if (!std::exchange(given_up, false)) {
+      fail_unsent(connected.error());
+    }
+  }
+  has_connector_ = false;
+}
+
+// In the order in which they were started, before any later one.
+void Channel::post_unsent() {
+  for (auto& [id, unsent] : std::exchange(unsent_, {})) {
+    Pending& pending = *pending_.find(id)->second.pending;
+    Answer arguments = std::move(unsent.arguments);
+    if (pending.deadline.passed()) {
+      arguments = Error(Code::kDeadlineExceeded,
+                        server_name() + " could not be reached before the deadline");
+    } else if (unsent.typed && arguments->encoding == wire::Encoding::kPickle &&
+               peer_->language != kPython) {
+      arguments = unsent.typed();
+    }
+    if (arguments.ok())
+      post_call(pending, arguments.value());
+    else if (auto entry = take(id))
+      complete(std::move(*entry), std::move(arguments).error());
+  }
+}
+
+void Channel::fail_unsent(const Error& error) {
+  for (const auto& [id, unsent] : std::exchange(unsent_, {})) {
+    if (auto entry = take(id)) complete(std::move(*entry), error);
+  }
 }
 
 // Without the lock. Tries until the server is there, the deadline passes, or waiting makes no
 // sense.
-Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline, Peer& peer) {
+Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
+                                                 const KeepWaiting& keep_waiting, Peer& peer) {
   base::Nanos retry = kFirstRetry;
   const auto warn_at = base::Deadline::after(kWarnAfter);
   bool warned = false;
   while (true) {
     Error error;
-    auto socket = net::connect(address_, deadline, [this] { return !keep_waiting().ok(); });
+    auto socket = net::connect(address_, deadline, [&] { return !keep_waiting().ok(); });
     if (socket.ok()) {
       auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
       const Peer self{.language = options_.language, .name = {}};
-      auto greeted = link->greet(self, deadline, [this] { return keep_waiting(); });
+      auto greeted = link->greet(self, deadline, keep_waiting);
       if (greeted.ok()) {
         peer = std::move(greeted).value();
         return link;
@@ -88,12 +154,13 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
       base::log(base::LogLevel::kWarning,
                 "still waiting for " + server_name() + ": " + error.message);
     }
-    LP_TRY(pause(retry, deadline));
+    LP_TRY(pause(retry, deadline, keep_waiting));
     retry = std::min(retry * 2, kLastRetry);
   }
 }
 
-Status Channel::pause(base::Nanos duration, const base::Deadline& deadline) {
+Status Channel::pause(base::Nanos duration, const base::Deadline& deadline,
+                      const KeepWaiting& keep_waiting) {
   if (!deadline.never()) duration = std::min(duration, deadline.left());
   {
     Lock lock(mutex_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "launchpad/wire/frame.h"
 
@@ -10,10 +11,13 @@ namespace lp::courier {
 // Ends with different numbers do not talk to each other.
 inline constexpr int kProtocolVersion = 1;
 
+// The language of an end that understands pickles; others take typed values only.
+inline constexpr std::string_view kPython = "python";
+
 // Who is at an end of a connection.
 struct Peer {
   int version = kProtocolVersion;
-  std::string language = "cpp";  // "cpp" or "python": which encodings it understands.
+  std::string language = "cpp";  // "cpp" or "python".
   std::string name{};            // E.g. "producer/0"; may be empty.
 };
 

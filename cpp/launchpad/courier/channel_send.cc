@@ -1,0 +1,166 @@
+// How a Channel's calls leave: admitted, posted to the outbox, flushed or kept back to leave with
+// others, and posted again where the link broke before anybody could see them.
+#include <algorithm>
+#include <utility>
+
+#include "launchpad/courier/channel.h"
+#include "launchpad/courier/flusher.h"
+
+namespace lp::courier {
+namespace {
+
+Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
+
+}  // namespace
+
+Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr<Pending> owner) {
+  if (closed_) return closed_error();
+  if (pending_.size() >= options_.max_pending) {
+    return Error(Code::kResourceExhausted,
+                 std::to_string(pending_.size()) + " calls to " + server_name() +
+                     " wait for an answer: that is the limit (max_pending)");
+  }
+  if (pending.deadline.passed()) {
+    return Error(Code::kDeadlineExceeded,
+                 "the deadline of '" + std::string(method) + "' passed before it was sent");
+  }
+  pending.id = next_id_++;
+  pending.method = method;
+  if (pending.callback) {
+    ++callbacks_due_;
+    if (!pending.deadline.never()) ++timed_callbacks_;
+  }
+  pending_.emplace(pending.id, Entry{&pending, std::move(owner)});
+  return {};
+}
+
+void Channel::post(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
+                   const wire::Payload& payload) {
+  const size_t before = outbox_.bytes();
+  outbox_.append(type, id, argument, method, payload);
+  appended_ += outbox_.bytes() - before;
+}
+
+void Channel::post_call(Pending& pending, const wire::Payload& arguments) {
+  pending.begins_at = appended_;
+  uint64_t time_left = 0;  // None.
+  if (!pending.deadline.never()) {
+    time_left = std::max<uint64_t>(1, static_cast<uint64_t>(pending.deadline.left().count()));
+  }
+  post(wire::FrameType::kCall, pending.id, time_left, pending.method, arguments);
+}
+
+Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
+                       Pending& pending) {
+  LP_TRY(wire::check_frame(method, arguments, options_.limits));
+  notice_end();
+  LP_TRY(connect(lock, pending.deadline));
+  LP_TRY(admit(method, pending, nullptr));
+  Status sent = send(lock, pending, arguments, false);
+  if (std::exchange(pending.bounced, false)) {
+    sent = connect(lock, pending.deadline);
+    if (sent.ok() && !pending.done) {
+      post_call(pending, arguments);
+      sent = flush(lock, pending.deadline);
+    }
+  }
+  if (!sent.ok() && !pending.done) forget(pending);
+  // If the link broke meanwhile, the call is done and holds why.
+  return pending.done ? Status() : sent;
+}
+
+Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::Payload& arguments,
+                               const std::shared_ptr<Pending>& pending, TypedInstead typed) {
+  LP_TRY(wire::check_frame(method, arguments, options_.limits));
+  notice_end();
+  LP_TRY(admit(method, *pending, pending));
+  if (link_ == nullptr) {
+    park(*pending, arguments, std::move(typed));
+    return {};
+  }
+  const Status sent = send(lock, *pending, arguments, true);
+  if (std::exchange(pending->bounced, false) && !pending->done) {
+    park(*pending, arguments, std::move(typed));
+    return {};
+  }
+  if (!sent.ok() && !pending->done) forget(*pending);
+  return pending->done ? Status() : sent;
+}
+
+Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& arguments,
+                     bool may_gather) {
+  post_call(pending, arguments);
+  // The first call leaves at once; those behind it gather while it is on its way.
+  if (may_gather && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
+    if (!std::exchange(flush_due_, true)) Flusher::instance().add(weak_from_this());
+    return {};
+  }
+  pending.submitting = true;
+  const Status sent = flush(lock, pending.deadline);
+  pending.submitting = false;
+  return sent;
+}
+
+void Channel::notice_end() {
+  // Writing to an ended connection of this host fails; tcp takes it and loses it.
+  if (address_.kind == net::Kind::kTcp && pending_.empty()) read_what_is_there();
+}
+
+// Nobody waits for the call any more: the server is told.
+void Channel::forget(Pending& pending) {
+  if (!take(pending.id) || link_ == nullptr) return;
+  post(wire::FrameType::kCancel, pending.id, 0, {}, {});
+  outbox_.flush(link_->socket());
+}
+
+// Who waits does not let others wait.
+void Channel::send_gathered() {
+  if (link_ == nullptr || outbox_.empty()) return;
+  const auto link = link_;
+  if (outbox_.flush(link->socket()) == net::Io::kClosed) break_link(link);
+}
+
+void Channel::flush_due() {
+  Lock lock(mutex_);
+  flush_due_ = false;
+  if (link_ == nullptr || outbox_.empty()) return;
+  const auto link = link_;
+  const net::Io io = outbox_.flush(link->socket());
+  if (io == net::Io::kClosed) break_link(link);
+  // The connection takes nothing now: again, until it does or somebody waits for it.
+  if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true))
+    Flusher::instance().add(weak_from_this());
+}
+
+// Until everything is on its way. While the connection takes nothing, reads, so that the server,
+// which may wait for its answers to be taken, cannot wait for this client in a circle.
+Status Channel::flush(Lock& lock, const base::Deadline& deadline) {
+  while (link_ != nullptr && !outbox_.empty()) {
+    const auto link = link_;
+    const net::Io io = outbox_.flush(link->socket());
+    if (io == net::Io::kMoved) break;
+    if (io == net::Io::kClosed) {
+      break_link(link);
+      break;
+    }
+    bool interrupted = false;
+    if (!reading_) {
+      interrupted = read_step(lock, deadline);
+    } else {
+      lock.unlock();
+      bool readable = false;
+      bool writable = true;
+      const auto tick = base::Deadline::after(kTick);
+      net::wait_for(link->socket().fd(), readable, writable, deadline.never() ? tick : deadline);
+      interrupted = options_.interrupted && options_.interrupted();
+      lock.lock();
+    }
+    if (interrupted) return Error(Code::kAborted, "interrupted");
+    if (deadline.passed()) {
+      return Error(Code::kDeadlineExceeded, server_name() + " did not take the message in time");
+    }
+  }
+  return closed_ ? Status(closed_error()) : Status();
+}
+
+}  // namespace lp::courier

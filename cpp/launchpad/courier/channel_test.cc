@@ -1,0 +1,193 @@
+#include "launchpad/courier/channel.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "launchpad/courier/link.h"
+#include "launchpad/courier/test_objects.h"
+
+namespace lp::courier {
+namespace {
+
+// Remembers what it was told, in order.
+class Notebook {
+ public:
+  int note(int value) {
+    const std::lock_guard lock(mutex);
+    notes.push_back(value);
+    return value;
+  }
+  std::vector<int> all() {
+    const std::lock_guard lock(mutex);
+    return notes;
+  }
+  std::mutex mutex;
+  std::vector<int> notes;
+  using courier_methods = Methods<&Notebook::note, &Notebook::all>;
+};
+
+// An address that a server can be started at again: of "tcp" a port that is free now.
+net::Address lasting_address(const std::string& kind) {
+  auto address = net::Address::parse(fresh_address(kind)).value();
+  if (kind == "tcp") address = net::listen(address).value()->address();
+  return address;
+}
+
+template <class T>
+std::unique_ptr<Server> serve_here(T& object, const net::Address& address, int threads = 16) {
+  auto server = std::make_unique<Server>(ServerOptions{.threads = threads});
+  serve(server->router(), object);
+  server->start(net::listen(address).value()).value_or_throw();
+  return server;
+}
+
+// Each transport.
+class ChannelContract : public testing::TestWithParam<std::string> {
+ protected:
+  const net::Address address = lasting_address(GetParam());
+  const Client<Notebook> client = Client<Notebook>::connect(address.str());
+};
+
+TEST_P(ChannelContract, CallsToAnAbsentServerWaitForItWithoutTheirCaller) {
+  std::vector<Future<int>> futures;
+  for (int i = 0; i < 1000; ++i) futures.push_back(client.async<&Notebook::note>(i));
+  EXPECT_FALSE(futures.front().ready());
+  Notebook notebook;
+  const auto server = serve_here(notebook, address, 1);
+  // A later call cannot overtake them.
+  EXPECT_EQ(client.call<&Notebook::note>(1000), 1000);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(futures[static_cast<size_t>(i)].get(), i);
+  std::vector<int> expected(1001);
+  for (int i = 0; i <= 1000; ++i) expected[static_cast<size_t>(i)] = i;
+  EXPECT_EQ(notebook.all(), expected);
+}
+
+TEST_P(ChannelContract, AnIdleClientMeetsTheNextServerWithItsNextCall) {
+  Notebook notebook;
+  for (int i = 0; i < 20; ++i) {
+    const auto server = serve_here(notebook, address);
+    EXPECT_EQ(client.call<&Notebook::note>(i), i);
+    EXPECT_EQ(client.call<&Notebook::note>(i), i);
+  }
+  EXPECT_EQ(notebook.all().size(), 40u);
+}
+
+TEST_P(ChannelContract, AnIdleClientMeetsTheNextServerWithItsNextFutures) {
+  Notebook notebook;
+  for (int i = 0; i < 20; ++i) {
+    const auto server = serve_here(notebook, address);
+    std::vector<Future<int>> futures;
+    for (int k = 0; k < 10; ++k) futures.push_back(client.async<&Notebook::note>(k));
+    for (int k = 0; k < 10; ++k) EXPECT_EQ(futures[static_cast<size_t>(k)].get(), k);
+  }
+  EXPECT_EQ(notebook.all().size(), 200u);
+}
+
+// Takes one connection, welcomes it, reads a call, and ends the connection.
+void read_a_call_and_leave(net::Listener& listener) {
+  std::optional<net::Socket> socket;
+  while (!socket) socket = listener.accept().value();
+  Link link(std::move(*socket), {});
+  std::vector<wire::Frame> frames;
+  bool writable = false;
+  while (frames.empty()) link.read_frames(frames, writable, {});
+  Outbox out;
+  out.append(wire::FrameType::kWelcome, 0, 0, {}, encode_peer(Peer{}));
+  out.flush(link.socket());
+  while (frames.size() < 2) link.read_frames(frames, writable, {});
+  EXPECT_EQ(frames.back().type, wire::FrameType::kCall);
+}
+
+TEST_P(ChannelContract, ACallThatAServerMayHaveSeenIsNeverSentAgain) {
+  auto listener = net::listen(address).value();
+  std::thread reader([&] { read_a_call_and_leave(*listener); });
+  const auto answer = client.result<&Notebook::note>(1);
+  reader.join();
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  listener.reset();
+  Notebook notebook;
+  const auto server = serve_here(notebook, address);
+  EXPECT_EQ(client.call<&Notebook::note>(2), 2);
+  EXPECT_EQ(notebook.all(), std::vector{2});
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, ChannelContract, testing::Values("unix", "tcp", "inproc"),
+                         [](const auto& info) { return info.param; });
+
+// A channel to nobody.
+class Unconnected : public testing::Test {
+ protected:
+  Result<std::shared_ptr<Pending>> start(base::Deadline deadline = {},
+                                         Callback callback = nullptr) {
+    return channel->start("note", encode_arguments(std::tuple(1)), deadline, std::move(callback));
+  }
+  const net::Address address = lasting_address("unix");
+  const std::shared_ptr<Channel> channel = make_shared_channel(address, {.max_pending = 2});
+};
+
+TEST_F(Unconnected, ACallEndsAtItsDeadline) {
+  const auto soon = base::Deadline::after(std::chrono::milliseconds(20));
+  EXPECT_EQ(channel->wait(start(soon).value()).error().code, Code::kDeadlineExceeded);
+  std::promise<Answer> answer;
+  ASSERT_TRUE(start(base::Deadline::after(std::chrono::milliseconds(20)), [&](Answer a) {
+                answer.set_value(std::move(a));
+              }).ok());
+  EXPECT_EQ(answer.get_future().get().error().code, Code::kDeadlineExceeded);
+}
+
+TEST_F(Unconnected, ACancelledCallIsNeverSent) {
+  const auto first = start().value();
+  const auto second = start().value();
+  EXPECT_TRUE(channel->cancel(first));
+  EXPECT_EQ(channel->wait(first).error().code, Code::kCancelled);
+  Notebook notebook;
+  const auto server = serve_here(notebook, address);
+  EXPECT_TRUE(channel->wait(second).ok());
+  EXPECT_EQ(notebook.all().size(), 1u);
+}
+
+TEST_F(Unconnected, WaitingCallsCountAsPending) {
+  auto first = start();
+  auto second = start();
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(start().error().code, Code::kResourceExhausted);
+  EXPECT_TRUE(channel->cancel(first.value()));
+  EXPECT_TRUE(start().ok());
+}
+
+TEST_F(Unconnected, ClosingEndsWaitingCalls) {
+  const auto call = start().value();
+  channel->close();
+  EXPECT_EQ(channel->wait(call).error().code, Code::kCancelled);
+  EXPECT_EQ(start().error().code, Code::kCancelled);
+}
+
+TEST_F(Unconnected, ServersThatCannotComeFailEachCallAtOnce) {
+  for (const ChannelOptions& options :
+       {ChannelOptions{.wait_for_ready = false}, ChannelOptions{.prebound = true}}) {
+    const auto impatient = make_shared_channel(address, options);
+    for (int i = 0; i < 3; ++i) {
+      const auto call = impatient->start("note", encode_arguments(std::tuple(1)), {});
+      EXPECT_EQ(impatient->wait(call.value()).error().code, Code::kUnavailable);
+    }
+  }
+}
+
+TEST_F(Unconnected, AServerOfTypedValuesGetsThemInsteadOfAPickle) {
+  wire::Payload pickle = encode_arguments(std::tuple(1));
+  pickle.encoding = wire::Encoding::kPickle;
+  const auto good = channel->start("note", pickle, {}, nullptr,
+                                   [] { return Answer(encode_arguments(std::tuple(7))); });
+  const auto bad = channel->start("note", pickle, {}, nullptr,
+                                  [] { return Answer(Error(Code::kInvalidArgument, "a set")); });
+  Notebook notebook;
+  const auto server = serve_here(notebook, address);
+  EXPECT_TRUE(channel->wait(good.value()).ok());
+  EXPECT_EQ(channel->wait(bad.value()).error().message, "a set");
+  EXPECT_EQ(notebook.all(), std::vector{7});
+}
+
+}  // namespace
+}  // namespace lp::courier
