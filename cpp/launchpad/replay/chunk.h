@@ -88,7 +88,7 @@ class Chunk final : public Counted {
   static void destroy(const Chunk* chunk);
 
  private:
-  friend class ByteCount;
+  friend class TableContents;
 
   Chunk(uint64_t key, uint64_t episode, Ref<const ChunkLayout> layout);
   ~Chunk() = default;
@@ -105,8 +105,10 @@ class Chunk final : public Counted {
   uint64_t raw_bytes_ = 0;
   const std::byte* data_ = nullptr;
   std::shared_ptr<const void> owner_;  // Null: the bytes follow this object.
-  // The table that counts this chunk's items here (high half: its number) and how many: ByteCount.
-  mutable std::atomic<uint64_t> counted_{0};
+  // The table that counts here how many of its items use this chunk; null: none does. The count is
+  // under that table's lock.
+  mutable std::atomic<const void*> counter_{nullptr};
+  mutable uint32_t count_ = 0;
 };
 
 // How a builder stores columns.
@@ -139,8 +141,8 @@ class ChunkBuilder {
  private:
   struct Column {
     Spec spec;
-    std::string bytes;
-    std::vector<uint32_t> ends;  // Of strings.
+    std::string bytes{};
+    std::vector<uint32_t> ends{};  // Of strings.
     uint32_t rows = 0;
   };
 

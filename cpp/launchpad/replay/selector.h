@@ -68,6 +68,7 @@ class Selector {
   virtual Pick pick(base::Rng& rng) = 0;
   virtual void clear() = 0;
   virtual size_t size() const = 0;
+  virtual size_t bytes() const = 0;  // Of its memory.
   // A hint that `slot` is about to be updated.
   virtual void prefetch(Slot slot) const;
 };

@@ -25,7 +25,7 @@ struct TableInfo {
   int64_t current_size = 0;  // Items.
   int64_t num_episodes = 0;  // That an item of the table is from.
   int64_t num_deleted_episodes = 0;
-  int64_t num_unique_samples = 0;  // Items in the table that were sampled at least once.
+  int64_t num_unique_samples = 0;  // Items that were sampled at least once, also those that left.
   int64_t chunks = 0;              // That an item of the table uses.
   int64_t chunk_bytes = 0;         // Of them, stored; chunks that other tables use too included.
   int64_t raw_bytes = 0;           // Of them, before compression.

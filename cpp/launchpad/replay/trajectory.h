@@ -11,6 +11,8 @@
 
 namespace lp::replay {
 
+inline constexpr uint64_t kMaxTrajectoryBytes = uint64_t{1} << 33;  // Of all its steps.
+
 // Rows first, first + step, ... (`count` of them) of one column of one chunk.
 struct Slice {
   uint32_t chunk = 0;   // Index into the trajectory's chunks.
@@ -45,7 +47,7 @@ class Trajectory final : public Counted {
   static Result<TrajectoryRef> make(LayoutRef layout, std::span<const ChunkRef> chunks);
 
   const LayoutRef& layout() const { return layout_; }
-  std::span<const ChunkRef> chunks() const { return {chunks_, count_}; }
+  std::span<const ChunkRef> chunks() const { return {first(), count_}; }
   size_t columns() const { return layout_->columns.size(); }
   // Of a step of the column.
   const Spec& spec(size_t column) const;
@@ -70,9 +72,11 @@ class Trajectory final : public Counted {
   Trajectory(LayoutRef layout, std::span<const ChunkRef> chunks);
   ~Trajectory();
 
-  LayoutRef layout_;
+  // The chunks lie behind the object.
+  const ChunkRef* first() const { return reinterpret_cast<const ChunkRef*>(this + 1); }
+
   uint32_t count_;
-  ChunkRef* chunks_;  // Behind the object, `count_` of them.
+  LayoutRef layout_;
 };
 
 // One element of a table, as it is inserted.

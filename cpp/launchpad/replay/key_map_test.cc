@@ -1,0 +1,35 @@
+#include "launchpad/replay/key_map.h"
+
+#include <gtest/gtest.h>
+
+#include <unordered_map>
+
+#include "launchpad/base/rng.h"
+
+namespace lp::replay {
+namespace {
+
+TEST(KeyMap, HoldsWhatAnyOtherMapHoldsThroughAnyChanges) {
+  const uint64_t seed = base::fresh_seed();
+  SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
+  base::Rng rng(seed);
+  KeyMap map(rng());
+  std::unordered_map<uint64_t, uint32_t> model;
+  for (int round = 0; round < 200'000; ++round) {
+    // Few keys, some of them next to each other: long runs, and holes in them.
+    const uint64_t key = rng() % 2 == 0 ? rng() % 300 : (rng() % 300) << 32;
+    if (rng() % 3 == 0) {
+      ASSERT_EQ(map.erase(key), model.erase(key) == 1);
+    } else {
+      map[key] = model[key] = static_cast<uint32_t>(round);
+    }
+    ASSERT_EQ(map.size(), model.size());
+  }
+  for (const auto& [key, value] : model) {
+    ASSERT_NE(map.find(key), nullptr);
+    ASSERT_EQ(*map.find(key), value);
+  }
+}
+
+}  // namespace
+}  // namespace lp::replay
