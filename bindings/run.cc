@@ -50,12 +50,14 @@ class PyRun {
     const Status ended = without_gil([&] { return run_->wait(); });
     unwrap("node", ended);
   }
-  void wait_for(const std::vector<std::string>& labels) {
-    const Status ended = without_gil([&] { return run_->wait_for(labels); });
+  void wait_for(const std::vector<std::string>& labels, bool first) {
+    const Status ended =
+        without_gil([&] { return first ? run_->wait_for_first(labels) : run_->wait_for(labels); });
     const bool unknown_label =
         !ended.ok() && !ended.error().remote() && ended.error().code == Code::kInvalidArgument;
     unwrap(unknown_label ? "local" : "node", ended);
   }
+  void check() { unwrap("node", run_->failure()); }
   void stop() {
     without_gil([&] { run_->stop(); });
   }
@@ -202,7 +204,9 @@ void bind_run(nb::module_& m) {
   nb::class_<PyRun>(m, "Run", "A program that was started.")
       .def("wait", &PyRun::wait,
            "Until every node has ended; raises the first failing node's error.")
-      .def("wait_for", &PyRun::wait_for, nb::arg("labels"))
+      .def("wait_for", &PyRun::wait_for, nb::arg("labels"), nb::arg("first"),
+           "The same for the nodes of some labels; `first`: until one of them has ended.")
+      .def("check", &PyRun::check, "Raises the first failure so far, if there is one.")
       .def("stop", &PyRun::stop)
       .def("kill", &PyRun::kill)
       .def_prop_ro("done", &PyRun::done)

@@ -89,7 +89,7 @@ class Address:
                 f"another node. The previous node was: {self._owning_node}. The new node is: {node}"
             )
 
-    def bind(self, address_builder: AbstractAddressBuilder) -> None:
+    def bind(self, address_builder: AbstractAddressBuilder | None) -> None:
         """Says how it is resolved; done by the launch."""
         self._address_builder = address_builder
 

@@ -184,16 +184,6 @@ if not flags.FLAGS.is_parsed():  # As absltest.main does; pytest's own arguments
     flags.FLAGS(sys.argv[:1])
 
 
-def wait_until_signals_are_heard(pid: int) -> None:
-    """Until the process has a handler of SIGTERM, as launchers have once they wait."""
-    path = pathlib.Path(f"/proc/{pid}/status")
-    caught = 0
-    while not caught & 1 << (signal.SIGTERM - 1):
-        (line,) = (x for x in path.read_text().splitlines() if x.startswith("SigCgt:"))
-        caught = int(line.split()[1], 16)
-        os.sched_yield()
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(pathlib.Path(__file__).parent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
@@ -249,3 +250,53 @@ def test_no_process_stays_however_the_launcher_ends(start, launch_type, number):
     process.end()
     for pid in pids:
         wait_until_gone(pid)
+
+
+@pytest.mark.parametrize("number", [9, 15])
+def test_no_temporary_folder_stays_however_the_launcher_ends(start, tmp_path, number):
+    from conftest import wait_until_gone
+
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    process = start(ORPHANS, "--lp_launch_type=local_mp", env={"TMPDIR": str(folder)})
+    pids = [process.number_after("pid") for _ in range(2)]
+    assert len(list(folder.iterdir())) == 1
+    process.send(number)
+    process.end()
+    for pid in pids:
+        wait_until_gone(pid)
+    while list(folder.iterdir()):  # Its sweeper needs a moment.
+        os.sched_yield()
+
+
+SAYING = """
+import sys
+import launchpad as lp
+from absl import app
+
+def node(name):
+    for _ in range(200):  # In pieces.
+        sys.stdout.write(name)
+        sys.stdout.flush()
+        sys.stdout.write(" says\\n")
+        sys.stdout.flush()
+    print(name, "fails" , file=sys.stderr)
+
+def main(_):
+    program = lp.Program("p")
+    nodes = [lp.PyNode(node, name) for name in ("first", "second")]
+    program.add_node(lp.MultiProcessingColocation(nodes), "pool")
+    lp.launch(program)
+
+if __name__ == "__main__":
+    app.run(main)
+"""
+
+
+@pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
+def test_each_process_prints_lines_behind_its_number(run, launch_type):
+    ended = run(SAYING, f"--lp_launch_type={launch_type}")
+    assert ended.status == 0, ended.err
+    lines = sorted(ended.out.splitlines())
+    assert lines == ["[pool/0] [0] first says"] * 200 + ["[pool/0] [1] second says"] * 200
+    assert "[pool/0] [1] second fails" in ended.err

@@ -138,11 +138,8 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
 def test_stop_handlers_of_the_launcher_run_once_whatever_one_of_them_raises(start, launch_type):
-    from conftest import wait_until_signals_are_heard
-
     program = start(HANDLERS, launch_type)
     program.read_until("up")
-    wait_until_signals_are_heard(program.pid)
     program.send(signal.SIGTERM)
     assert program.end() == 0, program.err
     assert program.out.count("with signal 15") == 1

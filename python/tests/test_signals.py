@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from conftest import wait_until_gone, wait_until_signals_are_heard
+from conftest import wait_until_gone
 
 PROGRAM = r"""
 import os, subprocess, sys, threading
@@ -53,7 +53,6 @@ def test_one_signal_asks_the_nodes_to_stop(start, launch_type, number):
     program = start(PROGRAM, launch_type, "Polite", "Polite")
     program.read_until("polite ")
     program.read_until("polite ")
-    wait_until_signals_are_heard(program.pid)
     program.send(number)
     status = program.end()
     assert program.out.count("polite was stopped") == 2, program.err
@@ -65,7 +64,6 @@ def test_one_signal_asks_the_nodes_to_stop(start, launch_type, number):
 def test_two_interrupts_end_a_program_that_does_not_stop(start, launch_type):
     program = start(PROGRAM, launch_type, "Stubborn", env={"PYTHONUNBUFFERED": "1"})
     node = program.number_after("stubborn")
-    wait_until_signals_are_heard(program.pid)
     program.send(signal.SIGINT)
     program.read_until_error("Ctrl-C again kills")
     program.send(signal.SIGINT)
@@ -77,7 +75,6 @@ def test_two_interrupts_end_a_program_that_does_not_stop(start, launch_type):
 def test_sigquit_kills_at_once(start, launch_type):
     program = start(PROGRAM, launch_type, "Stubborn")
     node = program.number_after("stubborn")
-    wait_until_signals_are_heard(program.pid)
     program.send(signal.SIGQUIT)
     assert program.end() != 0
     wait_until_gone(node)
@@ -106,7 +103,6 @@ def test_the_run_directory_of_a_killed_launcher_is_removed_by_the_next(start, ru
     second = start(PROGRAM, "local_mp", "Polite")
     second.read_until("polite ")
     assert len(os.listdir(run_dir)) == 1
-    wait_until_signals_are_heard(second.pid)
     second.send(signal.SIGTERM)
     second.end()
     assert os.listdir(run_dir) == []
@@ -115,7 +111,6 @@ def test_the_run_directory_of_a_killed_launcher_is_removed_by_the_next(start, ru
 def test_grandchildren_end_with_a_program_that_is_stopped(start):
     program = start(PROGRAM, "local_mp", "Parent")
     grandchild = program.number_after("grandchild")
-    wait_until_signals_are_heard(program.pid)
     program.send(signal.SIGINT)
     assert program.end() == 0, program.err
     wait_until_gone(grandchild)
@@ -125,7 +120,6 @@ def test_ctrl_c_in_a_terminal_reaches_the_nodes_only_through_the_launcher(start)
     program = start(PROGRAM, "local_mp", "Polite")
     node = program.number_after("polite")
     assert os.getpgid(node) != os.getpgid(program.pid)
-    wait_until_signals_are_heard(program.pid)
     os.killpg(program.pid, signal.SIGINT)
     assert program.end() == 0, program.err
     assert "polite was stopped" in program.out

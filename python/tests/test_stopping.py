@@ -170,13 +170,9 @@ def test_make_program_stopper_knows_its_launch_types():
     import pickle
 
     for launch_type in ("local_mt", "local_mp", "test_mt", "test_mp", *lp.LaunchType):
-        if launch_type in (lp.LaunchType.LOCAL_DOCKER, lp.LaunchType.VERTEX_AI):
-            continue
         assert callable(pickle.loads(pickle.dumps(lp.make_program_stopper(launch_type))))
     with pytest.raises(ValueError, match="'bogus' is not a valid LaunchType"):
         lp.make_program_stopper("bogus")
-    with pytest.raises(NotImplementedError, match="LOCAL_DOCKER is not yet supported"):
-        lp.make_program_stopper("local_docker")
 
 
 def test_a_thread_stuck_in_a_call_to_an_ended_node_is_freed():

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import wait_until_gone, wait_until_signals_are_heard
+from conftest import wait_until_gone
 
 from launchpad.launch import terminals, windows
 
@@ -172,7 +172,6 @@ def test_a_session_has_a_window_for_each_node_that_shows_its_output(start, chann
     shown = tmux("capture-pane", "-p", "-t", "=launchpad:1")
     while "hello from a node" not in shown:  # tmux reads it in its own time.
         shown = tmux("capture-pane", "-p", "-t", "=launchpad:1")
-    wait_until_signals_are_heard(launcher)
     program.send(2)
     assert program.end() == 0, program.err
     for pid, *_ in nodes:
@@ -193,7 +192,6 @@ def test_a_session_name_that_is_taken_gets_a_number(start, channel, tmux):
         "mine_0",
         "mine_1",
     ]
-    wait_until_signals_are_heard(program.pid)
     program.send(2)
     assert program.end() == 0, program.err
 
@@ -224,7 +222,6 @@ def test_a_stubborn_node_in_a_window_is_killed(start, channel, tmux):
     said = channel(1)
     program = start(PROGRAM, "tmux_session", "stubborn", said.prefix, env=tmux.env)
     pid = int(said.read(0)[0])
-    wait_until_signals_are_heard(program.pid)
     program.send(3)
     assert program.end() != 0
     wait_until_gone(pid)
@@ -267,7 +264,6 @@ def test_xterm_shows_a_window_for_each_node(start, channel, display):
     launcher = program.number_after("launcher")
     nodes = [said.read(number) for number in range(2)]
     assert [node[1:] for node in nodes] == [[str(launcher), "True", "True"]] * 2
-    wait_until_signals_are_heard(launcher)
     program.send(2)
     assert program.end() == 0, program.err
     for pid, *_ in nodes:

@@ -29,7 +29,7 @@ SIGNATURES = {
     "MultiThreadingColocation": "nodes return_on_first_completed",
     "MultiProcessingColocation": "nodes num_retries_on_failure",
     "DockerConfig": "code_directory docker_requirements hw_requirements python_path",
-    "CacherNode": "handle refresh_interval_ms stale_after_ms",
+    "CacherNode": "source_handle refresh_interval_ms stale_after_ms",
     "batched_handler": "batch_size max_parallelism timeout pad_batch",
     "Address": "name",
     "SimpleLocalAddressBuilder": "",
@@ -84,7 +84,9 @@ MEMBERS = {
     "launchpad.nodes.courier.node.CourierHandle": "dereference set_client_kwargs",
     "launchpad.context.LaunchContext": "initialize launch_type launch_config program_stopper",
     "launchpad.address.Address": "assign bind resolve",
-    "launchpad.launch.worker_manager.WorkerManager": "wait stop_and_wait",
+    "launchpad.launch.worker_manager.WorkerManager": "thread_worker process_worker "
+    "register_existing_process wait join stop_and_wait wait_for_stop stop_event "
+    "check_for_thread_worker_exception cleanup_after_test",
     "courier.Server": "Bind BindHandler Unbind Start Stop Join port address has_started "
     "SetIsHealthy",
 }

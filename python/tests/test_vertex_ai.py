@@ -6,8 +6,7 @@ import http.server
 import json
 import os
 import pathlib
-import shutil
-import subprocess
+import pickle
 import sys
 import threading
 from collections.abc import Iterator
@@ -182,16 +181,22 @@ def endpoint() -> Iterator[tuple[str, list]]:
         thread.join()
 
 
-def test_googles_own_sdk_sends_the_request(endpoint, config):
-    aiplatform = pytest.importorskip("google.cloud.aiplatform_v1")
+def client_of(address: str):
+    """Google's own client, of the local endpoint."""
     from google.auth.credentials import AnonymousCredentials
+    from google.cloud import aiplatform_v1
     from google.cloud.aiplatform_v1.services.job_service.transports import JobServiceRestTransport
 
+    credentials = AnonymousCredentials()
+    transport = JobServiceRestTransport(host=address, credentials=credentials, url_scheme="http")
+    return aiplatform_v1.JobServiceClient(transport=transport)
+
+
+def test_googles_own_sdk_sends_the_request(endpoint, config):
+    from google.cloud import aiplatform_v1 as aiplatform
+
     address, seen = endpoint
-    transport = JobServiceRestTransport(
-        host=address, credentials=AnonymousCredentials(), url_scheme="http"
-    )
-    client = aiplatform.JobServiceClient(transport=transport)
+    client = client_of(address)
     resources = {"producer": config, "consumer": with_gpu(config)}
     job = vertex_ai.request("p", vertex_ai.prepare(drawn(), resources))
     sent = vertex_ai.submit(client, "p", "r", job)
@@ -246,56 +251,54 @@ def free_ports():
     return free_ports
 
 
+def test_what_cannot_be_in_a_container_is_an_error(config):
+    program = lp.Program("p")
+    program.add_node(lp.CppNode(sys.executable, "Counter"), label="n")
+    with pytest.raises(ValueError, match=r"'n/0' .* binary of this machine.* local_mp"):
+        vertex_ai.prepare(program, {"n": config})
+    program = lp.Program("p")
+    program.add_node(lp.PyNode(consume, lp.CourierNode(Producer).create_handle()), label="n")
+    with pytest.raises(ValueError, match="never added"):
+        vertex_ai.prepare(program, {"n": config})
+
+
+def test_a_program_can_be_prepared_again(config):
+    program = drawn()
+    for _ in range(2):
+        vertex_ai.prepare(program, {"producer": config, "consumer": config})
+
+
 def test_outside_of_a_container_an_address_says_what_is_missing(monkeypatch):
     monkeypatch.delenv("CLUSTER_SPEC", raising=False)
     with pytest.raises(RuntimeError, match="CLUSTER_SPEC is not in the environment"):
         cluster.VertexAiAddressBuilder("workerpool0", 0).build()
 
 
-def test_the_stopper_cancels_the_job_of_its_task(monkeypatch):
+def test_the_stopper_cancels_the_job_of_its_task(monkeypatch, endpoint):
+    from google.cloud import aiplatform_v1
+
     monkeypatch.setenv("CLOUD_ML_PROJECT_ID", "p")
     monkeypatch.setenv("CLOUD_ML_JOB_ID", "7")
     monkeypatch.setenv("LAUNCHPAD_REGION", "r")
     assert stopper.job_name() == "projects/p/locations/r/customJobs/7"
-    assert isinstance(lp.make_program_stopper("vertex_ai"), stopper.VertexAiStopper)
+    client = client_of(endpoint[0])
+    monkeypatch.setattr(aiplatform_v1, "JobServiceClient", lambda **_: client)
+    stop = pickle.loads(pickle.dumps(lp.make_program_stopper("vertex_ai")))
+    stop(mark_as_completed=True)
+    ((path, _),) = endpoint[1]
+    assert path.startswith("/v1/projects/p/locations/r/customJobs/7:cancel")
     monkeypatch.delenv("CLOUD_ML_JOB_ID")
     with pytest.raises(RuntimeError, match="'CLOUD_ML_JOB_ID' is not in the environment"):
-        stopper.job_name()
+        stop()
 
 
-FAKE_DOCKER = r"""#!/bin/sh
-echo "$@" >>"$DOCKER_LOG"
-if [ "$1" = run ]; then echo "inside $7"; fi
-exit ${DOCKER_STATUS:-0}
-"""
-
-
-@pytest.fixture
-def docker(tmp_path, monkeypatch):
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    (folder / "docker").write_text(FAKE_DOCKER)
-    (folder / "docker").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setenv("DOCKER_LOG", str(tmp_path / "log"))
-    monkeypatch.setenv("LAUNCHPAD_RUN_DIR", str(tmp_path / "r"))
-    return tmp_path / "log"
-
-
-def test_local_docker_builds_runs_and_removes_a_container_for_each_node(docker, config):
-    lp.launch(drawn(), "local_docker", {"producer": config, "consumer": config})
-    said = [line.split() for line in docker.read_text().splitlines()]
-    assert [words[0] for words in said[:3]] == ["version", "build", "network"]
-    assert sum(words[0] == "run" for words in said) == 3
-    assert [words[0] for words in said[-2:]] == ["rm", "network"]
-
-
-def test_local_docker_without_an_engine_says_so(monkeypatch, config):
-    monkeypatch.setenv("DOCKER_HOST", "unix:///no/such.sock")
-    if shutil.which("docker") is None:
-        pytest.skip("docker's client is not installed")
-    assert subprocess.run(["docker", "version"], capture_output=True, check=False).returncode != 0
-    with pytest.raises(RuntimeError, match="needs a Docker engine, and none answers"):
+def test_local_docker_without_an_engine_says_so(monkeypatch, config, tmp_path):
+    client = tmp_path / "bin/docker"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}:{os.environ['PATH']}")
+    with pytest.raises(RuntimeError, match="needs a Docker engine, and none answers: Cannot conn"):
         lp.launch(drawn(), "local_docker", {"producer": config, "consumer": config})
 
 

@@ -21,7 +21,7 @@ struct Command {
   std::string cwd;                         // Empty: the launcher's.
   std::vector<int> cpus{};                 // Those that it may run on. Empty: the launcher's.
   // Where it prints: a file, made or emptied, or a terminal, which it reads as well. Empty: the
-  // launcher's own output, each line behind the task's name.
+  // launcher's own output, each line behind the task's name; "-": the same, as it is.
   std::string output{};
 };
 

@@ -123,7 +123,8 @@ Result<ProcessStart> Preparing::prepare_process(size_t number, const run::Contex
   if (!task.command) command.argv = options_.self_argv;
   LP_TRY_ASSIGN(start.executable, task.command ? launching::prepare(command, environment_)
                                                : prepare_self(command, environment_));
-  if (!command.output.empty()) {
+  start.names_lines = command.output != "-";
+  if (!command.output.empty() && start.names_lines) {
     LP_TRY_ASSIGN(start.output, open_output(command.output));
   }
   if (task.payload) {

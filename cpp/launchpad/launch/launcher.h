@@ -32,8 +32,8 @@ struct Options {
   std::vector<std::string> self_argv{};
   // How processes are started, by label. A label that no node has: INVALID_ARGUMENT.
   ResourceMap resources{};
-  // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) while
-  // wait() waits.
+  // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) from its
+  // start until the first wait ends, and while others wait.
   bool handle_signals = true;
   // Run first and last on each thread that runs a task in this process.
   std::function<void()> on_thread_start{};
@@ -55,6 +55,10 @@ class Run {
   // The same for the nodes of some labels (an unknown label: INVALID_ARGUMENT); a failure of any
   // node ends it.
   virtual Status wait_for(const std::vector<std::string>& labels) = 0;
+  // The same until the first node of some labels has ended; no labels: of all.
+  virtual Status wait_for_first(const std::vector<std::string>& labels) = 0;
+  // The first failure so far; does not wait.
+  virtual Status failure() = 0;
   // Asks every node to stop. Returns at once; nodes that do not end in time are killed or left
   // behind.
   virtual void stop() = 0;

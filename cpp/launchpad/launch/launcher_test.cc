@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -369,6 +370,50 @@ TEST_F(LauncherTest, ANodesThreadHasTheSignalMaskOfWhoLaunched) {
   const auto look = [&](const Context&) { ::pthread_sigmask(SIG_SETMASK, nullptr, &mask); };
   EXPECT_TRUE(run(plan_of_threads({{"a", look}}), threads()).ok());
   EXPECT_EQ(sigismember(&mask, SIGTERM), 0);
+}
+
+TEST_F(LauncherTest, ASignalBetweenLaunchAndWaitStopsTheProgram) {
+  Options with = threads();
+  with.handle_signals = true;
+  auto started = launch(plan_of_threads({{"a", [](const Context& c) { c.stop->wait(); }}}), with);
+  ASSERT_TRUE(started.ok());
+  ::raise(SIGTERM);  // Ends the test program, if nobody listens.
+  EXPECT_TRUE((*started)->wait().ok());
+  struct sigaction action {};
+  ::sigaction(SIGTERM, nullptr, &action);
+  EXPECT_EQ(action.sa_handler, SIG_DFL);
+}
+
+TEST_F(LauncherTest, ARunThatNobodyWaitsForGivesTheHandlersBackAtItsEnd) {
+  Options with = threads();
+  with.handle_signals = true;
+  EXPECT_TRUE(launch(plan_of_threads({{"a", [](const Context&) {}}}), with).ok());
+  struct sigaction action {};
+  ::sigaction(SIGTERM, nullptr, &action);
+  EXPECT_EQ(action.sa_handler, SIG_DFL);
+}
+
+TEST_F(LauncherTest, WaitsForTheFirstNodeThatEnds) {
+  const auto wait = [](const Context& context) { context.stop->wait(); };
+  auto started = launch(plan_of_threads({{"a", [](const Context&) {}}, {"b", wait}}), threads());
+  ASSERT_TRUE(started.ok());
+  const auto& run = *started;
+  EXPECT_TRUE(run->wait_for_first({}).ok());
+  EXPECT_TRUE(run->wait_for_first({"b", "a"}).ok());
+  EXPECT_FALSE(run->done());
+  EXPECT_EQ(run->wait_for_first({"c"}).error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(run->failure().ok());
+  run->stop();
+  EXPECT_TRUE(run->wait_for_first({"b"}).ok());
+  EXPECT_TRUE(run->wait().ok());
+}
+
+TEST_F(LauncherTest, TellsTheFirstFailureWithoutWaiting) {
+  const auto fail = [](const Context&) { throw std::runtime_error("badluck"); };
+  auto started = launch(plan_of_threads({{"a", fail}}), threads());
+  ASSERT_TRUE(started.ok());
+  EXPECT_FALSE((*started)->wait_for_first({}).ok());
+  EXPECT_EQ((*started)->failure().error().remote_type, "std::runtime_error");
 }
 
 TEST_F(LauncherTest, AProgramWithoutNodesEnds) { EXPECT_TRUE(run(graph::Plan(), options()).ok()); }

@@ -37,16 +37,6 @@ lp::graph::Plan parse_plan(int argc, char** argv) {
   return plan;
 }
 
-// Says so once signals are handled, which wait() does.
-void announce_waiting(const std::atomic<bool>& over) {
-  struct sigaction action {};
-  while (!over && action.sa_handler == SIG_DFL) {
-    std::this_thread::yield();
-    ::sigaction(SIGINT, nullptr, &action);
-  }
-  std::cerr << "started" << std::endl;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -59,11 +49,8 @@ int main(int argc, char** argv) {
     std::cerr << run.error().message << std::endl;
     return 2;
   }
-  std::atomic<bool> over{false};
-  std::thread announcer([&] { announce_waiting(over); });
+  std::cerr << "started" << std::endl;
   const lp::Status ended = (*run)->wait();
-  over = true;
-  announcer.join();
   if (!ended.ok()) std::cerr << ended.error().message << std::endl;
   return ended.ok() ? 0 : 1;
 }

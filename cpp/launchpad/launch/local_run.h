@@ -2,6 +2,7 @@
 // with it through RunState. Any thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -22,6 +23,8 @@ class LocalRun : public Run {
 
   Status wait() override;
   Status wait_for(const std::vector<std::string>& labels) override;
+  Status wait_for_first(const std::vector<std::string>& labels) override;
+  Status failure() override;
   void stop() override;
   void kill() override;
   bool done() const override;
@@ -31,7 +34,19 @@ class LocalRun : public Run {
   LocalRun(std::shared_ptr<RunState> state, std::vector<std::string> labels, std::thread thread)
       : state_(std::move(state)), labels_(std::move(labels)), thread_(std::move(thread)) {}
 
+  // INVALID_ARGUMENT for a label that no node has.
+  Status check_labels(const std::vector<std::string>& labels) const;
+  // Until `ended(progress)` or a failure.
+  template <class Ended>
+  Status wait_for_nodes(const std::vector<std::string>& labels, Ended ended);
+  // Waits until `ready`, while signals come to the run.
+  template <class Ready, class Take>
+  Status wait_until(Ready ready, Take take);
+  void stop_listening();
+
   std::shared_ptr<RunState> state_;
+  // Since the start, so that no signal finds the launcher between launch() and wait().
+  std::atomic<bool> listens_{true};
   std::vector<std::string> labels_;  // By tasks.
   std::thread thread_;
 };

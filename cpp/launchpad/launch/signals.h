@@ -1,5 +1,5 @@
-// Signals turns SIGINT, SIGTERM and SIGQUIT into bytes for the runs of this process that are waited
-// for. While at least one is, the process's handlers for them are ours; then those before are back.
+// Signals turns SIGINT, SIGTERM and SIGQUIT into bytes for the runs of this process that listen.
+// While at least one does, the process's handlers for them are ours; then those before are back.
 // A signal that was ignored stays ignored. Any thread.
 #pragma once
 

@@ -49,6 +49,12 @@ Result<std::pair<base::Fd, base::Fd>> make_pipe() {
   return std::pair(std::move(reading), std::move(writing));
 }
 
+Result<base::Fd> duplicate(int fd) {
+  base::Fd own(::fcntl(fd, F_DUPFD_CLOEXEC, kListeningFd + 1));
+  if (!own.valid()) return system_failure("cannot duplicate a descriptor");
+  return own;
+}
+
 }  // namespace
 
 Supervision::Supervision(Preparation preparation, std::shared_ptr<RunState> state)
@@ -103,9 +109,13 @@ Status Supervision::start_processes() {
 Status Supervision::start_process(ProcessStart& start, int null) {
   // Both ends, the launcher's first, if it prints where the launcher does.
   std::pair<base::Fd, base::Fd> out, err;
-  if (!start.output.valid()) {
+  const bool reads = !start.output.valid() && start.names_lines;
+  if (reads) {
     LP_TRY_ASSIGN(out, make_pipe());
     LP_TRY_ASSIGN(err, make_pipe());
+  } else if (!start.output.valid()) {
+    LP_TRY_ASSIGN(out.second, duplicate(1));
+    LP_TRY_ASSIGN(err.second, duplicate(2));
   }
   LP_TRY_ASSIGN(auto control, run::control_pair());
   LP_TRY_ASSIGN(const base::Fd theirs, out_of_the_way(std::move(control.second)));
@@ -125,7 +135,8 @@ Status Supervision::start_process(ProcessStart& start, int null) {
   LP_TRY_ASSIGN(ChildProcess child, ChildProcess::fork(start.executable, inheritance));
   start.listening.reset();
   start.inner.clear();
-  if (!std::exchange(start.output, {}).valid()) {
+  start.output.reset();
+  if (reads) {
     const std::string& name = preparation_.names[start.task];
     output_.add(std::move(out.first), false, name, start.task);
     output_.add(std::move(err.first), true, name, start.task);

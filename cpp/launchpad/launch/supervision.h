@@ -39,7 +39,8 @@ struct ProcessStart {
   Executable executable;
   base::Fd listening;             // Invalid: it does not serve.
   std::vector<base::Fd> inner{};  // Of nodes inside of it; out of the way of 0 to 4.
-  base::Fd output;                // Where it prints. Invalid: where the launcher does.
+  base::Fd output{};              // Where it prints. Invalid: where the launcher does,
+  bool names_lines = true;        // each line behind the task's name.
 };
 
 // All that is prepared before the first task starts.

@@ -11,6 +11,7 @@ from typing import Any
 
 from launchpad.address import AbstractAddressBuilder
 from launchpad.cloud.docker_config import DockerConfig
+from launchpad.nodes import colocation
 from launchpad.program import Program
 
 # Vertex AI has no more.
@@ -84,27 +85,55 @@ def own_task() -> tuple[str, int]:
 
 
 class VertexAiAddressBuilder(AbstractAddressBuilder):
-    """The address of one task. In that task itself: all interfaces of its container."""
+    """The address of one task. In that task itself: all interfaces of its container.
 
-    def __init__(self, cluster: str, instance: int) -> None:
+    Args:
+      cluster: the task's pool.
+      instance: its number there.
+      number: which of the task's addresses; each has a port of its own.
+    """
+
+    def __init__(self, cluster: str, instance: int, number: int = 0) -> None:
         self._cluster = cluster
         self._instance = instance
+        self._number = number
 
     def build(self) -> str:
-        address = str(_spec()["cluster"][self._cluster][self._instance])
+        host, port = str(_spec()["cluster"][self._cluster][self._instance]).rsplit(":", 1)
         if own_task() == (self._cluster, self._instance):
-            return "0.0.0.0:" + address.rsplit(":", 1)[1]
-        return address
+            host = "0.0.0.0"
+        return f"{host}:{int(port) + self._number}"
 
 
-def bind(all_pools: list[Pool]) -> None:
-    """Binds the nodes' addresses. RuntimeError if one has several."""
+def unbind(program: Program) -> None:
+    """Forgets what an earlier launch bound."""
+    for node in colocation.with_inner(program.get_all_nodes()):
+        for address in node.addresses:
+            if isinstance(address.builder, VertexAiAddressBuilder):
+                address.bind(None)
+
+
+def bind(all_pools: list[Pool], max_ports: int | None) -> None:
+    """Binds the addresses of the nodes and of those inside of them.
+
+    Raises:
+      RuntimeError: a node has more than `max_ports` (None: any number).
+      ValueError: a node that cannot be in a container.
+    """
     for pool in all_pools:
         for instance, node in enumerate(pool.nodes):
-            if len(node.addresses) > 1:
+            inner = list(colocation.with_inner([node]))
+            if any(hasattr(one, "runs_elsewhere") for one in inner):
+                raise ValueError(
+                    f"node '{node.core.name}' ({node.kind}) is a binary of this machine, and "
+                    "containers run Python nodes only: launch it with local_mp"
+                )
+            addresses = [address for one in inner for address in one.addresses]
+            if max_ports is not None and len(addresses) > max_ports:
                 raise RuntimeError(
                     "Vertex AI supports only one port per node. "
-                    f"{len(node.addresses)} requested by {node.core.name}."
+                    f"{len(addresses)} requested by {node.core.name}. Put nodes that answer calls "
+                    "into colocations of their own."
                 )
-            for address in node.addresses:
-                address.bind(VertexAiAddressBuilder(pool.name, instance))
+            for number, address in enumerate(addresses):
+                address.bind(VertexAiAddressBuilder(pool.name, instance, number))

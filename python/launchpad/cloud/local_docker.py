@@ -1,5 +1,5 @@
 """launch_type='local_docker': the images of vertex_ai, each node a container of the local engine.
-The containers' `docker run` are a program's processes, supervised as every other program's.
+What watches the containers is a program of processes, supervised as every other program.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import tempfile
 import uuid
 from typing import Any
 
-from launchpad import _core
-from launchpad.cloud import cluster, vertex_ai
+from launchpad.cloud import cluster, container, stopper, vertex_ai
+from launchpad.context import LaunchType
 from launchpad.launch.worker_manager import WorkerManager
 from launchpad.program import Program
 
-# In a container nobody else uses it.
+# In a container nobody else uses it, nor those behind it, which nodes inside of a node get.
 _PORT = 2222
 
 
@@ -27,7 +27,7 @@ def launch(
     """Builds the images, runs a container for each node and waits until all have ended; with
     `dry_run` only writes the images' build contexts and the containers' commands (commands.json).
     """
-    pools = vertex_ai.prepare(program, resources or {})
+    pools = vertex_ai.prepare(program, resources or {}, LaunchType.LOCAL_DOCKER)
     job = vertex_ai.request(program.name, pools)
     run = f"launchpad-{uuid.uuid4().hex[:8]}"
     commands = container_commands(program.name, run, pools)
@@ -45,7 +45,7 @@ def launch(
             _docker("build", "-t", name, os.path.join(temporary, f"image{number}"))
     _docker("network", "create", run)
     try:
-        return _run(program, pools, commands)
+        return _run(program, run, pools, commands)
     finally:
         names = [container_name(run, pool, i) for pool in pools for i in range(len(pool.nodes))]
         subprocess.run(["docker", "rm", "-f", *names], capture_output=True, check=False)
@@ -70,27 +70,39 @@ def container_commands(program: str, run: str, pools: list[cluster.Pool]) -> dic
                 *["docker", "run", "--rm", "--init", "--network", run],
                 *["--name", container_name(run, pool, instance)],
                 *["-e", "CLUSTER_SPEC=" + json.dumps(task)],
+                *["-e", f"{stopper.CONTAINER_VARIABLE}={LaunchType.LOCAL_DOCKER.value}"],
                 vertex_ai.image_name(program, pool.image),
             ]
     return commands
 
 
 def _run(
-    program: Program, pools: list[cluster.Pool], commands: dict[str, list[str]]
+    program: Program, run: str, pools: list[cluster.Pool], commands: dict[str, list[str]]
 ) -> WorkerManager:
     from launchpad import flags
+    from launchpad.launch import start
+    from launchpad.nodes.python.node import PyNode
 
-    containers = _core.Program(program.name)
-    for nodes in program.groups.values():
-        for node in nodes:
-            label = node.core.name.rsplit("/", 1)[0]
-            command = _core.Node("container", False)
-            command.set_command(commands[node.core.name], {}, "")
-            containers.add(command, label, "")
     notice = flags.TERMINATION_NOTICE_SECS.value
-    manager = WorkerManager(_core.launch(containers, "local_mp", notice, flags.RUN_DIR.value, True))
-    manager.wait()
-    return manager
+    names = {
+        node.core.name: container_name(run, pool, instance)
+        for pool in pools
+        for instance, node in enumerate(pool.nodes)
+    }
+    watchers = Program(program.name)
+    for label, nodes in program.groups.items():
+        for node in nodes:
+            name = node.core.name
+            watcher: PyNode[Any] = PyNode(container.run, commands[name], names[name], notice)
+            watchers.add_node(watcher, label)
+    return start.run(
+        watchers,
+        launch_type=LaunchType.LOCAL_MULTI_PROCESSING,
+        local_resources={},
+        test_case=None,
+        terminal=None,
+        serialize=None,
+    )
 
 
 def _check_engine() -> None:

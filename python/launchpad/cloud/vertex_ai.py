@@ -11,8 +11,10 @@ import subprocess
 import tempfile
 from typing import Any
 
-from launchpad.cloud import cluster, image
+from launchpad.cloud import cluster, image, stopper
 from launchpad.context import LaunchType
+from launchpad.launch import links, preflight
+from launchpad.nodes import colocation
 from launchpad.program import Program
 
 INSTALL = "pip install 'lp-launchpad[vertex_ai]'"
@@ -44,15 +46,29 @@ def launch(program: Program, resources: dict[str, Any] | None, dry_run: str | No
     print(f"Launched {sent.name}", flush=True)
 
 
-def prepare(program: Program, resources: dict[str, Any]) -> list[cluster.Pool]:
-    """The pools, with the nodes' contexts and addresses as they will be there."""
+def prepare(
+    program: Program,
+    resources: dict[str, Any],
+    launch_type: LaunchType = LaunchType.VERTEX_AI,
+) -> list[cluster.Pool]:
+    """The pools, with the nodes' contexts and addresses as they will be there.
+
+    Raises:
+      ValueError: something is wrong with the program or the resources.
+      RuntimeError: more pools, or more ports for a node, than there can be.
+    """
     pools = cluster.pools(program, resources)
+    cluster.unbind(program)
+    links.link(program)
+    report = preflight.before_launch(program, {})
+    if not report:
+        raise ValueError(str(report))
     for label, nodes in program.groups.items():
-        for node in nodes:
-            node._initialize_context(LaunchType.VERTEX_AI, resources.get(label))
+        for node in colocation.with_inner(nodes):
+            node._initialize_context(launch_type, resources.get(label))
             for handle in node.input_handles:
                 handle.connect(node, label)
-    cluster.bind(pools)
+    cluster.bind(pools, None if launch_type is LaunchType.LOCAL_DOCKER else 1)
     return pools
 
 
@@ -73,7 +89,10 @@ def request(name: str, pools: list[cluster.Pool]) -> dict[str, Any]:
                     "image_uri": image_name(name, pool.image),
                     "command": image.COMMAND[:1],
                     "args": image.COMMAND[1:],
-                    "env": [{"name": "LAUNCHPAD_REGION", "value": _region()}],
+                    "env": [
+                        {"name": "LAUNCHPAD_REGION", "value": _region()},
+                        {"name": stopper.CONTAINER_VARIABLE, "value": LaunchType.VERTEX_AI.value},
+                    ],
                 },
             }
         )

@@ -1,13 +1,14 @@
 """The main of a container: `python -m launchpad.cloud.worker FOLDER` runs the node of FOLDER that
-CLUSTER_SPEC says this task is, in the main thread.
+CLUSTER_SPEC says this task is, as a process that it watches: SIGTERM asks the node to stop.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 
-from launchpad import worker
+from launchpad import _core, errors
 from launchpad.cloud import cluster
 
 
@@ -15,9 +16,32 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m launchpad.cloud.worker FOLDER")
     pool, instance = cluster.own_task()
-    with open(os.path.join(sys.argv[1], f"{pool}-{instance}.pkl"), "rb") as payload:
-        function = worker._load(payload.read())
-    function()
+    with open(os.path.join(sys.argv[1], f"{pool}-{instance}.pkl"), "rb") as file:
+        payload = file.read()
+    try:
+        run(f"{pool}-{instance}", payload)
+    except errors.NodeFailed as error:
+        sys.exit(str(error))
+
+
+def run(name: str, payload: bytes) -> None:
+    """Until the node of the payload has ended. NodeFailed if it failed."""
+    from absl import flags
+
+    from launchpad import flags as own_flags
+    from launchpad.launch import start, worker_manager
+
+    # The launcher's flags are this one's too.
+    flags.FLAGS(pickle.loads(payload)["argv"], known_only=True)
+    node = _core.Node("container", False)
+    node.set_payload(lambda: payload)
+    node.set_command([sys.executable, "-c", start.WORKER], {}, "")
+    node.set_place([], "-")
+    program = _core.Program(name)
+    program.add(node, name, "")
+    notice = own_flags.TERMINATION_NOTICE_SECS.value
+    launched = _core.launch(program, "local_mp", notice, own_flags.RUN_DIR.value, True)
+    worker_manager.WorkerManager(_run=launched).wait()
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def _start(
     from launchpad import flags
 
     manager = worker_manager.WorkerManager(
-        _core.launch(
+        _run=_core.launch(
             program.core,
             launch_type.value,
             flags.TERMINATION_NOTICE_SECS.value,
@@ -211,7 +211,7 @@ def _prepare_process(
     payload = serialization.worker_payload(label, node, function, config.flag_arguments(), debugs)
     node.core.set_payload(lambda: payload)
     node.core.set_command(
-        [config.interpreter or sys.executable, "-c", _WORKER],
+        [config.interpreter or sys.executable, "-c", WORKER],
         {**_python_path(), **config.environment()},
         os.fspath(config.cwd or ""),
     )
@@ -228,7 +228,8 @@ def _prepare_places(
             node.core.set_place(list(config.cpus or ()), output)
 
 
-_WORKER = "from launchpad.worker import main; main()"
+# What a worker's interpreter runs.
+WORKER = "from launchpad.worker import main; main()"
 
 
 def _python_path() -> dict[str, str]:

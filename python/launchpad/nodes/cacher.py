@@ -125,14 +125,14 @@ class CacherNode(CourierNode):
     """Serves the methods of another node from a cache.
 
     Args:
-      handle: the other node's.
+      source_handle: the other node's.
       refresh_interval_ms: how often answers that are asked for are renewed, in the background.
       stale_after_ms: an older answer is not given; who asks waits for a new one.
     """
 
     def __init__(
         self,
-        handle: base.Handle[Any],
+        source_handle: base.Handle[Any],
         refresh_interval_ms: float,
         stale_after_ms: float,
         courier_kwargs: dict[str, Any] | None = None,
@@ -145,7 +145,7 @@ class CacherNode(CourierNode):
             )
         super().__init__(
             _Cacher,
-            handle,
+            source_handle,
             refresh_interval_ms / 1000,
             stale_after_ms / 1000,
             courier_kwargs=courier_kwargs,

@@ -26,7 +26,6 @@ def make_program_stopper(launch_type: LaunchType | str) -> Callable[..., None]:
 
     Raises:
       ValueError: an unknown launch type.
-      NotImplementedError: a launch type that cannot be stopped from within.
     """
     launch_type = LaunchType(launch_type)
     if launch_type is LaunchType.VERTEX_AI:
@@ -34,5 +33,7 @@ def make_program_stopper(launch_type: LaunchType | str) -> Callable[..., None]:
 
         return VertexAiStopper()
     if launch_type is LaunchType.LOCAL_DOCKER:
-        raise NotImplementedError(f"{launch_type} is not yet supported.")
+        from launchpad.cloud.stopper import LocalDockerStopper
+
+        return LocalDockerStopper()
     return ProgramStopper()

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import os
 import signal
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from launchpad import _core
+
+# `manager`: the WorkerManager that the calling thread belongs to, if it does to one.
+current = threading.local()
+
+
+def _of_manager() -> Any:
+    """That one, in a thread outside of any program."""
+    return None if _core.context() is not None else getattr(current, "manager", None)
 
 
 def _context(what: str) -> _core.Context:
@@ -23,16 +32,31 @@ def _context(what: str) -> _core.Context:
 
 def stop() -> None:
     """Asks every node of the calling node's program to end. Returns at once."""
-    _context("lp.stop()").request_stop()
+    context = _context("lp.stop()")
+    try:
+        if "LAUNCHPAD_CONTAINER" in os.environ:
+            from launchpad.cloud import stopper
+
+            elsewhere = stopper.of_this_container()
+            if elsewhere is not None:
+                elsewhere()
+    finally:
+        context.request_stop()
 
 
 def wait_for_stop(timeout_secs: float | None = None) -> bool:
     """Waits until the program stops; False if `timeout_secs` passed first."""
+    manager = _of_manager()
+    if manager is not None:
+        return bool(manager.wait_for_stop(timeout_secs))
     return _context("lp.wait_for_stop()").wait_for_stop(timeout_secs)
 
 
 def stop_event() -> threading.Event:
     """An event that is set once the program stops."""
+    manager = _of_manager()
+    if manager is not None:
+        return manager.stop_event()
     event = threading.Event()
     _context("lp.stop_event()").add_stop_handler(event.set)
     return event

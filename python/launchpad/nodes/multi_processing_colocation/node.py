@@ -49,12 +49,17 @@ class MultiProcessingColocation(Colocation):
         if context is None:
             raise RuntimeError("MultiProcessingColocation works only in a launched program")
         retries = _Retries(self._num_retries_on_failure)
-        folder = tempfile.mkdtemp(prefix="launchpad-")
         children: list[_Child] = []
         ends: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        try:
+        output = _core.Output()
+        with _temporary_folder() as folder, contextlib.ExitStack() as at_end:
+            at_end.callback(output.finish)
+            at_end.callback(_kill, children)
             for i, node in enumerate(self._nodes):
-                children.append(_Child(node, context, os.path.join(folder, str(i)), retries))
+                streams = output.add(str(i), False), output.add(str(i), True)
+                place = os.path.join(folder, str(i))
+                children.append(_Child(node, context, place, streams, retries))
+            output.start()
             for child in children:
                 threading.Thread(target=child.run, args=(ends,), daemon=True).start()
 
@@ -67,10 +72,36 @@ class MultiProcessingColocation(Colocation):
                 error = ends.get()
                 if error is not None:
                     raise error
-        finally:
-            for child in children:
-                child.kill()
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+# Waits for the end of its input, which comes however this process ends.
+_SWEEPER = 'cat >/dev/null; rm -rf -- "$1"'
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """A folder that goes with this process, also when it is killed."""
+    folder = tempfile.mkdtemp(prefix="launchpad-")
+    sweeper = subprocess.Popen(
+        ["/bin/sh", "-c", _SWEEPER, "sh", folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Else it would be killed with the node's process group.
+        cwd="/",
+    )
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        assert sweeper.stdin is not None
+        sweeper.stdin.close()
+        sweeper.wait()
+
+
+def _kill(children: list[_Child]) -> None:
+    for child in children:
+        child.kill()
 
 
 class _Retries:
@@ -93,11 +124,17 @@ class _Child:
     """One node and the process that runs it, one after the other."""
 
     def __init__(
-        self, node: PyNode[Any], context: _core.Context, folder: str, retries: _Retries
+        self,
+        node: PyNode[Any],
+        context: _core.Context,
+        folder: str,
+        streams: tuple[int, int],
+        retries: _Retries,
     ) -> None:
         self._context = context
         self._retries = retries
         self._kind = node.kind
+        self._streams = streams
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -146,6 +183,8 @@ class _Child:
                     [sys.executable, "-c", _CHILD],
                     env=environment,
                     stdin=subprocess.DEVNULL,
+                    stdout=self._streams[0],
+                    stderr=self._streams[1],
                     pass_fds=[theirs.fileno(), *self._listening.values()],
                 )
             theirs.close()
