@@ -124,7 +124,13 @@ def __getattr__(name: str) -> Any:
     elif name in (*_SUBMODULES, "stop_program"):
         value = importlib.import_module(f"launchpad.{name}")
     else:
-        raise AttributeError(f"module 'launchpad' has no attribute {name!r}")
+        import difflib
+
+        meant = difflib.get_close_matches(name, __all__, 1)
+        raise AttributeError(
+            f"module 'launchpad' has no attribute {name!r}"
+            + (f". Did you mean {meant[0]!r}?" if meant else "; dir(launchpad) lists what it has")
+        )
     globals()[name] = value
     return value
 

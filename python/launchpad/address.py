@@ -63,7 +63,10 @@ class Address:
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not _NAME.fullmatch(name):
-            raise ValueError(f"Wrong address name: {name} does not match {_NAME.pattern}.")
+            raise ValueError(
+                f"Wrong address name: {name} does not match {_NAME.pattern}. Use lower-case "
+                "letters and digits, a letter first"
+            )
         self.name = name
         self._owning_node: Any = None
         self._address_builder: AbstractAddressBuilder | None = None
@@ -122,4 +125,7 @@ def get_port_from_address(address: str) -> int:
     port = address.rsplit(":", 1)[-1]
     if port.isdigit():
         return int(port)
-    return int(os.environ["LP_PORT_" + port])
+    variable = "LP_PORT_" + port
+    if variable not in os.environ:
+        raise KeyError(f"{variable} is not in the environment: set it to the port of {address!r}")
+    return int(os.environ[variable])

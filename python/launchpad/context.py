@@ -20,6 +20,11 @@ class LaunchType(enum.Enum):
     LOCAL_DOCKER = "local_docker"
     VERTEX_AI = "vertex_ai"
 
+    @classmethod
+    def _missing_(cls, value: object) -> LaunchType:
+        choices = ", ".join(known.value for known in cls)
+        raise ValueError(f"{value!r} is not a valid LaunchType: choose one of {choices}")
+
 
 def is_local_launch(launch_type: LaunchType | str | None) -> bool:
     """True for threads and processes of this host."""

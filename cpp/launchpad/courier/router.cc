@@ -7,7 +7,9 @@
 namespace lp::courier {
 
 Status Router::bind(std::string method, Handler handler) {
-  if (method.empty()) return Error(Code::kInvalidArgument, "a method's name must not be empty");
+  if (method.empty())
+    return Error(Code::kInvalidArgument,
+                 "a method's name must not be empty: give Bind a name, or \"*\" for all others");
   if (!handler) return Error(Code::kInvalidArgument, "the handler of '" + method + "' is missing");
   handlers_.with([&](auto& handlers) {
     handlers.insert_or_assign(std::move(method),

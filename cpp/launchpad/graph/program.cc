@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 namespace lp {
 namespace {
+
+constexpr std::string_view kGiveLabel =
+    "Label should not be empty. Give the node a label, or add it inside of a group(label).";
 
 [[noreturn]] void reject(std::string why) {
   throw_error(Error(Code::kInvalidArgument, std::move(why)));
@@ -19,14 +23,16 @@ std::string Program::text_of(const std::source_location& where) {
 Program::Program(std::string name) : name_(std::move(name)) {}
 
 Group Program::group(std::string label) {
-  if (label.empty()) reject("Label should not be empty.");
-  if (group_->has_value()) reject("group() cannot be nested.");
+  if (label.empty()) reject(std::string(kGiveLabel));
+  if (group_->has_value())
+    reject("group() cannot be nested. Let the group '" + **group_ + "' end first.");
   *group_ = std::move(label);
   return Group(group_.get());
 }
 
 const std::string& Program::current_group() const {
-  if (!group_->has_value()) reject("Current group is only available in group context.");
+  if (!group_->has_value())
+    reject("Current group is only available in group context. Ask inside of a group(label).");
   return **group_;
 }
 
@@ -36,10 +42,10 @@ void Program::add(std::shared_ptr<Node> node, std::string label, std::string whe
     if (label.empty()) label = **group_;
     if (label != **group_) {
       reject("The given label does not match the current group: " + label + " vs " + **group_ +
-             ".");
+             ". Leave the label out, or let the group end first.");
     }
   }
-  if (label.empty()) reject("Label should not be empty.");
+  if (label.empty()) reject(std::string(kGiveLabel));
   graph::Slot& slot = *node->slot();
   if (slot.added())
     reject("this node was already added, as '" + slot.name() + "': make a second node");
@@ -65,9 +71,11 @@ Status Program::check_edges(const Added& added) const {
     }
     // A program that is gone may have had its storage where this one has it: the slot decides.
     if (input->program != group_.get() || !holds(input)) {
-      return Error(Code::kInvalidArgument,
-                   self + " holds a handle to '" + input->name() +
-                       "' of another program: nodes reach only their own program's");
+      return Error(
+          Code::kInvalidArgument,
+          self + " holds a handle to '" + input->name() +
+              "' of another program: nodes reach only their own program's. Add a node like "
+              "it to this program");
     }
   }
   return {};

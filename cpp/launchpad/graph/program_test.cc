@@ -53,15 +53,20 @@ TEST(Program, NumbersTheNodesOfALabelAndDrawsEdgesFromHandles) {
 
 TEST(Program, RefusesAnEmptyLabelANestedGroupAndAnotherLabelInAGroup) {
   Program program("p");
-  EXPECT_EQ(error_of([&] { program.add_node(CourierNode<Producer>()); }).message,
-            "Label should not be empty.");
-  EXPECT_EQ(error_of([&] { (void)program.group(""); }).message, "Label should not be empty.");
+  EXPECT_EQ(
+      error_of([&] { program.add_node(CourierNode<Producer>()); }).message,
+      "Label should not be empty. Give the node a label, or add it inside of a group(label).");
+  EXPECT_EQ(
+      error_of([&] { (void)program.group(""); }).message,
+      "Label should not be empty. Give the node a label, or add it inside of a group(label).");
   EXPECT_NE(error_of([&] { (void)program.current_group(); }).message.find("group context"),
             std::string::npos);
   auto group = program.group("a");
-  EXPECT_EQ(error_of([&] { (void)program.group("b"); }).message, "group() cannot be nested.");
+  EXPECT_EQ(error_of([&] { (void)program.group("b"); }).message,
+            "group() cannot be nested. Let the group 'a' end first.");
   EXPECT_EQ(error_of([&] { program.add_node(CourierNode<Producer>(), "b"); }).message,
-            "The given label does not match the current group: b vs a.");
+            "The given label does not match the current group: b vs a. Leave the label out, or let "
+            "the group end first.");
   group.close();
   EXPECT_EQ(error_of([&] { program.add_node(CourierNode<Producer>(), "b"); }).code, Code::kOk);
 }

@@ -8,9 +8,13 @@ first call, and again after a break. Names with two leading underscores are neve
 from __future__ import annotations
 
 import datetime
+import os
+import weakref
 from typing import Any
 
 from launchpad import _core
+
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
 def _seconds(timeout: Any) -> float | None:
@@ -86,6 +90,18 @@ class Client:
             server_name=_server_name,
         )
         self._futures = _Futures(self._channel)
+        _clients.add(self)
+
+    def _begin_anew(self) -> None:
+        """In a forked process: the connection stays the parent's, with the threads that serve
+        it.
+        """
+        import ctypes
+
+        before = self.__dict__.copy()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(before))  # Its end would wait for them.
+        self.__dict__.clear()
+        Client.__init__(self, before["_address"], **before["_kwargs"])
 
     @property
     def address(self) -> str:
@@ -113,6 +129,14 @@ class Client:
     def __repr__(self) -> str:
         name = f" of {self._channel.server_name}" if self._channel.server_name else ""
         return f"<courier.Client{name} at {self._address!r}>"
+
+
+def _after_fork() -> None:
+    for client in list(_clients):
+        client._begin_anew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _rebuild(address: str, kwargs: dict[str, Any]) -> Client:

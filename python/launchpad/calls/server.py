@@ -72,7 +72,7 @@ class Server:
     def Start(self) -> None:
         """Answers calls from now on."""
         if self.has_started:
-            raise ValueError("Server already started")
+            raise ValueError("Server already started: to serve again, make another Server")
         self._ensure_bound()
         self._start()
 
@@ -82,19 +82,19 @@ class Server:
     def Stop(self, grace: float | None = None) -> None:
         """Takes no more calls, and waits for those that run (`grace` seconds at most)."""
         if not self.has_started:
-            raise ValueError("Server not started yet")
+            raise ValueError("Server not started yet: call Start() first")
         self._server.stop(grace)
 
     def Join(self) -> None:
         """Waits until it is stopped."""
         if not self.has_started:
-            raise ValueError("Server not started")
+            raise ValueError("Server not started: call Start() first")
         self._server.join()
 
     def SetIsHealthy(self, is_healthy: bool) -> None:
         """Accepted after Start; a server's health is that of its process."""
         if not self.has_started:
-            raise ValueError("Cannot set health status; server not started.")
+            raise ValueError("Cannot set health status; server not started. Call Start() first.")
         self._is_healthy = bool(is_healthy)
 
 

@@ -102,7 +102,10 @@ def _check(
                 + ", ".join(map(repr, program.groups))
             )
         if config and not isinstance(config, PythonProcess):
-            raise ValueError(f"Launch config for {label} must be a PythonProcess.")
+            raise ValueError(
+                f"Launch config for {label} must be a PythonProcess. Make it with "
+                f"lp.PythonProcess(args=..., env=...), not {config!r}"
+            )
 
 
 def _preflight(program: Program, launch_type: LaunchType, local_resources: dict[str, Any]) -> None:

@@ -89,7 +89,8 @@ class Node(abc.ABC):
     @classmethod
     def default_launch_config(cls, launch_type: LaunchType) -> Any:
         raise NotImplementedError(
-            f"Launch config has to be explicitly specified for {cls.__name__}"
+            f"Launch config has to be explicitly specified for {cls.__name__} and "
+            f"{launch_type}: give lp.launch one in local_resources or xm_resources"
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -34,7 +34,10 @@ class Colocation(PyNode[Any]):
     def add_node(self, node: PyNode[Any]) -> base.Handle[Any]:
         """Adds a node, and returns its handle."""
         if not isinstance(node, PyNode):
-            raise ValueError(f"{type(self).__name__} only works with PyNodes.")
+            raise ValueError(
+                f"{type(self).__name__} only works with PyNodes. {node!r} is none: make it one "
+                "with lp.PyNode(function), lp.PyClassNode(class) or lp.CourierNode(class)"
+            )
         self._nodes.append(node)
         return node.create_handle()
 
@@ -60,7 +63,10 @@ class Colocation(PyNode[Any]):
 
     def _check_not_empty(self) -> None:
         if not self._nodes:
-            raise ValueError(f"{type(self).__name__} requires at least one node.")
+            raise ValueError(
+                f"{type(self).__name__} requires at least one node. Give it nodes, or call its "
+                "add_node(node) before the launch"
+            )
 
 
 def with_inner(nodes: Iterable[Any]) -> Iterator[Any]:

@@ -31,12 +31,6 @@ class Batches:
         timeout: datetime.timedelta,
         pad_batch: bool,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        if max_parallelism < 1:
-            raise ValueError(f"max_parallelism must be at least 1, not {max_parallelism}")
-        if timeout < datetime.timedelta(0):
-            raise ValueError(f"timeout must not be negative, it is {timeout}")
         self._function = function
         self._batch_size = batch_size
         self._max_parallelism = max_parallelism
@@ -101,7 +95,16 @@ def batched_handler(
       max_parallelism: how many batches run at the same time, at most.
       timeout: a smaller batch runs so long after its first call.
       pad_batch: a smaller batch is filled up to batch_size by repeating its first call.
+
+    Raises:
+      ValueError: batch_size or max_parallelism below 1, a negative timeout.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    if max_parallelism < 1:
+        raise ValueError(f"max_parallelism must be at least 1, not {max_parallelism}")
+    if timeout < datetime.timedelta(0):
+        raise ValueError(f"timeout must not be negative, it is {timeout}")
 
     def decorate(function: Function) -> Function:
         assert not _is_unbound_method(function), (

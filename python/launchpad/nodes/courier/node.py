@@ -165,7 +165,9 @@ class CourierNode(python.PyClassNode[Any]):
         port = kwargs.pop("port", None)
         pool = kwargs.pop("thread_pool_size", 16)
         if kwargs:
-            raise TypeError(f"unknown courier_kwargs: {', '.join(kwargs)}")
+            raise TypeError(
+                f"unknown courier_kwargs: {', '.join(kwargs)}; there is: port, thread_pool_size"
+            )
         builder = self._address.builder
         if isinstance(builder, NodeAddressBuilder) and context is not None:
             return NodeServer(builder.name, None, pool, builder.number)

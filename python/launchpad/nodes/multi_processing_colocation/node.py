@@ -115,7 +115,8 @@ class _Retries:
         with self._lock:
             if self._left <= 0:
                 raise RuntimeError(
-                    f"num_retries_on_failure (={self._count}) is reached. The last failure: {cause}"
+                    f"num_retries_on_failure (={self._count}) is reached. Allow more, or mend the "
+                    f"last failure: {cause}"
                 ) from cause
             self._left -= 1
 

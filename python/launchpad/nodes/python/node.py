@@ -22,7 +22,10 @@ class _DummyHandle(base.Handle[Any]):
     """The handle of a node that nobody can call."""
 
     def dereference(self) -> Any:
-        raise NotImplementedError("_DummyHandle cannot be dereferenced.")
+        raise NotImplementedError(
+            "_DummyHandle cannot be dereferenced. Nobody can call this kind of node: make it a "
+            "CourierNode"
+        )
 
 
 def name_of(function: Any) -> str:
