@@ -58,6 +58,7 @@ class LaunchContext:
         launch_config: Any,
         program_stopper: Callable[..., None] | None = None,
     ) -> None:
+        """Done by the launch."""
         self._values = (launch_type, launch_config, program_stopper)
 
     def _checked(self) -> tuple[LaunchType, Any, Callable[..., None] | None]:
@@ -67,14 +68,17 @@ class LaunchContext:
 
     @property
     def launch_type(self) -> LaunchType:
+        """How the program was launched."""
         return self._checked()[0]
 
     @property
     def launch_config(self) -> Any:
+        """What local_resources have for the node's label."""
         return self._checked()[1]
 
     @property
     def program_stopper(self) -> Callable[..., None]:
+        """A function that stops the program."""
         stopper = self._checked()[2]
         if stopper is None:
             from launchpad.program_stopper import program_stopper

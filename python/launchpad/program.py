@@ -25,6 +25,7 @@ class Program:
 
     @property
     def name(self) -> str:
+        """As it was given."""
         return self._name
 
     @property

@@ -9,7 +9,7 @@ import re
 import sys
 
 _WHOLE_LINE = re.compile(r"^(\s*)//(?!/) ?(.*)$")
-_TRAILING = re.compile(r"^(\s*\S.*?)  // (.+)$")
+_TRAILING = re.compile(r"^(\s*\S.*?  +)// (.+)$")
 _NO_DOCUMENTATION = re.compile(r"^(namespace|IWYU|NOLINT|clang-format)\b")
 # What Doxygen would take for a command, an entity or a tag.
 _SPECIAL = re.compile(r"[\\@&<>#%]")
@@ -21,6 +21,7 @@ def documented(text: str) -> str:
     """
     lines = []
     opening = True
+    in_code = False  # Between backticks, which may go over several lines.
     trailing_column: int | None = None  # Of the comment that the line before ended with.
     for line in text.splitlines():
         if opening and line.startswith("//"):
@@ -30,23 +31,29 @@ def documented(text: str) -> str:
         if whole := _WHOLE_LINE.match(line):
             goes_on = trailing_column == len(whole.group(1))
             mark = "///<" if goes_on else "///"
-            lines.append(f"{whole.group(1)}{mark} {escaped(whole.group(2))}".rstrip())
+            comment, in_code = escaped(whole.group(2), in_code)
+            lines.append(f"{whole.group(1)}{mark} {comment}".rstrip())
             continue
+        in_code = False
         trailing_column = None
         trailing = _TRAILING.match(line)
         if trailing and not _NO_DOCUMENTATION.match(trailing.group(2)):
             code, comment = trailing.groups()
-            trailing_column = len(code) + 2
-            line = f"{code}  ///< {escaped(comment)}"
+            trailing_column = len(code)
+            comment, in_code = escaped(comment)
+            line = f"{code}///< {comment}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def escaped(comment: str) -> str:
-    """The comment's text without what Doxygen would take for markup, but for `code`."""
+def escaped(comment: str, in_code: bool = False) -> tuple[str, bool]:
+    """The comment's text without what Doxygen would take for markup, but for `code`; and whether
+    its end is within code.
+    """
     parts = comment.split("`")
-    parts[::2] = [_SPECIAL.sub(r"\\\g<0>", part) for part in parts[::2]]
-    return "`".join(parts)
+    first = 1 if in_code else 0
+    parts[first::2] = [_SPECIAL.sub(r"\\\g<0>", part) for part in parts[first::2]]
+    return "`".join(parts), in_code != (len(parts) % 2 == 0)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,14 @@ class Deadline {
  public:
   Deadline() = default;  // Never.
   explicit Deadline(TimePoint at) : at_(at) {}
+  // So long from now.
   static Deadline after(Nanos duration, const Clock& clock = steady_clock());
 
+  // Whether there is none: wait for ever.
   bool never() const { return !at_.has_value(); }
+  // Whether its time has come.
   bool passed(const Clock& clock = steady_clock()) const { return at_ && clock.now() >= *at_; }
+  // When; nothing for never.
   const std::optional<TimePoint>& at() const { return at_; }
 
   // Time left, at least zero. Only if not never().

@@ -11,6 +11,7 @@
 
 namespace lp {
 
+// Why something failed. The numbers are gRPC's.
 enum class Code : int {
   kOk = 0,
   kCancelled = 1,
@@ -38,17 +39,18 @@ struct Error : public std::exception {
   Error() = default;
   Error(Code c, std::string m) : code(c), message(std::move(m)) {}
 
+  // The message.
   const char* what() const noexcept override { return message.c_str(); }
 
   // True when the exception was raised by the method that was called, not by the call's way there.
   bool remote() const { return !remote_type.empty(); }
 
-  Code code = Code::kUnknown;
-  std::string message;
-  std::string remote_type;   // e.g. "ValueError" or "std::runtime_error"; empty if not remote.
-  std::string remote_trace;  // The trace as the other language prints it; may be empty.
-  std::string remote_data;   // The other language's own form of the exception (Python: a pickle);
-                             // may be empty.
+  Code code = Code::kUnknown;  // Why.
+  std::string message;         // What, and what to do about it.
+  std::string remote_type;     // e.g. "ValueError" or "std::runtime_error"; empty if not remote.
+  std::string remote_trace;    // The trace as the other language prints it; may be empty.
+  std::string remote_data;     // The other language's own form of the exception (Python: a pickle);
+                               // may be empty.
 };
 
 // What a caller catches when the method that it called threw: `remote_type`, `message`,

@@ -18,16 +18,22 @@ class [[nodiscard]] Result {
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
+  // Whether it holds a value.
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
 
+  // The value. Only if ok().
   T& value() & { return *checked(); }
+  // The value. Only if ok().
   const T& value() const& { return *const_cast<Result*>(this)->checked(); }
+  // The value, moved out. Only if ok().
   T&& value() && { return std::move(*checked()); }
   T& operator*() & { return value(); }
   T* operator->() { return checked(); }
 
+  // The error. Only if not ok().
   const Error& error() const& { return *const_cast<Result*>(this)->checked_error(); }
+  // The error, moved out. Only if not ok().
   Error&& error() && { return std::move(*checked_error()); }
 
   // The value, or throws the error: for the public surface only.
@@ -73,6 +79,7 @@ class [[nodiscard]] Result<void> {
   std::optional<Error> error_;
 };
 
+// Whether something worked, and if not, why.
 using Status = Result<void>;
 
 }  // namespace lp

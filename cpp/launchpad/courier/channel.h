@@ -24,6 +24,7 @@ using Callback = std::function<void(Answer)>;
 // What a server that takes typed values only gets instead of a pickle. Must not wait.
 using TypedInstead = std::function<Answer()>;
 
+// How a client connects.
 struct ChannelOptions {
   // Wait for a server that does not listen yet. False: UNAVAILABLE at once.
   bool wait_for_ready = true;
@@ -32,7 +33,7 @@ struct ChannelOptions {
   std::string server_name{};     // How errors name the server; its address if empty.
   std::string language = "cpp";  // Told to the server.
   size_t max_pending = 1 << 20;  // Calls without an answer; beyond it RESOURCE_EXHAUSTED.
-  wire::FrameLimits limits{};
+  wire::FrameLimits limits{};    // What it reads, at most.
   // Asked at every tick of a waiting call, without any lock: true ends the wait with ABORTED.
   std::function<bool()> interrupted{};
   // Wraps the running of a batch of callbacks (to take a lock once, say).

@@ -86,8 +86,11 @@ class Client {
     return copy;
   }
 
+  // False for one that was default-constructed, which must not be called.
   bool valid() const { return channel_ != nullptr; }
+  // The connection, which copies of the client share.
   const std::shared_ptr<courier::Channel>& shared_channel() const { return channel_; }
+  // Where the server is, e.g. "tcp:localhost:1234".
   std::string address() const { return channel().address().str(); }
 
  private:

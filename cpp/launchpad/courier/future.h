@@ -42,6 +42,7 @@ class Future {
          Result<std::shared_ptr<courier::Pending>> started)
       : channel_(std::move(channel)), method_(method), started_(std::move(started)) {}
 
+  // False for one that was default-constructed, or has given its result.
   bool valid() const { return channel_ != nullptr; }
 
   // Waits; the value or the error.
@@ -59,6 +60,7 @@ class Future {
     LP_CHECK(valid()) << "a Future gives its result once";
     return !started_.ok() || channel_->wait_done(started_.value(), base::Deadline::after(timeout));
   }
+  // Whether the answer is there.
   bool ready() { return wait_for(base::Nanos(0)); }
 
   // The call ends with CANCELLED, and the server is told. False if it was answered before.

@@ -76,12 +76,16 @@ struct Accepts<S, std::tuple<G...>, std::enable_if_t<S::arity == sizeof...(G)>>
 
 template <auto... Method>
 struct Methods {
+  // How many there are.
   static constexpr size_t size = sizeof...(Method);
+  // The names, in the order of the list.
   static constexpr std::array<std::string_view, sizeof...(Method)> names = {
       courier::method_name<courier::pointer_of<Method>()>()...};
+  // Whether &T::m is one of them.
   template <auto M>
   static constexpr bool contains =
       ((courier::method_name<courier::pointer_of<Method>()>() == courier::method_name<M>()) || ...);
+  // Whether it is batched.
   template <auto M>
   static constexpr bool batches = ((courier::is_batched<Method> &&
                                     courier::method_name<courier::pointer_of<Method>()>() ==

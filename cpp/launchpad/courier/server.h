@@ -17,14 +17,16 @@ namespace lp::courier {
 
 class ServerCore;
 
+// How a server runs.
 struct ServerOptions {
   std::string name{};              // How errors name it, e.g. "producer/0".
   std::string language = "cpp";    // Told to clients.
   int threads = 16;                // Handlers that run at the same time, at most.
   size_t max_queued_calls = 4096;  // Read but not running. Beyond it no more is read: clients wait.
-  wire::FrameLimits limits{};
-  // Run at the start and the end of each of its threads.
+  wire::FrameLimits limits{};      // What it reads, at most.
+  // Run at the start of each of its threads.
   std::function<void()> on_thread_start{};
+  // Run at the end of each.
   std::function<void()> on_thread_end{};
 };
 
@@ -37,12 +39,14 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // What it answers: bind methods before or after start.
   Router& router();
 
   // FAILED_PRECONDITION if it was started before.
   Status start(std::unique_ptr<net::Listener> listener);
   // Where it listens. Only after start.
   const net::Address& address() const;
+  // Whether start() was called.
   bool started() const;
 
   // Takes no more calls, tells clients, waits until running handlers have answered (or `grace` is

@@ -14,19 +14,21 @@ class Program;
 
 namespace graph {
 
+// Something that is wrong with a program, or may go wrong.
 struct Finding {
   bool error = false;  // Else a warning.
   std::string node;    // "label/index"; empty: the program as a whole.
-  std::string what;
-  std::string mend;  // What to do.
+  std::string what;    // What is wrong.
+  std::string mend;    // What to do.
 };
 
+// What check found.
 struct Report {
   bool ok() const;  // There is no error.
   // A line for each finding, and one more for what to do.
   std::string text() const;
 
-  std::vector<Finding> findings;
+  std::vector<Finding> findings;  // All, in the order of the program's nodes.
 };
 
 // Cycles of calls among tasks of bounded pools; each such task is in one of them at most, the
@@ -37,6 +39,7 @@ Report check(const Plan& plan);
 
 }  // namespace graph
 
+// What check returns.
 using graph::Report;
 
 // What is wrong with the program: what Program::plan refuses, and what check(Plan) finds.

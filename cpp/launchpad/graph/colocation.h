@@ -53,7 +53,9 @@ class Colocation {
     return *this;
   }
 
+  // What add_node gives; nobody can call the node.
   NodeRef create_handle() const { return NodeRef(body_->slot()); }
+  // The node itself, as the program holds it.
   const std::shared_ptr<graph::ColocationBody>& node() const { return body_; }
 
  private:

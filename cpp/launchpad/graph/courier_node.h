@@ -104,6 +104,7 @@ class CourierNode {
     body_->run_enabled = false;
     return *this;
   }
+  // Calls T::run() after all; the default.
   CourierNode& enable_run() {
     body_->run_enabled = true;
     return *this;
@@ -115,7 +116,9 @@ class CourierNode {
     return *this;
   }
 
+  // A handle, as add_node gives it: for nodes that are given it before this one is added.
   Handle<T> create_handle() const { return Handle<T>(body_->slot()); }
+  // The node itself, as the program holds it.
   const std::shared_ptr<graph::CourierNodeBody<T>>& node() const { return body_; }
 
  private:

@@ -48,7 +48,9 @@ class FunctionNode {
       : body_(std::make_shared<graph::FunctionNodeBody>(std::move(function),
                                                         std::tuple<Args...>(std::move(args)...))) {}
 
+  // What add_node gives; nobody can call the node.
   NodeRef create_handle() const { return NodeRef(body_->slot()); }
+  // The node itself, as the program holds it.
   const std::shared_ptr<graph::FunctionNodeBody>& node() const { return body_; }
 
  private:

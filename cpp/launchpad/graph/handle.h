@@ -36,6 +36,7 @@ class Handle {
   // A handle whose clients' calls fail with DEADLINE_EXCEEDED if they take longer.
   Handle within(base::Nanos timeout) const { return Handle(slot_, timeout); }
 
+  // The node's place in the graph.
   const graph::SlotPtr& slot() const { return slot_; }
 
  private:
@@ -47,6 +48,7 @@ class Handle {
 class NodeRef {
  public:
   explicit NodeRef(graph::SlotPtr slot) : slot_(std::move(slot)) {}
+  // The node's place in the graph.
   const graph::SlotPtr& slot() const { return slot_; }
 
  private:

@@ -24,9 +24,11 @@ class NodeContext {
 
   // "label/index".
   std::string name() const { return context_->name(); }
+  // Whether the program has been asked to stop.
   bool stopping() const { return context_->stop->requested(); }
   // False: the timeout passed first.
   bool wait_for_stop(base::Deadline deadline = {}) const { return context_->stop->wait(deadline); }
+  // Asks every node of the program to end. Returns at once.
   void stop_program() const { context_->request_stop(); }
 
   // Answers calls of the methods that T lists, at this node's address. Throws lp::Error.
@@ -42,6 +44,7 @@ class NodeContext {
   // Threads that run batches know this node, too.
   courier::BatchThreads batch_threads() const;
 
+  // What the library keeps of this node's run.
   const std::shared_ptr<const run::Context>& run_context() const { return context_; }
 
  private:
@@ -71,10 +74,12 @@ class Node {
   virtual std::optional<graph::Command> command() const { return std::nullopt; }
   // False: always as a process by `command`, never by `run` on a thread of the launcher's.
   virtual bool runs_in_process() const { return !command(); }
+  // What the command's process finds in its run directory; made just before it starts.
   virtual Result<std::string> payload(const run::Context&) const { return std::string(); }
   // Asked when the drawing is done: whether the node is complete.
   virtual Status check() const { return {}; }
 
+  // Its place in the graph, for handles.
   const graph::SlotPtr& slot() const { return slot_; }
   // The nodes whose handles it holds.
   virtual graph::Inputs inputs() const { return inputs_; }

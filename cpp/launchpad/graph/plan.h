@@ -16,7 +16,7 @@ namespace lp::graph {
 
 // A process to start for a task.
 struct Command {
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;           // The program and its arguments.
   std::map<std::string, std::string> env;  // Added to the launcher's own environment.
   std::string cwd;                         // Empty: the launcher's.
   std::vector<int> cpus{};                 // Those that it may run on. Empty: the launcher's.

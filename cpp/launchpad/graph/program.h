@@ -21,6 +21,7 @@ class Group {
   Group(Group&& other) noexcept : current_(std::exchange(other.current_, nullptr)) {}
   Group& operator=(Group&&) = delete;
   ~Group() { close(); }
+  // Ends it before its scope does.
   void close() {
     if (current_ != nullptr) std::exchange(current_, nullptr)->reset();
   }
@@ -35,6 +36,7 @@ class Program {
   Program(Program&&) noexcept = default;
   Program& operator=(Program&&) noexcept = default;
 
+  // As it was given.
   const std::string& name() const { return name_; }
 
   // Errors: an empty label, a group inside a group.
@@ -66,6 +68,7 @@ class Program {
     std::shared_ptr<Node> node;
     std::string where;  // "file:line" of add_node.
   };
+  // In the order in which they were added.
   const std::vector<Added>& nodes() const { return nodes_; }
 
   // Gives the nodes inside of others their numbers, after those that were added.

@@ -69,7 +69,9 @@ class PythonNode {
     return *this;
   }
 
+  // A handle, as add_node gives it: for nodes that are given it before this one is added.
   Handle<T> create_handle() const { return Handle<T>(body_->slot()); }
+  // The node itself, as the program holds it.
   const std::shared_ptr<graph::PythonNodeBody>& node() const { return body_; }
 
  private:

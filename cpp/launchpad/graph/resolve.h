@@ -33,6 +33,7 @@ class ProgramStopper {
  private:
   std::shared_ptr<const run::Context> context_;
 };
+// What a node is given to stop its program with: see make_program_stopper().
 using StopFn = std::function<void()>;
 
 template <class T>

@@ -14,14 +14,16 @@
 
 namespace lp::launching {
 
+// How nodes run: as threads or processes, of a program or of a test.
 enum class LaunchType { kLocalThreads, kLocalProcesses, kTestThreads, kTestProcesses };
 
 // "local_mt", "local_mp", "test_mt", "test_mp". INVALID_ARGUMENT with the list for another name.
 Result<LaunchType> parse_launch_type(std::string_view name);
 std::string_view launch_type_name(LaunchType type);
 
+// How a program is launched.
 struct Options {
-  LaunchType type = LaunchType::kLocalThreads;
+  LaunchType type = LaunchType::kLocalThreads;  // Threads or processes.
   // After the stop was asked for: how long nodes may take to end before they are killed (processes)
   // or left behind (threads). Zero: not at all. Negative: as long as they like.
   std::chrono::milliseconds termination_notice{10'000};
@@ -35,8 +37,9 @@ struct Options {
   // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) from its
   // start until the first wait ends, and while others wait.
   bool handle_signals = true;
-  // Run first and last on each thread that runs a task in this process.
+  // Run first on each thread that runs a task in this process.
   std::function<void()> on_thread_start{};
+  // The same, last.
   std::function<void()> on_thread_end{};
   // What the exception being handled, thrown by a task of this process, says. Default: courier's
   // description.
@@ -64,7 +67,9 @@ class Run {
   virtual void stop() = 0;
   // Ends every process at once.
   virtual void kill() = 0;
+  // Whether every node has ended.
   virtual bool done() const = 0;
+  // The stop, as an object to wait for.
   virtual std::shared_ptr<run::StopSignal> stop_signal() = 0;
 };
 

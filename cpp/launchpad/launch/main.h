@@ -14,6 +14,7 @@
 namespace lp {
 
 using launching::LaunchType;
+// How a program is launched, e.g. launch(program, {.type = LaunchType::kLocalProcesses}).
 using LaunchOptions = launching::Options;
 
 // Runs the program until every node has ended. Errors: bad drawing, or the first failing node with

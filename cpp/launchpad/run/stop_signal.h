@@ -17,6 +17,7 @@ class StopSignal {
   // Idempotent. Each handler runs once; what one throws is logged and does not keep the others from
   // running.
   void request();
+  // Whether it was.
   bool requested() const;
   // True: the stop was requested. False: the deadline passed first.
   bool wait(const base::Deadline& deadline = {});
@@ -25,6 +26,7 @@ class StopSignal {
 
   // `handler` runs at the stop (at once, if that was requested already). The number removes it.
   uint64_t add_handler(std::function<void()> handler);
+  // An unknown number is ignored.
   void remove_handler(uint64_t number);
 
  private:

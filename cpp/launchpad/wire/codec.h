@@ -18,7 +18,7 @@ namespace lp {
 
 // A string of bytes that is no text: Python's bytes.
 struct Bytes {
-  std::string data;
+  std::string data;  // The bytes.
   bool operator==(const Bytes&) const = default;
 };
 

@@ -11,6 +11,7 @@
 
 namespace lp {
 
+// The type of an element; numpy's names.
 enum class DType : uint8_t {
   kBool = 1,
   kInt8,
@@ -34,10 +35,12 @@ size_t dtype_size(DType dtype);
 // numpy's name, e.g. "float32".
 std::string_view dtype_name(DType dtype);
 
-// The DType with that name or number, if there is one.
+// The DType with that name, if there is one.
 std::optional<DType> dtype_named(std::string_view name);
+// The DType with that number, if there is one.
 std::optional<DType> dtype_numbered(uint8_t number);
 
+// The DType of a C++ type.
 template <class T>
 constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, bool>)

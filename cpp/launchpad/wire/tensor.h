@@ -15,6 +15,7 @@ namespace lp {
 
 class Tensor {
  public:
+  // Numbers of elements, one per dimension.
   using Shape = std::vector<int64_t>;
   static constexpr size_t kMaxRank = 64;  // Dimensions, as in numpy.
 
@@ -32,6 +33,7 @@ class Tensor {
     tensor.fill_from(std::as_bytes(values));
     return tensor;
   }
+  // The same, of values that are written out.
   template <class T>
   static Tensor of(Shape shape, std::initializer_list<T> values) {
     return of(std::move(shape), std::span<const T>(values.begin(), values.size()));
@@ -42,11 +44,12 @@ class Tensor {
     return of(Shape{static_cast<int64_t>(values.size())}, std::span<const T>(values));
   }
 
-  DType dtype() const { return dtype_; }
-  const Shape& shape() const { return shape_; }
-  const Shape& strides() const { return strides_; }
-  const wire::Buffer& buffer() const { return buffer_; }
-  int64_t size() const;  // Number of elements.
+  DType dtype() const { return dtype_; }             // The type of its elements.
+  const Shape& shape() const { return shape_; }      // Elements per dimension.
+  const Shape& strides() const { return strides_; }  // Bytes from one to the next, per dimension.
+  const wire::Buffer& buffer() const { return buffer_; }  // Where the elements lie.
+  int64_t size() const;                                   // Number of elements.
+  // Bytes of all elements together.
   size_t nbytes() const { return static_cast<size_t>(size()) * dtype_size(dtype_); }
   bool contiguous() const;  // Row-major without gaps.
 

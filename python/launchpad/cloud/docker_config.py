@@ -61,6 +61,7 @@ class DockerConfig:
     python_path: list[str] | None = None
 
     def hardware(self) -> Hardware:
+        """What hw_requirements say. ValueError if they are neither a Hardware nor a mapping."""
         if isinstance(self.hw_requirements, Hardware):
             return self.hw_requirements
         if self.hw_requirements is None:

@@ -34,14 +34,12 @@ def launch(
       xm_resources: a DockerConfig by label, for vertex_ai and local_docker.
       local_resources: a PythonProcess by label, for processes.
       test_case: an absltest.TestCase (or unittest's), whose clean-up ends the program and raises
-          what failed;
-        needed by test_mp.
+        what failed; needed by test_mp.
       terminal: where the nodes of local_mp print: current_terminal, output_to_files, tmux_session,
         byobu_session, xterm, gnome-terminal, gnome-terminal-tabs. None: what the environment's
         LAUNCHPAD_LAUNCH_LOCAL_TERMINAL says, else current_terminal.
       serialize_py_nodes: whether nodes go through cloudpickle though they stay in this process.
-          Default: only
-        in test_mt.
+        Default: only in test_mt.
       controller_xm_requirements: ignored.
       dry_run: a folder; vertex_ai and local_docker only write what they would build and send there.
         None: what --lp_dry_run_dir says.
@@ -51,9 +49,9 @@ def launch(
 
     Raises:
       ValueError: an unknown launch type, or something wrong with the program.
-      RuntimeError: a node that does not pickle; NodeFailed: a node failed (also an instance of the
-          type of the
-        exception that the node raised, where that can be rebuilt).
+      RuntimeError: a node that does not pickle.
+      NodeFailed: a node failed; also an instance of the type of the exception that the node
+        raised, where that can be rebuilt.
       KeyboardInterrupt: the nodes had to be killed by a second Ctrl-C.
     """
     del controller_xm_requirements

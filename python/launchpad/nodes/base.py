@@ -65,6 +65,7 @@ class Node(abc.ABC):
 
     @property
     def launch_context(self) -> LaunchContext:
+        """What it knows of its launch; RuntimeErrors before that."""
         return self._launch_context
 
     @property
@@ -88,6 +89,9 @@ class Node(abc.ABC):
 
     @classmethod
     def default_launch_config(cls, launch_type: LaunchType) -> Any:
+        """What a node of this kind has as launch configuration where local_resources has nothing
+        for its label.
+        """
         raise NotImplementedError(
             f"Launch config has to be explicitly specified for {cls.__name__} and "
             f"{launch_type}: give lp.launch one in local_resources or xm_resources"

@@ -37,6 +37,7 @@ class CourierHandle(base.Handle[CourierClient]):
 
     @property
     def address(self) -> Address:
+        """The node's."""
         return self._address
 
     def dereference(self) -> CourierClient:
@@ -119,6 +120,7 @@ class CourierNode(python.PyClassNode[Any]):
 
     @property
     def courier_address(self) -> Address:
+        """Where its server listens; resolved while the program runs."""
         return self._address
 
     @property

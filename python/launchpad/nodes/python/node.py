@@ -76,6 +76,7 @@ class PyNode(base.Node, Generic[WorkerHandle]):
         return self._function(*args, **kwargs)
 
     def create_handle(self) -> base.Handle[Any]:
+        """A handle that cannot be dereferenced: nobody can call this node."""
         return self._track_handle(_DummyHandle())
 
     @staticmethod
