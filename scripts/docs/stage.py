@@ -95,7 +95,9 @@ class Stage:
         for caption, section in zip(parts[::2], parts[1::2]):
             links = [(title, link) for code, title, link in _LINK.findall(section) if not code]
             pages = {
-                title[:1].upper() + title[1:]: self._pages[(INDEX.parent / link).resolve()]
+                title[:1].upper() + title[1:]: self._pages[
+                    (INDEX.parent / link.partition("#")[0]).resolve()
+                ]
                 for title, link in links
             }
             parts_here = reference if caption == "Reference" else {caption: pages}
