@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import pathlib
-import shutil
+import pty
+import shlex
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import wait_until_gone
 
-from launchpad.launch import terminals, windows
+from launchpad.launch import terminals
 
 PROGRAM = r"""
 import os, sys, threading
@@ -88,8 +90,6 @@ class Tmux:
 
 @pytest.fixture
 def tmux() -> Iterator[Tmux]:
-    if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
     with tempfile.TemporaryDirectory(prefix="lp") as folder:
         server = Tmux(folder)
         yield server
@@ -160,8 +160,6 @@ def test_a_failure_is_seen_also_when_output_goes_to_files(start, channel, tmp_pa
 
 @pytest.mark.parametrize("terminal", ["tmux_session", "byobu_session"])
 def test_a_session_has_a_window_for_each_node_that_shows_its_output(start, channel, tmux, terminal):
-    if shutil.which("byobu") is None:
-        pytest.skip("byobu is not installed")
     said = channel(2)
     program = start(PROGRAM, terminal, "talk,talk", said.prefix, env=tmux.env)
     launcher = program.number_after("launcher")
@@ -227,23 +225,39 @@ def test_a_stubborn_node_in_a_window_is_killed(start, channel, tmux):
     wait_until_gone(pid)
 
 
-def test_gnome_terminal_opens_windows_or_tabs():
-    inner = ["sh", "-c", "x"]
-    tabs = windows.GnomeTerminal("gnome-terminal", tabs=True)
-    assert tabs.command("n/0", True, inner)[:3] == ["gnome-terminal", "--window", "--title"]
-    assert tabs.command("n/1", False, inner) == [
-        *["gnome-terminal", "--tab", "--title", "n/1"],
-        *["--", "sh", "-c", "x"],
-    ]
-    single = windows.GnomeTerminal("gnome-terminal", tabs=False)
-    assert single.command("n/1", False, inner)[1] == "--window"
+@pytest.fixture
+def attached(tmux: Tmux) -> Iterator[Tmux]:
+    """A tmux server with a client, as somebody at a terminal has it, in the session `mine`."""
+    tmux("new-session", "-d", "-s", "mine", "sleep 1000")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe("tmux", ["tmux", "attach", "-t", "mine"], {**os.environ, **tmux.env})
+    while "mine" not in tmux("list-clients", "-F", "#{client_session}"):
+        os.sched_yield()
+    yield tmux
+    os.close(terminal)
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+
+
+def test_a_launcher_inside_of_tmux_switches_to_its_session_if_told_to(attached, channel, tmp_path):
+    said = channel(1)
+    script = tmp_path / "script.py"
+    script.write_text(PROGRAM)
+    arguments = ["tmux_session", "talk", said.prefix, "--tmux_open_window"]
+    command = shlex.join([sys.executable, str(script), *arguments])
+    attached("new-window", "-t", "=mine:", f"{command} >{tmp_path}/launcher")
+    said.read(0)
+    while "launchpad" not in attached("list-clients", "-F", "#{client_session}"):
+        os.sched_yield()
+    launcher = int((tmp_path / "launcher").read_text().split()[1])
+    os.kill(launcher, 2)
+    wait_until_gone(launcher)
 
 
 @pytest.fixture
 def display(tmp_path: pathlib.Path) -> Iterator[str]:
     """An X server without a screen."""
-    if shutil.which("Xvfb") is None or shutil.which("xterm") is None:
-        pytest.skip("Xvfb or xterm is not installed")
     reading, writing = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp"],
@@ -256,6 +270,32 @@ def display(tmp_path: pathlib.Path) -> Iterator[str]:
         yield f":{number}"
     server.terminate()
     server.wait()
+
+
+@pytest.mark.parametrize("terminal", ["gnome-terminal", "gnome-terminal-tabs"])
+def test_gnome_terminal_shows_each_nodes_output(start, channel, display, tmp_path, terminal):
+    said = channel(2)
+    script = tmp_path / "script.py"
+    script.write_text(PROGRAM)
+    home = tmp_path / "home"
+    home.mkdir(0o700)
+    env = {
+        "DISPLAY": display,
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home),
+        "LC_ALL": "C.UTF-8",
+        "NO_AT_BRIDGE": "1",
+    }
+    # Its windows belong to a server, which is found through D-Bus.
+    arguments = [sys.executable, str(script), terminal, "talk,talk", said.prefix]
+    program = start(command=["dbus-run-session", "--", *arguments], env=env)
+    launcher = program.number_after("launcher")
+    nodes = [said.read(number) for number in range(2)]
+    assert [node[1:] for node in nodes] == [[str(launcher), "True", "True"]] * 2
+    os.kill(launcher, 2)
+    assert program.end() == 0, program.err
+    for pid, *_ in nodes:
+        wait_until_gone(int(pid))
 
 
 def test_xterm_shows_a_window_for_each_node(start, channel, display):
