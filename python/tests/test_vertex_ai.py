@@ -306,3 +306,17 @@ def test_local_docker_without_the_client_says_so(monkeypatch, config):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(RuntimeError, match="needs a Docker engine, and there is no program docker"):
         lp.launch(drawn(), "local_docker", {"producer": config, "consumer": config})
+
+
+def test_requirements_of_xmanager_are_taken(config):
+    from xmanager import xm
+
+    taken = lp.DockerConfig("c", "r", xm.JobRequirements(cpu=2, ram=10 * xm.GiB, t4=2)).hardware()
+    assert taken == Hardware(2, 10, "NVIDIA_TESLA_T4", 2)
+    assert taken.machine() == "n1-standard-4"
+    with pytest.raises(ValueError, match=r"ask for TPU_V3.*Hardware\(machine_type"):
+        lp.DockerConfig("c", "r", xm.JobRequirements(tpu_v3=8)).hardware()
+    with pytest.raises(ValueError, match="must have one replica"):
+        lp.DockerConfig("c", "r", xm.JobRequirements(cpu=2, replicas=2)).hardware()
+    with pytest.raises(ValueError, match="XManager's JobRequirements, not int"):
+        lp.DockerConfig("c", "r", 5).hardware()

@@ -9,6 +9,17 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+# Vertex AI's names of what XManager calls by these.
+_ACCELERATORS = {
+    "P4": "NVIDIA_TESLA_P4",
+    "T4": "NVIDIA_TESLA_T4",
+    "P100": "NVIDIA_TESLA_P100",
+    "V100": "NVIDIA_TESLA_V100",
+    "A100": "NVIDIA_TESLA_A100",
+    "A100_80GIB": "NVIDIA_A100_80GB",
+    "L4_24TH": "NVIDIA_L4",
+    "H100": "NVIDIA_H100_80GB",
+}
 # vCPUs and GiB of the machines that are chosen from, smallest first. GPUs go only with n1.
 _SIZES = tuple((2**power, 15 * 2**power / 4) for power in range(7))
 
@@ -44,6 +55,33 @@ class Hardware:
         )
 
 
+def _of_xmanager(requirements: Any) -> Hardware:
+    """Of an xm.JobRequirements, as programs for upstream have it."""
+    if getattr(requirements, "replicas", 1) not in (None, 1):
+        raise ValueError(
+            "DockerConfig's hw_requirements must have one replica: the number of nodes under the "
+            "label is that of the replicas"
+        )
+    default = Hardware()
+    cpu, memory = default.cpu, default.memory_gib
+    accelerator, count = None, 1
+    for kind, amount in requirements.task_requirements.items():
+        name = str(getattr(kind, "name", kind)).upper()
+        if name == "CPU":
+            cpu = amount
+        elif name in ("MEMORY", "RAM"):
+            memory = amount / 2**30
+        elif name in _ACCELERATORS:
+            accelerator, count = _ACCELERATORS[name], int(amount)
+        else:
+            raise ValueError(
+                f"DockerConfig's hw_requirements ask for {name}, which is not known here: use "
+                "launchpad.cloud.docker_config.Hardware(machine_type=..., accelerator=...), with "
+                "Vertex AI's own names"
+            )
+    return Hardware(cpu, memory, accelerator, count)
+
+
 @dataclasses.dataclass
 class DockerConfig:
     """The container of the nodes of a label.
@@ -51,13 +89,14 @@ class DockerConfig:
     Attributes:
       code_directory: the folder with the program's modules; copied into the image.
       docker_requirements: a requirements.txt with what pip installs there.
-      hw_requirements: a Hardware, or a mapping of its arguments; None: the default.
+      hw_requirements: a Hardware, a mapping of its arguments, or an xm.JobRequirements of XManager;
+        None: the default.
       python_path: folders, relative to code_directory, for the import path.
     """
 
     code_directory: str | None = None
     docker_requirements: str | None = None
-    hw_requirements: Hardware | Mapping[str, Any] | None = None
+    hw_requirements: Hardware | Mapping[str, Any] | Any = None
     python_path: list[str] | None = None
 
     def hardware(self) -> Hardware:
@@ -66,10 +105,13 @@ class DockerConfig:
             return self.hw_requirements
         if self.hw_requirements is None:
             return Hardware()
+        if hasattr(self.hw_requirements, "task_requirements"):
+            return _of_xmanager(self.hw_requirements)
         if not isinstance(self.hw_requirements, Mapping):
             raise ValueError(
-                "DockerConfig's hw_requirements must be a launchpad.cloud.docker_config.Hardware "
-                f"or a mapping of its arguments, not {type(self.hw_requirements).__name__}"
+                "DockerConfig's hw_requirements must be a launchpad.cloud.docker_config.Hardware, "
+                "a mapping of its arguments or XManager's JobRequirements, not "
+                f"{type(self.hw_requirements).__name__}"
             )
         return Hardware(**self.hw_requirements)
 
