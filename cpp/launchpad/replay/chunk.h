@@ -65,6 +65,8 @@ class Chunk final : public Counted {
   const Spec& spec(size_t column) const { return layout_->specs[column]; }
   uint32_t rows(size_t column) const { return block(column).rows; }
   Block block(size_t column) const;
+  // All columns are raw, of fixed size, with the same number of rows, one after the other.
+  bool plain() const { return blocks_ == nullptr && columns() > 0; }
   // What is stored, as `make` takes it.
   std::span<const std::byte> data() const { return {data_, size_}; }
   // The same as a Buffer that shares the chunk's memory.

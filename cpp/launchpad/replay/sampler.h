@@ -1,6 +1,6 @@
 // Sampler streams samples of one table: it always has some asked for ahead, so that taking the next
-// one seldom waits. Owned by its user; one thread at a time, but for close(), which any thread may
-// call.
+// one seldom waits. One call is on its way at a time, so they come in the table's order. Owned by
+// its user; one thread at a time, but for close(), which any thread may call.
 #pragma once
 
 #include <memory>
@@ -16,9 +16,9 @@ struct SamplerOptions {
   std::string table{};
   // Samples that are asked for, or here and not yet taken, at most. More is faster and staler.
   int64_t max_in_flight = 64;
-  // Samples in one answer: at most, and (unless they are the last) at least. Clipped to
-  // max_in_flight.
-  int64_t batch = 16;
+  // Samples in one answer, at most: clipped to max_in_flight; 0: half of it. And at least, unless
+  // they are the last.
+  int64_t batch = 0;
   int64_t min_batch = 1;
   // Samples in all; -1: no end.
   int64_t max_samples = -1;

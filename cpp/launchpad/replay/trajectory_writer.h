@@ -80,7 +80,7 @@ class TrajectoryWriter {
 
   // Queues an item; never waits. Gives its key. INVALID_ARGUMENT: no column, an empty one, expired
   // steps, steps of different types, a squeezed column that is not one step, NaN as priority, or
-  // what the table's signature does not allow. NOT_FOUND: no such table (with validate_items).
+  // what the table's signature does not allow; with validate_items also if there is no such table.
   Result<uint64_t> create_item(std::string_view table, double priority,
                                std::span<const TrajectoryColumn> columns);
 

@@ -1,0 +1,117 @@
+#include "launchpad/replay/client.h"
+
+#include "launchpad/base/rng.h"
+#include "launchpad/courier/client.h"
+#include "launchpad/replay/messages.h"
+
+namespace lp::replay {
+namespace {
+
+uint64_t random_key() {
+  thread_local base::Rng rng(base::fresh_seed());
+  return rng();
+}
+
+template <class T>
+Result<T> decoded(courier::Answer answer, std::string_view call) {
+  return courier::decode_answer<T>(std::move(answer), call);
+}
+
+// One step of all columns as a chunk.
+Result<ChunkRef> step_chunk(std::span<const Cell> cells) {
+  ChunkBuilder builder(random_key(), random_key());
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const Spec spec{cells[i].type, Tensor::Shape(cells[i].shape.begin(), cells[i].shape.end())};
+    LP_TRY(check_spec(spec));
+    LP_TRY(check_row(spec, cells[i].bytes));
+    builder.append(i, spec, cells[i].bytes);
+  }
+  return std::move(builder).build();
+}
+
+}  // namespace
+
+Result<Client> Client::connect(std::string_view address, courier::ChannelOptions options) {
+  LP_TRY_ASSIGN(const net::Address parsed, net::Address::parse(address));
+  return Client(courier::make_shared_channel(parsed, std::move(options)));
+}
+
+std::string Client::address() const { return channel_->address().str(); }
+
+Result<std::vector<uint64_t>> Client::insert(std::span<const Cell> columns,
+                                             std::span<const Priority> priorities,
+                                             const base::Deadline& deadline) const {
+  if (priorities.empty()) {
+    return Error(Code::kInvalidArgument, "priorities must contain at least one item");
+  }
+  if (columns.empty()) return Error(Code::kInvalidArgument, "trajectory must not be empty.");
+  WriteRequest request;
+  LP_TRY_ASSIGN(const ChunkRef chunk, step_chunk(columns));
+  request.chunks.push_back(chunk);
+  std::vector<ColumnSlices> slices;
+  for (uint32_t i = 0; i < columns.size(); ++i) slices.push_back({{Slice{0, i, 0, 1, 1}}, false});
+  const auto layout = make_ref<const Layout>(std::move(slices));
+  std::vector<uint64_t> keys;
+  for (const Priority& each : priorities) {
+    keys.push_back(random_key());
+    request.items.push_back({each.table, keys.back(), each.priority, layout, {chunk->key()}});
+  }
+  LP_TRY(decoded<void>(channel_->call(kInsertCall, encode(request), deadline), kInsertCall));
+  return keys;
+}
+
+Result<std::vector<SampleBatch>> Client::sample(std::string_view table,
+                                                const SampleOptions& options,
+                                                const base::Deadline& deadline) const {
+  SampleCall call{std::string(table), options.count, options.min_count, -1};
+  if (options.rate_limiter_timeout) call.timeout_ns = options.rate_limiter_timeout->count();
+  LP_TRY_ASSIGN(wire::Payload payload, channel_->call(kSampleCall, encode(call), deadline));
+  return decode_batches(std::move(payload));
+}
+
+Result<int64_t> Client::mutate_priorities(std::string_view table,
+                                          std::span<const PriorityUpdate> updates,
+                                          std::span<const uint64_t> deletes,
+                                          const base::Deadline& deadline) const {
+  MutateCall call;
+  call.table = table;
+  for (const PriorityUpdate& update : updates) {
+    call.keys.push_back(update.key);
+    call.priorities.push_back(update.priority);
+  }
+  call.deletes.assign(deletes.begin(), deletes.end());
+  return decoded<int64_t>(channel_->call(kMutateCall, encode(call), deadline), kMutateCall);
+}
+
+Status Client::reset(std::string_view table, const base::Deadline& deadline) const {
+  const std::tuple<std::string> arguments{std::string(table)};
+  return decoded<void>(channel_->call(kResetCall, courier::encode_arguments(arguments), deadline),
+                       kResetCall);
+}
+
+Result<std::vector<TableInfo>> Client::info(const base::Deadline& deadline) const {
+  return decoded<std::vector<TableInfo>>(
+      channel_->call(kInfoCall, courier::encode_arguments(std::tuple<>()), deadline), kInfoCall);
+}
+
+Result<std::string> Client::checkpoint(const base::Deadline& deadline) const {
+  return decoded<std::string>(
+      channel_->call(kCheckpointCall, courier::encode_arguments(std::tuple<>()), deadline),
+      kCheckpointCall);
+}
+
+Result<std::unique_ptr<TrajectoryWriter>> Client::writer(TrajectoryWriterOptions options,
+                                                         const base::Deadline& deadline) const {
+  std::vector<TableInfo> tables;
+  if (options.validate_items) {
+    LP_TRY_ASSIGN(tables, info(deadline));
+  }
+  return TrajectoryWriter::make(channel_, std::move(options), std::move(tables));
+}
+
+Result<std::unique_ptr<Sampler>> Client::sampler(SamplerOptions options) const {
+  LP_TRY(check_sampler(options));
+  return std::make_unique<Sampler>(channel_, std::move(options));
+}
+
+}  // namespace lp::replay

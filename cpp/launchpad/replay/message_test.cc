@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "launchpad/base/rng.h"
+#include "launchpad/replay/messages.h"
+#include "launchpad/replay/test_items.h"
+
+namespace lp::replay {
+namespace {
+
+WriteRequest request() {
+  WriteRequest request;
+  request.session = 77;
+  request.base = 3;
+  request.first = 4;
+  request.released = {9, 10};
+  request.chunks = {numbers(1, 0, 10), numbers(2, 100, 100'000)};
+  const auto layout = make_ref<const Layout>(
+      std::vector<ColumnSlices>{{{Slice{0, 0, 1, 2, 3}}, false}, {{Slice{1, 0, 5, 1, 1}}, true}});
+  for (uint64_t key : {5, 6}) request.items.push_back({"t", key, 0.5, layout, {1, 2}});
+  request.items.push_back({"u", 7, 0.25, whole(numbers(1, 0, 10))->layout(), {1}});
+  return request;
+}
+
+TEST(Messages, AWriteArrivesAsItWasSent) {
+  LayoutCache cache;
+  const WriteRequest sent = request();
+  const WriteRequest got = decode_write(encode(sent), cache).value();
+  EXPECT_EQ(got.session, 77U);
+  EXPECT_EQ(got.base, 3U);
+  EXPECT_EQ(got.first, 4U);
+  EXPECT_EQ(got.released, sent.released);
+  ASSERT_EQ(got.chunks.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(got.chunks[i]->key(), sent.chunks[i]->key());
+    EXPECT_EQ(values(*whole(got.chunks[i])), values(*whole(sent.chunks[i])));
+  }
+  ASSERT_EQ(got.items.size(), 3U);
+  EXPECT_EQ(got.items[1].layout.get(), got.items[0].layout.get());
+  EXPECT_EQ(got.items[0].layout->columns, sent.items[0].layout->columns);
+  EXPECT_EQ(got.items[2].table, "u");
+  EXPECT_EQ(got.items[2].chunks, std::vector<uint64_t>{1});
+  // A layout that is sent again is the same object.
+  EXPECT_EQ(decode_write(encode(sent), cache).value().items[0].layout.get(),
+            got.items[0].layout.get());
+}
+
+std::vector<SampledItem> sampled(const std::vector<int>& lengths) {
+  std::vector<SampledItem> items;
+  uint64_t key = 1;
+  for (const int length : lengths) {
+    items.push_back({key, 0.5, 2.0, 9, 3, whole(numbers(key, 100 * int64_t(key), length))});
+    ++key;
+  }
+  return items;
+}
+
+TEST(Messages, ItemsOfOneLengthArriveAsOneArray) {
+  const auto batches = decode_batches(encode(gather(sampled({2, 2, 2})).value())).value();
+  ASSERT_EQ(batches.size(), 1U);
+  const ColumnData data = batches[0].stacked(0).value();
+  EXPECT_EQ(data.shape, (Tensor::Shape{3, 2}));
+  const Tensor tensor = data.tensor().value();
+  EXPECT_EQ(tensor.data<int64_t>()[5], 301);
+  EXPECT_EQ(batches[0].infos[1], (SampleInfo{2, 0.5, 9, 2.0, 3}));
+}
+
+TEST(Messages, ItemsOfDifferentLengthsArriveEachWithItsOwn) {
+  const auto batches = decode_batches(encode(gather(sampled({1, 1000, 2})).value())).value();
+  ASSERT_EQ(batches.size(), 1U);
+  EXPECT_FALSE(batches[0].stackable());
+  EXPECT_FALSE(batches[0].stacked(0).ok());
+  const Sample last = sample_of(batches[0], 2);
+  const Tensor steps = last.columns[0].tensor().value();
+  EXPECT_EQ(steps.shape(), Tensor::Shape{2});
+  EXPECT_EQ(steps.data<int64_t>()[1], 301);
+}
+
+TEST(Messages, StringsArriveItemByItem) {
+  std::vector<SampledItem> items;
+  for (const std::string text : {"one", "", "three"}) {
+    ChunkBuilder builder(1, 1);
+    const std::string row = encode_strings(std::span(&text, 1));
+    builder.append(0, Spec{std::nullopt, {}}, std::as_bytes(std::span(row)));
+    items.push_back({1, 1, 1, 1, 1, whole(std::move(builder).build().value())});
+  }
+  const auto batches = decode_batches(encode(gather(items).value())).value();
+  EXPECT_EQ(batches[0].column_of(2, 0).strings().value(), std::vector<std::string>{"three"});
+  EXPECT_EQ(batches[0].column_of(1, 0).strings().value(), std::vector<std::string>{""});
+}
+
+TEST(Messages, OtherColumnsBeginAnotherBatch) {
+  auto items = sampled({1, 1, 1});
+  ChunkBuilder builder(1, 1);
+  const float one = 1;
+  builder.append(0, Spec{DType::kFloat32, {}}, std::as_bytes(std::span(&one, 1)));
+  items[1].trajectory = whole(std::move(builder).build().value());
+  EXPECT_EQ(gather(items).value().size(), 3U);
+}
+
+// Damaged messages are refused or give something of the right form; a sanitizer sees the rest.
+TEST(Messages, SurviveAnyDamage) {
+  const uint64_t seed = base::fresh_seed();
+  SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
+  base::Rng rng(seed);
+  const wire::Payload write = encode(request());
+  const wire::Payload batches = encode(gather(sampled({1, 3, 700})).value());
+  const auto damage = [&](wire::Payload payload) {
+    if (rng() % 4 == 0) payload.body.resize(rng() % payload.body.size());
+    for (size_t i = rng() % 4; i > 0 && !payload.body.empty(); --i) {
+      payload.body[rng() % std::min<size_t>(payload.body.size(), 300)] = static_cast<char>(rng());
+    }
+    if (rng() % 8 == 0) payload.buffers.clear();
+    return payload;
+  };
+  for (int round = 0; round < 3000; ++round) {
+    LayoutCache cache;
+    (void)decode_write(damage(write), cache);
+    auto read = decode_batches(damage(batches));
+    if (!read.ok()) continue;
+    for (const SampleBatch& batch : read.value()) {
+      for (size_t i = 0; i < batch.size(); ++i) (void)sample_of(batch, i);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lp::replay

@@ -1,0 +1,64 @@
+// StoreCore is what a Store's handlers and its timer share: the tables, the writers, and the calls.
+// Owned by the Store and by calls that wait.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "launchpad/replay/store.h"
+#include "launchpad/replay/writer_session.h"
+
+namespace lp::replay {
+
+class StoreCore : public std::enable_shared_from_this<StoreCore> {
+ public:
+  StoreCore(std::vector<std::shared_ptr<Table>> tables, StoreOptions options);
+
+  void start_timer();
+  void stop();
+  void bind(courier::Router& router);
+
+  std::shared_ptr<Table> find(std::string_view name) const;
+  std::vector<TableInfo> info() const;
+  const std::vector<std::shared_ptr<Table>>& tables() const { return tables_; }
+  std::vector<WriterState> writers() const;
+  void restore_writers(std::span<const WriterState> writers);
+
+ private:
+  using Handle = void (StoreCore::*)(courier::Call);
+
+  void bind_one(courier::Router& router, std::string_view name, Handle handle);
+  void on_write(courier::Call call);
+  void on_insert(courier::Call call);
+  void on_sample(courier::Call call);
+  void on_mutate(courier::Call call);
+  void on_reset(courier::Call call);
+  void on_info(courier::Call call);
+  void on_checkpoint(courier::Call call);
+  Result<std::shared_ptr<Table>> named(std::string_view name) const;
+  std::shared_ptr<WriterSession> session(uint64_t number);
+  std::shared_ptr<WriterSession> make_session(uint64_t last);
+  void keep_time();
+  void forget_chunks();
+
+  // The timer's: when to look again.
+  struct Timer {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool due = false;
+    bool stopped = false;
+  };
+
+  const std::vector<std::shared_ptr<Table>> tables_;
+  const StoreOptions options_;
+  std::map<std::string, std::shared_ptr<Table>, std::less<>> by_name_;
+  base::Guarded<std::unordered_map<uint64_t, std::shared_ptr<WriterSession>>> sessions_;
+  // Shared with the tables, which may outlive this.
+  std::shared_ptr<Timer> timer_ = std::make_shared<Timer>();
+  std::thread timer_thread_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace lp::replay
