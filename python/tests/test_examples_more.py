@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
 import pytest
@@ -90,6 +91,19 @@ def test_mixed_languages_run_as_a_test(monkeypatch, examples, launch_type):
     monkeypatch.syspath_prepend(str(ROOT / "examples" / "python"))
     module = importlib.import_module("cpp_node")
     run_as_test(module.make_program(str(examples / "counter_node")), launch_type)
+
+
+def test_consumer_producers_become_containers(run, tmp_path):
+    module = "launchpad.examples.consumer_producers.launch_vertex_ai"
+    command = [sys.executable, "-m", module, f"--lp_dry_run_dir={tmp_path}", "--num_producers=3"]
+    ended = run(command=command)
+    assert ended.status == 0, ended.err
+    job = json.loads((tmp_path / "job.json").read_text())["job_spec"]
+    pools = [
+        (pool["machine_spec"]["machine_type"], pool["replica_count"])
+        for pool in job["worker_pool_specs"]
+    ]
+    assert pools == [("n1-standard-8", 1), ("n1-standard-4", 3)]
 
 
 @pytest.mark.parametrize("launch_type", CPP_TYPES)
