@@ -9,6 +9,7 @@
 #include "bindings/waiting.h"
 #include "launchpad/courier/channel.h"
 #include "launchpad/courier/server.h"
+#include "launchpad/net/joint_listener.h"
 #include "launchpad/run/context.h"
 
 namespace lp::bindings {
@@ -79,6 +80,11 @@ class PyServer {
     return listener_->address().str();
   }
 
+  // A further address, from start() on.
+  void also_listen(const std::string& address) {
+    also_.push_back(unwrap("local", net::listen(unwrap("local", net::Address::parse(address)))));
+  }
+
   // As start(), where a node inside of the current one listens.
   void start_inner(int number) {
     if (context_ == nullptr) throw nb::value_error("no program runs here");
@@ -90,6 +96,10 @@ class PyServer {
       if (context_ == nullptr)
         throw nb::value_error("there is no address to listen at: call listen() first");
       listener_ = unwrap("local", context_->listen());
+    }
+    if (!also_.empty()) {
+      also_.insert(also_.begin(), std::move(listener_));
+      listener_ = unwrap("local", net::JointListener::of(std::move(also_)));
     }
     unwrap("local", server_->start(std::move(listener_)));
   }
@@ -113,6 +123,7 @@ class PyServer {
   std::shared_ptr<const run::Context> context_;
   std::unique_ptr<courier::Server> server_;
   std::unique_ptr<net::Listener> listener_;  // Bound, not started.
+  std::vector<std::unique_ptr<net::Listener>> also_;
 };
 
 }  // namespace
@@ -126,6 +137,8 @@ void bind_server(nb::module_& m) {
       .def("unbind", &PyServer::unbind, nb::arg("method"))
       .def("listen", &PyServer::listen, nb::arg("address"),
            "Binds the address; returns the real one.")
+      .def("also_listen", &PyServer::also_listen, nb::arg("address"),
+           "Binds a further address, at which it answers from start() on.")
       .def("start", &PyServer::start,
            "Serves where listen() bound, else at the current node's address.")
       .def("start_inner", &PyServer::start_inner, nb::arg("number"))

@@ -65,3 +65,46 @@ def test_ports_may_be_named_by_the_environment(monkeypatch):
 def test_an_abstract_builder_cannot_be_made():
     with pytest.raises(TypeError):
         lp.AbstractAddressBuilder()
+
+
+AT_A_PORT = """
+import socket
+import sys
+import courier
+import launchpad as lp
+
+class Service:
+    def number(self):
+        return 7
+
+def ask(handle, port):
+    outside = courier.Client(f"localhost:{port}", call_timeout=20)
+    print("answers", handle.number(), outside.number(), flush=True)
+    lp.stop()
+
+with socket.socket() as taken:
+    taken.bind(("localhost", 0))
+    taken.listen()
+    port = taken.getsockname()[1]
+
+    def drawn():
+        program = lp.Program("p")
+        node = lp.CourierNode(Service, courier_kwargs={"port": port})
+        handle = program.add_node(node, label="service")
+        program.add_node(lp.PyNode(ask, handle, port), label="asker")
+        return program
+
+    try:
+        lp.launch(drawn(), sys.argv[1])
+    except lp.NodeFailed as error:
+        print(str(error).splitlines()[0], flush=True)
+lp.launch(drawn(), sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
+def test_a_node_with_a_port_is_reached_there_as_well_and_says_if_it_is_taken(run, launch_type):
+    ended = run(AT_A_PORT, launch_type)
+    assert ended.status == 0, ended.err
+    assert "node 'service/0' failed: FileExistsError: " in ended.out
+    assert "answers 7 7" in ended.out

@@ -100,7 +100,8 @@ class Server:
 
 class NodeServer(Server):
     """The server of a node: at the node's own address in a running program, else at `address`.
-    `number` is the node's; a node inside of another one has one of its own.
+    `number` is the node's; a node inside of another one has one of its own. `node_port` is a tcp
+    port of localhost at which it answers as well.
     """
 
     def __init__(
@@ -109,8 +110,9 @@ class NodeServer(Server):
         address: str | None,
         thread_pool_size: int = 16,
         number: int | None = None,
+        node_port: int | None = None,
     ) -> None:
-        super().__init__(name, None, thread_pool_size)
+        super().__init__(name, node_port, thread_pool_size)
         self._listen_at = address
         self._number = number
 
@@ -125,8 +127,17 @@ class NodeServer(Server):
         number = context.task if self._number is None else self._number
         self._address = context.address_of(number)
 
+    @property
+    def port(self) -> int:
+        """The tcp port it listens at. ValueError: it was given none."""
+        if self._port is None:
+            return super().port
+        return self._port
+
     def _start(self) -> None:
         context = _core.context()
+        if self._port is not None:
+            self._server.also_listen(f"localhost:{self._port}")
         if self._number is None or context is None or self._number == context.task:
             super()._start()
         else:

@@ -88,7 +88,8 @@ class CourierNode(python.PyClassNode[Any]):
     Args:
       constructor: what builds the object.
       *args, **kwargs: for the constructor; handles inside become clients.
-      courier_kwargs: for the server, e.g. {"thread_pool_size": 4} or {"port": 1234}.
+      courier_kwargs: for the server, e.g. {"thread_pool_size": 4}, or {"port": 1234} to be reached
+        from outside of the program, too.
       courier_client_kwargs: for every client made of this node's handles, e.g. {"call_timeout": 5}.
     """
 
@@ -172,7 +173,7 @@ class CourierNode(python.PyClassNode[Any]):
             )
         builder = self._address.builder
         if isinstance(builder, NodeAddressBuilder) and context is not None:
-            return NodeServer(builder.name, None, pool, builder.number)
+            return NodeServer(builder.name, None, pool, builder.number, port)
         address = f"localhost:{port}" if port is not None else self._address.resolve()
         return NodeServer("", address, pool)
 
