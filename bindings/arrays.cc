@@ -85,7 +85,7 @@ bool is_array(PyObject* object) {
   return Py_TYPE(object) == numpy.ndarray;
 }
 
-Encoded encode_array(PyObject* array, wire::Writer& writer, bool snapshot) {
+Encoded encode_array(PyObject* array, wire::Writer& writer, const EncodeOptions& options) {
   Py_buffer view;
   if (PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
     // Of another layout, or of a dtype without a buffer format.
@@ -108,7 +108,9 @@ Encoded encode_array(PyObject* array, wire::Writer& writer, bool snapshot) {
   for (int i = 0; i < view.ndim; ++i) shape[static_cast<size_t>(i)] = view.shape[i];
   const auto rank = static_cast<size_t>(view.ndim);
   const bool travels_inside = static_cast<size_t>(view.len) < wire::kInlineTensorBytes;
-  writer.tensor(*dtype, shape.data(), rank, take_view(view, snapshot && !travels_inside));
+  EncodeOptions how = options;
+  how.snapshot = options.snapshot && !travels_inside;
+  writer.tensor(*dtype, shape.data(), rank, take_view(view, how));
   return Encoded::kDone;
 }
 
@@ -134,6 +136,104 @@ PyObject* decode_array(wire::Reader& reader) {
   Py_XDECREF(memory);
   Py_DECREF(shape);
   return array;
+}
+
+namespace {
+
+// ndarray(shape, dtype, buffer, offset, strides).
+PyObject* array_over(PyObject* shape, PyObject* dtype, wire::Buffer buffer) {
+  PyObject* memory = make_buffer_object(std::move(buffer));
+  if (memory == nullptr) return nullptr;
+  PyObject* const type = reinterpret_cast<PyObject*>(numpy.ndarray);
+  PyObject* array = PyObject_CallFunctionObjArgs(type, shape, dtype, memory, nullptr);
+  Py_DECREF(memory);
+  return array;
+}
+
+// The bytes of an array of this shape and dtype, by numpy's own words; -1 with an exception set.
+Py_ssize_t bytes_of(PyObject* shape, PyObject* dtype) {
+  // An array of one element, broadcast: it has the shape and no memory.
+  PyObject* const kinds = PyObject_GetAttrString(dtype, "hasobject");
+  const int has_objects = kinds == nullptr ? -1 : PyObject_IsTrue(kinds);
+  Py_XDECREF(kinds);
+  if (has_objects < 0) return -1;
+  if (has_objects == 1) {
+    PyErr_SetString(PyExc_ValueError, "an array of Python objects cannot lie in shared memory");
+    return -1;
+  }
+  PyObject* const item = PyObject_GetAttrString(dtype, "itemsize");
+  Py_ssize_t total = item == nullptr ? -1 : PyLong_AsSsize_t(item);
+  Py_XDECREF(item);
+  PyObject* const sizes = total < 0              ? nullptr
+                          : PyIndex_Check(shape) ? PyTuple_Pack(1, shape)
+                                                 : PySequence_Tuple(shape);
+  if (sizes == nullptr) return -1;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(sizes) && total >= 0; ++i) {
+    const Py_ssize_t size = PyNumber_AsSsize_t(PyTuple_GET_ITEM(sizes, i), PyExc_ValueError);
+    if (size < 0 || __builtin_mul_overflow(total, size, &total)) {
+      if (PyErr_Occurred() == nullptr) {
+        PyErr_Format(PyExc_ValueError, "no array has the shape %R", shape);
+      }
+      total = -1;
+    }
+  }
+  Py_DECREF(sizes);
+  return total;
+}
+
+PyObject* copy_array(PyObject* array) { return PyObject_CallMethod(array, "copy", "s", "K"); }
+
+}  // namespace
+
+PyObject* empty_array(PyObject* shape, PyObject* dtype) {
+  if (!load_numpy(true)) return nullptr;
+  PyObject* const kind = PyObject_CallFunctionObjArgs(numpy.dtype, dtype, nullptr);
+  if (kind == nullptr) return nullptr;
+  const Py_ssize_t bytes = bytes_of(shape, kind);
+  PyObject* array = nullptr;
+  if (bytes >= 0) {
+    try {
+      array =
+          array_over(shape, kind, wire::Buffer::allocate_shared(static_cast<size_t>(bytes), false));
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
+    }
+  }
+  Py_DECREF(kind);
+  return array;
+}
+
+PyObject* take_array(PyObject* array) {
+  if (!is_array(array)) {
+    PyErr_Format(PyExc_TypeError, "take() wants a numpy array, not %s", Py_TYPE(array)->tp_name);
+    return nullptr;
+  }
+  PyObject* const flags = PyObject_GetAttrString(array, "flags");
+  PyObject* const flag = flags == nullptr ? nullptr : PyObject_GetAttrString(flags, "writeable");
+  Py_XDECREF(flags);
+  if (flag == nullptr) return nullptr;
+  const bool writable = flag == Py_True;
+  Py_DECREF(flag);
+  if (writable) return Py_NewRef(array);
+  wire::Buffer* const buffer = buffer_under(array);
+  Py_buffer view;
+  if (buffer == nullptr || PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS) != 0) {
+    PyErr_Clear();
+    return copy_array(array);
+  }
+  const bool whole = view.buf == buffer->data() && static_cast<size_t>(view.len) <= buffer->size();
+  PyBuffer_Release(&view);
+  if (!whole || !buffer->take()) return copy_array(array);
+  PyObject* const shape = PyObject_GetAttrString(array, "shape");
+  PyObject* const dtype = shape == nullptr ? nullptr : PyObject_GetAttrString(array, "dtype");
+  PyObject* taken = nullptr;
+  if (dtype != nullptr) {
+    // The buffer moves to a new object; arrays over the old one keep it alive as well.
+    taken = array_over(shape, dtype, *buffer);
+  }
+  Py_XDECREF(shape);
+  Py_XDECREF(dtype);
+  return taken;
 }
 
 }  // namespace lp::bindings

@@ -4,6 +4,7 @@
 
 #include <Python.h>
 
+#include "bindings/values.h"
 #include "launchpad/wire/reader.h"
 #include "launchpad/wire/writer.h"
 
@@ -17,9 +18,13 @@ enum class Encoded {
 
 // True for exactly numpy.ndarray, no subclass.
 bool is_array(PyObject* object);
-// `snapshot`: copies the elements now, since their owner may change them before they are sent.
-Encoded encode_array(PyObject* array, wire::Writer& writer, bool snapshot);
-// A new reference to an array in memory of its own, or null with an exception set.
+Encoded encode_array(PyObject* array, wire::Writer& writer, const EncodeOptions& options);
+// A new reference to an array in memory of its own or in shared memory, or null with an exception
+// set.
 PyObject* decode_array(wire::Reader& reader);
+
+// launchpad.empty and launchpad.take: new references, or null with an exception set.
+PyObject* empty_array(PyObject* shape, PyObject* dtype);
+PyObject* take_array(PyObject* array);
 
 }  // namespace lp::bindings

@@ -58,8 +58,9 @@ class Entry final : public courier::Waiting {
       return;
     }
     try {
-      answer_ = encode_result(
-          result.ptr(), {.typed_only = call_->caller_language() != "python", .snapshot = true});
+      answer_ = encode_result(result.ptr(), {.typed_only = call_->caller_language() != "python",
+                                             .snapshot = true,
+                                             .share = call_->caller_shares()});
     } catch (nb::python_error& error) {
       answer_ = describe(error.value());
     } catch (const std::exception& error) {

@@ -3,7 +3,9 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 
+#include "bindings/arrays.h"
 #include "bindings/gil.h"
 
 namespace lp::bindings {
@@ -20,7 +22,8 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
   // An empty buffer has no address of its own, but consumers want one.
   static char nothing;
   void* data = buffer.size() > 0 ? static_cast<void*>(buffer.mutable_data()) : &nothing;
-  return PyBuffer_FillInfo(view, self, data, static_cast<Py_ssize_t>(buffer.size()), 0, flags);
+  return PyBuffer_FillInfo(view, self, data, static_cast<Py_ssize_t>(buffer.size()),
+                           buffer.read_only() ? 1 : 0, flags);
 }
 
 void dealloc(PyObject* self) {
@@ -52,14 +55,80 @@ bool add_buffer_type(PyObject* module) {
          PyModule_AddObjectRef(module, "Buffer", reinterpret_cast<PyObject*>(buffer_type)) == 0;
 }
 
-wire::Buffer take_view(const Py_buffer& view, bool copy) {
+wire::Buffer* buffer_under(PyObject* array) {
+  // numpy keeps chains of views short.
+  constexpr int kMaxViews = 8;
+  PyObject* at = array;
+  Py_INCREF(at);
+  for (int i = 0; i < kMaxViews; ++i) {
+    if (Py_TYPE(at) == buffer_type) {
+      Py_DECREF(at);  // The array holds it.
+      return &reinterpret_cast<BufferObject*>(at)->buffer;
+    }
+    PyObject* const base = is_array(at) ? PyObject_GetAttrString(at, "base") : nullptr;
+    Py_DECREF(at);
+    if (base == nullptr) break;
+    at = base;
+    if (i + 1 == kMaxViews) Py_DECREF(at);
+  }
+  PyErr_Clear();
+  return nullptr;
+}
+
+namespace {
+
+// Every array over the memory that can be reached from this one becomes read-only.
+bool make_read_only(PyObject* array) {
+  PyObject* at = array;
+  Py_INCREF(at);
+  while (is_array(at)) {
+    PyObject* const done = PyObject_CallMethod(at, "setflags", "O", Py_False);
+    Py_XDECREF(done);
+    PyObject* const base = done == nullptr ? nullptr : PyObject_GetAttrString(at, "base");
+    Py_DECREF(at);
+    if (base == nullptr) return false;
+    at = base;
+  }
+  Py_DECREF(at);
+  return true;
+}
+
+// The bytes of the view as they lie in shared memory, if they do, from the start of a block.
+std::optional<wire::Buffer> share_view(const Py_buffer& view) {
+  if (view.obj == nullptr || static_cast<size_t>(view.len) < wire::kSharedBytes) return {};
+  wire::Buffer* const buffer = buffer_under(view.obj);
+  if (buffer == nullptr || buffer->block() == nullptr || view.buf != buffer->data() ||
+      static_cast<size_t>(view.len) > buffer->size()) {
+    return {};
+  }
+  if (!buffer->read_only()) {
+    if (!make_read_only(view.obj)) {
+      PyErr_Clear();
+      return {};
+    }
+    buffer->block()->freeze();
+  }
+  return buffer->first(static_cast<size_t>(view.len));
+}
+
+wire::Buffer copy_of(const Py_buffer& view, bool share) {
   const auto size = static_cast<size_t>(view.len);
-  if (copy) {
-    wire::Buffer fresh = wire::Buffer::allocate(size);
-    if (size > 0) std::memcpy(fresh.mutable_data(), view.buf, size);
-    Py_buffer taken = view;
-    PyBuffer_Release(&taken);
-    return fresh;
+  wire::Buffer fresh =
+      share ? wire::Buffer::allocate_shared(size, true) : wire::Buffer::allocate(size);
+  if (size > 0) std::memcpy(fresh.mutable_data(), view.buf, size);
+  return fresh;
+}
+
+}  // namespace
+
+wire::Buffer take_view(const Py_buffer& view, const EncodeOptions& options) {
+  std::optional<wire::Buffer> taken;
+  if (options.share) taken = share_view(view);
+  if (!taken && options.snapshot) taken = copy_of(view, options.share);
+  if (taken) {
+    Py_buffer released = view;
+    PyBuffer_Release(&released);
+    return std::move(*taken);
   }
   auto owner = std::shared_ptr<const void>(new Py_buffer(view), [](const void* held) {
     auto* taken = static_cast<Py_buffer*>(const_cast<void*>(held));
@@ -67,7 +136,7 @@ wire::Buffer take_view(const Py_buffer& view, bool copy) {
     if (python.ok()) PyBuffer_Release(taken);
     delete taken;
   });
-  return wire::Buffer(std::move(owner), view.buf, size);
+  return wire::Buffer(std::move(owner), view.buf, static_cast<size_t>(view.len));
 }
 
 }  // namespace lp::bindings

@@ -105,7 +105,8 @@ struct Method {
     const base::Deadline deadline = state->deadline();
     const bool typed_only = state->typed_only(deadline);
     const wire::Payload payload =
-        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = typed_only, .snapshot = false});
+        encode_call(args.ptr(), kwargs.ptr(),
+                    {.typed_only = typed_only, .share = state->channel().may_share()});
     Answer answer = [&] {
       const GilReleased released;
       return state->channel().call(name, payload, deadline);
@@ -162,15 +163,17 @@ struct Arguments {
 };
 
 std::shared_ptr<Arguments> encode_for_anyone(const nb::args& args, const nb::kwargs& kwargs,
-                                             std::optional<bool> typed_only) {
+                                             std::optional<bool> typed_only, bool share_memory) {
   auto arguments = std::make_shared<Arguments>();
   // The caller may change its arrays while the call is on its way.
-  arguments->payload = encode_call(args.ptr(), kwargs.ptr(),
-                                   {.typed_only = typed_only.value_or(false), .snapshot = true});
+  EncodeOptions options{
+      .typed_only = typed_only.value_or(false), .snapshot = true, .share = share_memory};
+  arguments->payload = encode_call(args.ptr(), kwargs.ptr(), options);
+  arguments->payload.sole = true;
   if (typed_only || arguments->payload.encoding == wire::Encoding::kTyped) return arguments;
   try {
-    arguments->typed =
-        encode_call(args.ptr(), kwargs.ptr(), {.typed_only = true, .snapshot = true});
+    options.typed_only = true;
+    arguments->typed = encode_call(args.ptr(), kwargs.ptr(), options);
   } catch (nb::python_error& error) {
     arguments->no_typed = share(error.value().ptr());
   }
@@ -180,7 +183,8 @@ std::shared_ptr<Arguments> encode_for_anyone(const nb::args& args, const nb::kwa
 struct FutureMethod {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
     const base::Deadline deadline = state->deadline();
-    const auto arguments = encode_for_anyone(args, kwargs, state->typed_only_if_known());
+    const auto arguments =
+        encode_for_anyone(args, kwargs, state->typed_only_if_known(), state->channel().may_share());
     PendingCall* pending = new PendingCall{state, nullptr};
     nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
     nb::object future = nb::steal(call_python_with(hooks().make_future, pending_object.ptr()));

@@ -173,7 +173,7 @@ Encoded encode_value(PyObject* value, wire::Writer& writer, const EncodeOptions&
   } else if (PyDict_CheckExact(value)) {
     return encode_dict(value, writer, options, depth);
   } else if (is_array(value)) {
-    const Encoded encoded = encode_array(value, writer, options.snapshot);
+    const Encoded encoded = encode_array(value, writer, options);
     return encoded == Encoded::kUnsupported ? unsupported(value, options) : encoded;
   } else {
     return options.typed_only ? encode_converted(value, writer, options, depth)

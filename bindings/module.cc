@@ -10,6 +10,7 @@ NB_MODULE(_core, m) {
   m.doc() = "The C++ system behind launchpad: graph, courier, launchers. Private.";
   if (!add_buffer_type(m.ptr())) throw nb::python_error();
   bind_hooks(m);
+  bind_arrays(m);
   bind_client(m);
   bind_batching(m);
   bind_server(m);

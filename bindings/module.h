@@ -9,6 +9,7 @@ namespace lp::bindings {
 
 namespace nb = nanobind;
 
+void bind_arrays(nb::module_& m);
 void bind_hooks(nb::module_& m);
 void bind_batching(nb::module_& m);
 void bind_client(nb::module_& m);

@@ -26,22 +26,22 @@ PyObject* dumps = nullptr;
 PyObject* loads = nullptr;
 
 // pickle calls it with each PickleBuffer: true keeps the buffer inside.
-bool take_buffer(nb::handle pickle_buffer, wire::Payload& payload, bool snapshot) {
+bool take_buffer(nb::handle pickle_buffer, wire::Payload& payload, const EncodeOptions& options) {
   Py_buffer view;
   if (PyObject_GetBuffer(pickle_buffer.ptr(), &view, PyBUF_FULL_RO) != 0) throw nb::python_error();
   if (view.len < kInlineBytes || !PyBuffer_IsContiguous(&view, 'A')) {
     PyBuffer_Release(&view);
     return true;
   }
-  payload.buffers.push_back(take_view(view, snapshot));
+  payload.buffers.push_back(take_view(view, options));
   return false;
 }
 
 }  // namespace
 
-void pickle(PyObject* value, wire::Payload& payload, bool snapshot) {
-  const nb::object callback = nb::cpp_function(
-      [&payload, snapshot](nb::handle buffer) { return take_buffer(buffer, payload, snapshot); });
+void pickle(PyObject* value, wire::Payload& payload, const EncodeOptions& how) {
+  const nb::object callback =
+      nb::cpp_function([&](nb::handle buffer) { return take_buffer(buffer, payload, how); });
   nb::dict options;
   options["protocol"] = 5;
   options["buffer_callback"] = callback;

@@ -4,13 +4,14 @@
 
 #include <nanobind/nanobind.h>
 
+#include "bindings/values.h"
 #include "launchpad/wire/payload.h"
 
 namespace lp::bindings {
 
 namespace nb = nanobind;
 
-void pickle(PyObject* value, wire::Payload& payload, bool snapshot);
+void pickle(PyObject* value, wire::Payload& payload, const EncodeOptions& how);
 nb::object unpickle(const wire::Payload& payload);
 
 }  // namespace lp::bindings

@@ -22,8 +22,12 @@ courier::Answer invoke(PyObject* function, const courier::Call& call) {
     const nb::object result =
         nb::steal(call_python(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
     if (!result.is_valid()) throw nb::python_error();
-    return encode_result(result.ptr(),
-                         {.typed_only = call.caller_language() != "python", .snapshot = true});
+    wire::Payload payload =
+        encode_result(result.ptr(), {.typed_only = call.caller_language() != "python",
+                                     .snapshot = true,
+                                     .share = call.caller_shares()});
+    payload.sole = true;
+    return payload;
   } catch (nb::python_error& error) {
     return describe(error.value());
   } catch (const std::exception& error) {

@@ -38,7 +38,7 @@ wire::Payload encode_call(PyObject* args, PyObject* kwargs, const EncodeOptions&
     payload = {};
     nb::object none_or_kwargs = kwargs == nullptr ? nb::none() : nb::borrow(kwargs);
     const nb::tuple both = nb::make_tuple(nb::handle(args), none_or_kwargs);
-    pickle(both.ptr(), payload, options.snapshot);
+    pickle(both.ptr(), payload, options);
     return payload;
   }
   check(encoded);
@@ -77,7 +77,7 @@ wire::Payload encode_result(PyObject* value, const EncodeOptions& options) {
   const Encoded encoded = encode_value(value, writer, options, 0);
   if (encoded == Encoded::kUnsupported && !options.typed_only) {
     payload = {};
-    pickle(value, payload, options.snapshot);
+    pickle(value, payload, options);
     return payload;
   }
   check(encoded);

@@ -17,6 +17,7 @@ namespace nb = nanobind;
 struct EncodeOptions {
   bool typed_only = false;  // The receiver is C++.
   bool snapshot = false;    // Copy arrays now: their owner goes on before they are sent.
+  bool share = false;       // Shared memory reaches the receiver: what lies there is not copied.
 };
 
 // The arguments of a call. `kwargs` may be null. Throws nb::python_error.

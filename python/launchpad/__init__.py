@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         SimpleLocalAddressBuilder,
         get_port_from_address,
     )
+    from launchpad.arrays import empty, take
     from launchpad.cloud.docker_config import DockerConfig
     from launchpad.context import LaunchType, is_local_launch, is_local_launch_or_test
     from launchpad.drawing import draw
@@ -57,6 +58,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "Deferred",
     "DockerConfig",
     "draw",
+    "empty",
     "get_port_from_address",
     "is_local_launch",
     "is_local_launch_or_test",
@@ -77,6 +79,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "SimpleLocalAddressBuilder",
     "stop",
     "stop_event",
+    "take",
     "unregister_stop_handler",
     "wait_for_stop",
 ]
@@ -89,6 +92,7 @@ _PLACES = {
         "SimpleLocalAddressBuilder",
         "get_port_from_address",
     ),
+    "arrays": ("empty", "take"),
     "cloud.docker_config": ("DockerConfig",),
     "context": ("LaunchType", "is_local_launch", "is_local_launch_or_test"),
     "drawing": ("draw",),

@@ -18,6 +18,8 @@ Call::~Call() {
   if (session_) fail(Error(Code::kInternal, "the handler of '" + method_ + "' gave no answer"));
 }
 
+bool Call::caller_shares() const { return session_->peer().shares; }
+
 const std::string& Call::caller_language() const { return session_->peer().language; }
 
 bool Call::cancelled() const { return session_->is_cancelled(id_); }

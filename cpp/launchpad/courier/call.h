@@ -29,6 +29,8 @@ class Call {
   const base::Deadline& deadline() const { return deadline_; }
   // The caller's language: a handler answers a "cpp" caller in typed values only.
   const std::string& caller_language() const;
+  // Whether the caller is on this host, where large buffers travel in shared memory.
+  bool caller_shares() const;
   // True once the caller cancelled it or went away.
   bool cancelled() const;
 

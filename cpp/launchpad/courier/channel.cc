@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "launchpad/courier/share.h"
+
 namespace lp::courier {
 namespace {
 
@@ -16,7 +18,9 @@ std::shared_ptr<Channel> Channel::make(net::Address address, ChannelOptions opti
 }
 
 Channel::Channel(net::Address address, ChannelOptions options)
-    : address_(std::move(address)), options_(std::move(options)) {}
+    : address_(std::move(address)),
+      options_(std::move(options)),
+      may_share_(address_.kind != net::Kind::kTcp) {}
 
 Channel::~Channel() = default;
 
@@ -29,8 +33,10 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
                      const base::Deadline& deadline) {
   Pending pending;
   pending.deadline = deadline;
+  wire::Payload copies;
+  const wire::Payload& sent = may_share_ ? in_shared_memory(arguments, copies) : arguments;
   Lock lock(mutex_);
-  LP_TRY(submit(lock, method, arguments, pending));
+  LP_TRY(submit(lock, method, sent, pending));
   return await(lock, pending);
 }
 
@@ -42,8 +48,10 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
   pending->deadline = deadline;
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
+  wire::Payload copies;
+  const wire::Payload& payload = may_share_ ? in_shared_memory(arguments, copies) : arguments;
   Lock lock(mutex_);
-  const Status sent = submit_or_park(lock, method, arguments, pending, std::move(typed));
+  const Status sent = submit_or_park(lock, method, payload, pending, std::move(typed));
   hand_over();
   if (!sent.ok()) return sent.error();
   if (!has_callback) {
@@ -183,6 +191,10 @@ bool Channel::deliver(std::vector<wire::Frame>& frames) {
   bool stops = false;
   for (wire::Frame& frame : frames) {
     stops |= frame.type == wire::FrameType::kBye;
+    if (frame.type == wire::FrameType::kReturn) {
+      if (!outbox_.give_back(frame).ok() && link_ != nullptr) link_->socket().shutdown();
+      continue;
+    }
     if (frame.type != wire::FrameType::kReply && frame.type != wire::FrameType::kError) continue;
     auto entry = take(frame.id);
     if (!entry) continue;  // Cancelled, or too late.
@@ -215,7 +227,7 @@ void Channel::break_link(const std::shared_ptr<Link>& link) {
               "the connection to " + server_name() +
                   " ended before it answered: the node has stopped or was killed");
   if (link->broken()) error.message = server_name() + ": " + link->broken()->message;
-  const uint64_t sent = appended_ - outbox_.bytes();
+  const uint64_t sent = outbox_.appended() - outbox_.bytes();
   link_.reset();
   outbox_.clear();
   std::vector<Entry> lost;

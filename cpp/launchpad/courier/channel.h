@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "launchpad/courier/flusher.h"
 #include "launchpad/courier/link.h"
 
 namespace lp::courier {
@@ -55,10 +56,10 @@ struct Pending {
   std::condition_variable arrived;
 };
 
-class Channel : public std::enable_shared_from_this<Channel> {
+class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
  public:
   static std::shared_ptr<Channel> make(net::Address address, ChannelOptions options);
-  ~Channel();
+  ~Channel() override;
 
   // Sends and waits for the answer.
   Answer call(std::string_view method, const wire::Payload& arguments,
@@ -85,9 +86,11 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void close();
 
   // The flusher's: sends what was kept back.
-  void flush_due();
+  void flush_due() override;
 
   const net::Address& address() const { return address_; }
+  // The server is on this host: large buffers travel in shared memory.
+  bool may_share() const { return may_share_; }
   const ChannelOptions& options() const { return options_; }
 
  private:
@@ -155,6 +158,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   const net::Address address_;
   const ChannelOptions options_;
+  const bool may_share_;  // The server is on this host.
 
   std::mutex mutex_;
   std::condition_variable changed_;  // Connected, or closed.
@@ -168,7 +172,6 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::shared_ptr<Link> link_;
   std::optional<Peer> peer_;
   Outbox outbox_;
-  uint64_t appended_ = 0;  // Bytes that went into the outbox since the link was made.
   uint64_t next_id_ = 1;
   size_t callbacks_due_ = 0;    // Pending calls that have a callback,
   size_t timed_callbacks_ = 0;  // of these with a deadline.

@@ -53,7 +53,12 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline,
   link_ = std::move(made).value();
   peer_ = std::move(peer);
   outbox_.clear();
-  appended_ = 0;
+  if (peer_.shares) {
+    auto returns =
+        std::make_shared<Returns>([weak = weak_from_this()] { Flusher::for_returns().add(weak); });
+    link_->share(returns);
+    outbox_.share(std::move(returns));
+  }
   post_unsent();
   return {};
 }
@@ -123,7 +128,8 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
     auto socket = net::connect(address_, deadline, [&] { return !keep_waiting().ok(); });
     if (socket.ok()) {
       auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
-      const Peer self{.language = options_.language, .name = {}};
+      const Peer self{
+          .language = options_.language, .name = {}, .shares = link->socket().passes_descriptors()};
       auto greeted = link->greet(self, deadline, keep_waiting);
       if (greeted.ok()) {
         peer = std::move(greeted).value();

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "launchpad/courier/channel.h"
-#include "launchpad/courier/flusher.h"
 
 namespace lp::courier {
 namespace {
@@ -36,13 +35,11 @@ Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr
 
 void Channel::post(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
                    const wire::Payload& payload) {
-  const size_t before = outbox_.bytes();
   outbox_.append(type, id, argument, method, payload);
-  appended_ += outbox_.bytes() - before;
 }
 
 void Channel::post_call(Pending& pending, const wire::Payload& arguments) {
-  pending.begins_at = appended_;
+  pending.begins_at = outbox_.appended();
   uint64_t time_left = 0;  // None.
   if (!pending.deadline.never()) {
     time_left = std::max<uint64_t>(1, static_cast<uint64_t>(pending.deadline.left().count()));
@@ -92,7 +89,7 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
   post_call(pending, arguments);
   // The first call leaves at once; those behind it gather while it is on its way.
   if (may_gather && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
-    if (!std::exchange(flush_due_, true)) Flusher::instance().add(weak_from_this());
+    if (!std::exchange(flush_due_, true)) Flusher::for_calls().add(weak_from_this());
     return {};
   }
   pending.submitting = true;
@@ -129,7 +126,7 @@ void Channel::flush_due() {
   if (io == net::Io::kClosed) break_link(link);
   // The connection takes nothing now: again, until it does or somebody waits for it.
   if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true))
-    Flusher::instance().add(weak_from_this());
+    Flusher::for_calls().add(weak_from_this());
 }
 
 // Until everything is on its way. While the connection takes nothing, reads, so that the server,

@@ -5,21 +5,24 @@
 #include <thread>
 #include <utility>
 
-#include "launchpad/courier/channel.h"
-
 namespace lp::courier {
 
-Flusher& Flusher::instance() {
-  // Leaked: its thread may outlive static destruction.
-  static auto* const flusher = new Flusher();
+// Leaked, both: their threads may outlive static destruction.
+Flusher& Flusher::for_calls() {
+  static auto* const flusher = new Flusher(kFlushDelay);
   return *flusher;
 }
 
-void Flusher::add(std::weak_ptr<Channel> channel) {
+Flusher& Flusher::for_returns() {
+  static auto* const flusher = new Flusher(kReturnDelay);
+  return *flusher;
+}
+
+void Flusher::add(std::weak_ptr<Flushable> connection) {
   bool wake = false;
   bool start = false;
   state_.with([&](State& state) {
-    state.due.push_back(std::move(channel));
+    state.due.push_back(std::move(connection));
     wake = std::exchange(state.asleep, false);
     start = !std::exchange(state.has_thread, true);
   });
@@ -38,11 +41,11 @@ void Flusher::work() {
           return !state.asleep;
         },
         [](State&, bool) {});
-    std::this_thread::sleep_for(kFlushDelay);
-    std::vector<std::weak_ptr<Channel>> due;
+    std::this_thread::sleep_for(delay_);
+    std::vector<std::weak_ptr<Flushable>> due;
     state_.with([&](State& state) { due.swap(state.due); });
     for (const auto& weak : due) {
-      if (const auto channel = weak.lock()) channel->flush_due();
+      if (const auto connection = weak.lock()) connection->flush_due();
     }
   }
 }

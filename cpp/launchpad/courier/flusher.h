@@ -1,6 +1,6 @@
-// Flusher sends what channels have kept back to let small calls leave together: kFlushDelay after
-// the first of them at the latest, from one thread of the process's own that sleeps while nothing
-// is due. Any thread.
+// Flusher sends what connections have kept back to let small messages leave together: a short time
+// after the first of them at the latest, from a thread of the process's own that sleeps while
+// nothing is due. Any thread.
 #pragma once
 
 #include <memory>
@@ -11,29 +11,40 @@
 
 namespace lp::courier {
 
-class Channel;
+// What a Flusher can be asked to flush.
+class Flushable {
+ public:
+  virtual ~Flushable() = default;
+  virtual void flush_due() = 0;
+};
 
 // How long a small asynchronous call may wait for company.
 inline constexpr base::Nanos kFlushDelay{50'000};
+// How long memory that can be given back waits for a message to travel with.
+inline constexpr base::Nanos kReturnDelay{2'000'000};
 // What has gathered to this size does not wait.
 inline constexpr size_t kGatherBytes = 16 * 1024;
 
 class Flusher {
  public:
-  // The process's.
-  static Flusher& instance();
+  // The process's: one for calls, one for memory to give back.
+  static Flusher& for_calls();
+  static Flusher& for_returns();
 
-  // Calls channel->flush_due() soon.
-  void add(std::weak_ptr<Channel> channel);
+  // Calls connection->flush_due() after the delay.
+  void add(std::weak_ptr<Flushable> connection);
 
  private:
+  explicit Flusher(base::Nanos delay) : delay_(delay) {}
+
   struct State {
-    std::vector<std::weak_ptr<Channel>> due;
+    std::vector<std::weak_ptr<Flushable>> due;
     bool has_thread = false;
     bool asleep = false;
   };
   void work();
 
+  const base::Nanos delay_;
   base::Guarded<State> state_;
 };
 

@@ -8,10 +8,11 @@ namespace lp::courier {
 wire::Payload encode_peer(const Peer& peer) {
   wire::Payload payload;
   wire::Writer writer(payload);
-  writer.begin_list(3);
+  writer.begin_list(4);
   writer.integer(peer.version);
   writer.string(peer.language);
   writer.string(peer.name);
+  writer.boolean(peer.shares);
   return payload;
 }
 
@@ -29,7 +30,8 @@ Result<Peer> decode_peer(const wire::Payload& payload) {
   }
   peer.language = reader.string();
   peer.name = reader.string();
-  if (!reader.ok() || count != 3) return Error(Code::kInvalidArgument, "the greeting is malformed");
+  peer.shares = reader.boolean();
+  if (!reader.ok() || count != 4) return Error(Code::kInvalidArgument, "the greeting is malformed");
   return peer;
 }
 

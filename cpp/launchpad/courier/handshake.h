@@ -9,7 +9,7 @@
 namespace lp::courier {
 
 // Ends with different numbers do not talk to each other.
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 
 // The language of an end that understands pickles; others take typed values only.
 inline constexpr std::string_view kPython = "python";
@@ -19,6 +19,7 @@ struct Peer {
   int version = kProtocolVersion;
   std::string language = "cpp";  // "cpp" or "python".
   std::string name{};            // E.g. "producer/0"; may be empty.
+  bool shares = false;           // Takes and gives buffers in shared memory on this connection.
 };
 
 wire::Payload encode_peer(const Peer& peer);

@@ -55,8 +55,15 @@ net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
 
 net::Io Link::read_available(std::vector<wire::Frame>& frames) { return read_once(frames, false); }
 
+void Link::share(std::shared_ptr<Returns> returns) {
+  borrowings_ = std::make_unique<Borrowings>(std::move(returns));
+  reader_.set_lent(borrowings_.get());
+}
+
 net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
-  const net::Moved moved = socket_.read(reader_.space(), wait);
+  const net::Moved moved = borrowings_ == nullptr
+                               ? socket_.read(reader_.space(), wait)
+                               : socket_.read(reader_.space(), wait, borrowings_->descriptors());
   if (moved.io != net::Io::kMoved) return moved.io;
   reader_.commit(moved.size);
   while (true) {
@@ -66,6 +73,14 @@ net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
       return net::Io::kClosed;
     }
     if (!next->has_value()) return net::Io::kMoved;
+    if (borrowings_ != nullptr) {
+      auto taken = borrowings_->take_frame(**next);
+      if (!taken.ok()) {
+        broken_ = taken.error();
+        return net::Io::kClosed;
+      }
+      if (*taken) continue;
+    }
     frames.push_back(std::move(**next));
   }
 }

@@ -33,6 +33,10 @@ class Link {
   // The same without waiting.
   net::Io read_available(std::vector<wire::Frame>& frames);
 
+  // Both ends share this host's memory: reads the descriptors that come along, and borrows what
+  // they stand for. Before the first read after the greeting.
+  void share(std::shared_ptr<Returns> returns);
+
   net::Socket& socket() { return socket_; }
   // What was wrong with the bytes, if that ended the connection.
   const std::optional<Error>& broken() const { return broken_; }
@@ -41,6 +45,7 @@ class Link {
   net::Io read_once(std::vector<wire::Frame>& frames, bool wait);
 
   net::Socket socket_;
+  std::unique_ptr<Borrowings> borrowings_;
   wire::FrameReader reader_;
   std::optional<Error> broken_;
 };

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include "launchpad/base/log.h"
+#include "launchpad/courier/share.h"
 
 namespace lp::courier {
 namespace {
@@ -36,7 +37,9 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
         out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });
     if (held) return Turn::kHeld;
     const std::span<std::byte> space = reader_.space();
-    const net::Moved moved = socket_.read(space, false);
+    const net::Moved moved = borrowings_ == nullptr
+                                 ? socket_.read(space, false)
+                                 : socket_.read(space, false, borrowings_->descriptors());
     if (moved.io == net::Io::kClosed) return Turn::kClosed;
     if (moved.io == net::Io::kInterrupted) continue;
     if (moved.io == net::Io::kMoved) {
@@ -48,10 +51,12 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
           return Turn::kClosed;
         }
         if (!next->has_value()) break;
-        if (greeted_)
-          frames.push_back(std::move(**next));
-        else if (!greet(**next))
+        if (!greeted_) {
+          if (!greet(**next)) return Turn::kClosed;
+        } else if (const Status sorted = sort(std::move(**next), frames); !sorted.ok()) {
+          base::log(base::LogLevel::kWarning, "closed a connection: " + sorted.error().message);
           return Turn::kClosed;
+        }
       }
       // A full read leaves more behind; a short one has drained the socket (epoll(7),
       // edge-triggered).
@@ -77,8 +82,31 @@ bool Session::greet(const wire::Frame& frame) {
   peer_ = std::move(peer).value();
   greeted_ = true;
   reader_.set_limits(limits_);
-  answer(wire::FrameType::kWelcome, 0, 0, encode_peer(self_));
+  Peer self = self_;
+  self.shares = peer_.shares = peer_.shares && socket_.passes_descriptors();
+  answer(wire::FrameType::kWelcome, 0, 0, encode_peer(self));
+  if (peer_.shares) begin_sharing();
   return true;
+}
+
+void Session::begin_sharing() {
+  auto returns =
+      std::make_shared<Returns>([weak = weak_from_this()] { Flusher::for_returns().add(weak); });
+  borrowings_ = std::make_unique<Borrowings>(returns);
+  reader_.set_lent(borrowings_.get());
+  out_.with([&](Out& out) { out.box.share(returns); });
+}
+
+Status Session::sort(wire::Frame frame, std::vector<wire::Frame>& frames) {
+  if (frame.type == wire::FrameType::kReturn) {
+    return out_.with([&](Out& out) { return out.box.give_back(frame); });
+  }
+  if (borrowings_ != nullptr) {
+    LP_TRY_ASSIGN(const bool taken, borrowings_->take_frame(frame));
+    if (taken) return {};
+  }
+  frames.push_back(std::move(frame));
+  return {};
 }
 
 void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
@@ -86,6 +114,8 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
   const bool is_answer =
       type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  wire::Payload copies;
+  const wire::Payload& sent = peer_.shares ? in_shared_memory(payload, copies) : payload;
   out_.with([&](Out& out) {
     if (last) out.cancelled.clear();
     if (out.closing || closed()) return;
@@ -93,7 +123,7 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
       out.box.append(wire::FrameType::kError, id, static_cast<uint64_t>(fits.error().code), {},
                      encode_error(fits.error()));
     } else {
-      out.box.append(type, id, argument, {}, payload);
+      out.box.append(type, id, argument, {}, sent);
     }
     if (corked_session != this || out.box.bytes() > kCorkedBytes) flush_locked(out);
   });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "launchpad/base/guarded.h"
+#include "launchpad/courier/flusher.h"
 #include "launchpad/courier/handshake.h"
 #include "launchpad/courier/outbox.h"
 #include "launchpad/net/socket.h"
@@ -21,10 +22,10 @@ inline constexpr size_t kMaxUnsentBytes = 64 << 20;
 // What one turn of reading takes at most, so that one client cannot keep a thread for itself.
 inline constexpr size_t kMaxFramesPerTurn = 256;
 
-class Session : public std::enable_shared_from_this<Session> {
+class Session : public Flushable, public std::enable_shared_from_this<Session> {
  public:
   Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits);
-  ~Session();
+  ~Session() override;
 
   enum class Turn {
     kDrained,  // Everything that was there is read; an edge tells of more.
@@ -46,6 +47,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // outbox.
   void answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload);
   void flush();
+  // The flusher's.
+  void flush_due() override { flush(); }
   static void set_corked_on_this_thread(const Session* session);
   // Sends kBye and closes once all is sent.
   void say_bye();
@@ -70,6 +73,9 @@ class Session : public std::enable_shared_from_this<Session> {
   };
 
   bool greet(const wire::Frame& frame);
+  // Deals with a frame about shared memory, or appends it to `frames`.
+  Status sort(wire::Frame frame, std::vector<wire::Frame>& frames);
+  void begin_sharing();
   void flush_locked(Out& out);
   void watch(Out& out, bool writable);
 
@@ -77,7 +83,8 @@ class Session : public std::enable_shared_from_this<Session> {
   const int epoll_fd_;
   const Peer self_;
   const wire::FrameLimits limits_;
-  wire::FrameReader reader_;        // The reading thread's.
+  std::unique_ptr<Borrowings> borrowings_;  // The reading thread's, as is the reader.
+  wire::FrameReader reader_;
   bool greeted_ = false;            // The reading thread's, until true.
   Peer peer_;                       // Set by the greeting, constant after.
   std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.

@@ -119,7 +119,7 @@ TEST_F(LauncherProcess, NamesThoseThatItWaitsForAndThenKills) {
   ASSERT_TRUE(launcher.prints("[a/0] pid") && launcher.prints("started"));
   launcher.signal(SIGINT);
   EXPECT_TRUE(exited_with(launcher.wait(), 0));
-  EXPECT_NE(launcher.errors().find("Waiting for nodes to stop for 1 s: a/0\n"), std::string::npos)
+  EXPECT_NE(launcher.errors().find("Waiting for nodes to stop for 1 s: a/0"), std::string::npos)
       << launcher.errors();
   EXPECT_NE(launcher.errors().find("these nodes did not stop within 1.5 s and were killed: a/0\n"),
             std::string::npos)

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "launchpad/base/clock.h"
 #include "launchpad/base/fd.h"
@@ -27,6 +28,9 @@ struct Moved {
   size_t size = 0;
 };
 
+// The kernel takes no more at a time (SCM_MAX_FD is 253).
+inline constexpr size_t kMaxDescriptors = 128;
+
 class Socket {
  public:
   Socket() = default;
@@ -34,9 +38,15 @@ class Socket {
 
   // Reads what is there into `space`, which is not empty; waits for the first byte if `wait`.
   Moved read(std::span<std::byte> space, bool wait);
-  // Writes what fits now, never waits.
-  Moved write(std::span<const iovec> parts);
+  // The same, and takes the descriptors that came along with these bytes. Unix sockets only.
+  Moved read(std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors);
+  // Writes what fits now, never waits. At most kMaxDescriptors `descriptors` go along with the
+  // first byte, all of them if anything was moved: the peer gets copies.
+  Moved write(std::span<const iovec> parts, std::span<const int> descriptors = {});
   void shutdown();
+
+  // Whether descriptors can go along: both ends are on this host.
+  bool passes_descriptors() const;
 
   int fd() const { return fd_.get(); }
   bool valid() const { return fd_.valid(); }

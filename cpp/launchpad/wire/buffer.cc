@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "launchpad/shm/pool.h"
+
 namespace lp::wire {
 namespace {
 
@@ -31,6 +33,21 @@ Buffer Buffer::allocate(size_t size) {
   return Buffer(
       std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); }),
       memory, size);
+}
+
+Buffer Buffer::allocate_shared(size_t size, bool transient) {
+  if (size >= kSharedBytes) {
+    if (auto block = shm::Pool::instance().allocate(size)) {
+      if (transient) block->set_transient();
+      return Buffer(std::move(block), size);
+    }
+  }
+  return allocate(size);
+}
+
+bool Buffer::take() {
+  if (!read_only()) return true;
+  return owner_.use_count() == 1 && block_->thaw();
 }
 
 }  // namespace lp::wire

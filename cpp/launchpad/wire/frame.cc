@@ -31,7 +31,7 @@ Error too_large(std::string what, uint64_t size, uint64_t limit) {
 }  // namespace
 
 void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t argument,
-                       std::string_view method, const Payload& payload) {
+                       std::string_view method, const Payload& payload, const uint64_t* entries) {
   char header[kHeaderBytes];
   char* at = header;
   put<uint32_t>(at, kFrameMagic);
@@ -44,9 +44,9 @@ void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t a
   put<uint64_t>(at, argument);
   out.append(header, kHeaderBytes);
   out.append(method);
-  for (const Buffer& buffer : payload.buffers) {
-    const uint64_t size = buffer.size();
-    out.append(reinterpret_cast<const char*>(&size), sizeof(size));
+  for (size_t i = 0; i < payload.buffers.size(); ++i) {
+    const uint64_t entry = entries != nullptr ? entries[i] : payload.buffers[i].size();
+    out.append(reinterpret_cast<const char*>(&entry), sizeof(entry));
   }
   out.append(payload.body);
 }
@@ -59,7 +59,7 @@ Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits
   const auto type = get<uint8_t>(bytes);
   const auto encoding = get<uint8_t>(bytes);
   if (type < static_cast<uint8_t>(FrameType::kHello) ||
-      type > static_cast<uint8_t>(FrameType::kBye) ||
+      type > static_cast<uint8_t>(FrameType::kForget) ||
       encoding > static_cast<uint8_t>(Encoding::kPickle)) {
     return Error(Code::kInvalidArgument, "a courier frame of unknown type");
   }

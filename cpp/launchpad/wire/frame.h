@@ -23,7 +23,34 @@ enum class FrameType : uint8_t {
   kError = 5,   // A reply that is an error; `argument` is its Code. Body: typed values.
   kCancel = 6,  // client -> server: nobody waits for call `id` any more.
   kBye = 7,     // server -> client: I stop; calls without a reply were not and will not be run.
+  // Shared memory, in both directions.
+  kLend = 8,  // Slot `id` stands for the segment of `argument` bytes whose descriptor comes along.
+  kReturn = 9,   // Body: u32 slots, once per buffer that is not used any more (see kTaintedSlot).
+  kForget = 10,  // Slot `id` stands for nothing any more.
 };
+
+// A buffer's entry in the head of a frame is its size, and its bytes follow the body; or it is this
+// word, and its bytes are the first of a lent segment.
+struct SharedWord {
+  static constexpr uint64_t kShared = uint64_t{1} << 63;
+  static constexpr uint64_t kGiven = uint64_t{1} << 62;  // The receiver alone uses it from now on.
+  static constexpr int kSizeBits = 37;
+  static constexpr uint32_t kMaxSlot = (1 << 25) - 1;
+
+  uint64_t encode() const {
+    return kShared | (given ? kGiven : 0) | uint64_t{slot} << kSizeBits | size;
+  }
+  static SharedWord decode(uint64_t word) {
+    return {static_cast<uint32_t>(word >> kSizeBits) & kMaxSlot,
+            word & ((uint64_t{1} << kSizeBits) - 1), (word & kGiven) != 0};
+  }
+
+  uint32_t slot = 0;
+  uint64_t size = 0;
+  bool given = false;
+};
+// In a kReturn: somebody out of sight may still read the memory.
+inline constexpr uint32_t kTaintedSlot = uint32_t{1} << 31;
 
 // What one frame may be. A frame beyond them ends the connection with RESOURCE_EXHAUSTED.
 struct FrameLimits {
@@ -52,9 +79,11 @@ struct FrameHeader {
   uint64_t argument = 0;
 };
 
-// Appends everything of the frame but its buffers to `out`: header, method, buffer sizes, body.
+// Appends everything of the frame but its buffers to `out`: header, method, the buffers' entries,
+// body. `entries`: one per buffer; null: all are sizes.
 void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t argument,
-                       std::string_view method, const Payload& payload);
+                       std::string_view method, const Payload& payload,
+                       const uint64_t* entries = nullptr);
 
 // The header in these kHeaderBytes bytes, or why they are none.
 Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits& limits);

@@ -87,24 +87,40 @@ Result<bool> FrameReader::parse_head() {
   at += kHeaderBytes;
   frame_->method.assign(reinterpret_cast<const char*>(at), header_.method_size);
   at += header_.method_size;
+  std::vector<uint64_t> entries(header_.buffer_count);
+  if (!entries.empty()) std::memcpy(entries.data(), at, 8 * entries.size());
+  begin_ += head;
+  LP_TRY(make_buffers(entries));
+  return true;
+}
+
+Status FrameReader::make_buffers(const std::vector<uint64_t>& entries) {
   uint64_t total = header_.body_size;
-  std::vector<uint64_t> sizes(header_.buffer_count);
-  if (!sizes.empty()) std::memcpy(sizes.data(), at, 8 * sizes.size());
-  for (const uint64_t size : sizes) {
+  for (const uint64_t entry : entries) {
+    const bool shared = (entry & SharedWord::kShared) != 0;
+    const uint64_t size = shared ? SharedWord::decode(entry).size : entry;
     if (size > limits_.total_bytes - total) {  // `total` is never larger.
       return Error(Code::kResourceExhausted, "a message is larger than the limit of " +
                                                  std::to_string(limits_.total_bytes) + " bytes");
     }
     total += size;
   }
-  begin_ += head;
   try {
     // A claim costs nothing until its bytes come: large bodies lie in untouched memory first.
     if (header_.body_size > kEagerBodyBytes)
       large_body_ = Buffer::allocate(header_.body_size);
     else
       frame_->payload.body.resize(header_.body_size);
-    for (const uint64_t size : sizes) frame_->payload.buffers.push_back(Buffer::allocate(size));
+    for (const uint64_t entry : entries) {
+      if ((entry & SharedWord::kShared) == 0) {
+        frame_->payload.buffers.push_back(Buffer::allocate(entry));
+      } else if (lent_ != nullptr) {
+        LP_TRY_ASSIGN(Buffer borrowed, lent_->borrow(SharedWord::decode(entry)));
+        frame_->payload.buffers.push_back(std::move(borrowed));
+      } else {
+        return Error(Code::kInvalidArgument, "a frame refers to memory that was not lent");
+      }
+    }
   } catch (const std::bad_alloc&) {
     return Error(Code::kResourceExhausted,
                  "no memory for a message of " + std::to_string(total) + " bytes");
@@ -114,9 +130,12 @@ Result<bool> FrameReader::parse_head() {
   } else {
     parts_.push_back(std::as_writable_bytes(std::span(frame_->payload.body)));
   }
-  for (Buffer& buffer : frame_->payload.buffers)
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if ((entries[i] & SharedWord::kShared) != 0) continue;  // Its bytes are there.
+    Buffer& buffer = frame_->payload.buffers[i];
     parts_.emplace_back(buffer.mutable_data(), buffer.size());
-  return true;
+  }
+  return {};
 }
 
 Status FrameReader::settle_body() {

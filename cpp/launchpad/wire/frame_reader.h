@@ -13,6 +13,13 @@
 
 namespace lp::wire {
 
+// Finds the memory that a peer has lent.
+class Lent {
+ public:
+  virtual ~Lent() = default;
+  virtual Result<Buffer> borrow(const SharedWord& word) = 0;
+};
+
 class FrameReader {
  public:
   explicit FrameReader(FrameLimits limits = {}) : limits_(limits) {}
@@ -33,6 +40,9 @@ class FrameReader {
   // After the handshake, larger frames are welcome.
   void set_limits(FrameLimits limits) { limits_ = limits; }
 
+  // Where shared buffers are found; without it they are errors. Outlives the reader.
+  void set_lent(Lent* lent) { lent_ = lent; }
+
   // True between frames.
   bool idle() const { return !frame_ && begin_ == end_; }
 
@@ -44,11 +54,14 @@ class FrameReader {
   size_t staged() const { return end_ - begin_; }
   // Parses as much of the current frame as is staged. False: more bytes are needed.
   Result<bool> parse_head();
+  // What the head says about the frame's buffers, in memory for them.
+  Status make_buffers(const std::vector<uint64_t>& entries);
   bool fill_parts();
   // Moves a large body to where it stays.
   Status settle_body();
 
   FrameLimits limits_;
+  Lent* lent_ = nullptr;
   std::vector<std::byte> staging_;
   size_t begin_ = 0;  // Staged bytes are [begin_, end_).
   size_t end_ = 0;

@@ -257,9 +257,30 @@ TEST(FrameReader, HoldsTheTotalAgainstTheBodyAlone) {
 TEST(FrameReader, RefusesSizesThatOnlyFitWhenTheyWrapAround) {
   for (const FrameLimits& limits : {FrameLimits(), FrameLimits{.total_bytes = UINT64_MAX}}) {
     std::string bytes = flat(frame_of(1, "", "body", {"", ""}));
-    const uint64_t sizes[2] = {UINT64_MAX - 100, 200};
+    const uint64_t sizes[2] = {INT64_MAX, INT64_MAX};  // The highest bit has a meaning of its own.
     std::memcpy(bytes.data() + kHeaderBytes, sizes, sizeof(sizes));
     EXPECT_EQ(error_of(bytes, limits).code, Code::kResourceExhausted);
+  }
+}
+
+TEST(FrameReader, RefusesSharedMemoryWhereNothingIsLent) {
+  std::string bytes = flat(frame_of(1, "", "body", {""}));
+  const uint64_t word = SharedWord{.slot = 3, .size = 100}.encode();
+  std::memcpy(bytes.data() + kHeaderBytes, &word, sizeof(word));
+  EXPECT_EQ(error_of(bytes, FrameLimits()).code, Code::kInvalidArgument);
+  const uint64_t large = SharedWord{.slot = 3, .size = 2000}.encode();
+  std::memcpy(bytes.data() + kHeaderBytes, &large, sizeof(large));
+  EXPECT_EQ(error_of(bytes, FrameLimits{.total_bytes = 1000}).code, Code::kResourceExhausted);
+}
+
+TEST(Frame, ASharedWordKeepsItsParts) {
+  for (const bool given : {false, true}) {
+    for (const uint32_t slot : {0u, 77u, SharedWord::kMaxSlot}) {
+      const auto back = SharedWord::decode(SharedWord{slot, uint64_t{1} << 36, given}.encode());
+      EXPECT_EQ(back.slot, slot);
+      EXPECT_EQ(back.size, uint64_t{1} << 36);
+      EXPECT_EQ(back.given, given);
+    }
   }
 }
 

@@ -36,6 +36,7 @@ struct Payload {
   Encoding encoding = Encoding::kTyped;
   std::string body;
   std::vector<Buffer> buffers;
+  bool sole = false;  // Goes to one receiver: transient buffers can become its own.
 };
 
 }  // namespace lp::wire

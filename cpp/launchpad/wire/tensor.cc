@@ -134,4 +134,23 @@ void Tensor::fill_from(std::span<const std::byte> bytes) {
   if (!bytes.empty()) std::memcpy(buffer_.mutable_data(), bytes.data(), bytes.size());
 }
 
+void Tensor::own_memory() {
+  if (buffer_.read_only() && !buffer_.take()) *this = clone();
+}
+
+Tensor empty(DType dtype, Tensor::Shape shape) {
+  const size_t item = dtype_size(dtype);
+  if (item == 0) reject("unknown dtype");
+  const int64_t count = Tensor::element_count(shape, item).value_or_throw();
+  Tensor::Shape strides = Tensor::row_major_strides(shape, item);
+  return Tensor(dtype, std::move(shape), std::move(strides),
+                wire::Buffer::allocate_shared(static_cast<size_t>(count) * item, false));
+}
+
+Tensor take(Tensor&& tensor) {
+  Tensor taken = std::move(tensor);
+  taken.own_memory();
+  return taken;
+}
+
 }  // namespace lp

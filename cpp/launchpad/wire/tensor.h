@@ -13,6 +13,9 @@
 
 namespace lp {
 
+class Tensor;
+Tensor take(Tensor&& tensor);
+
 class Tensor {
  public:
   // Numbers of elements, one per dimension.
@@ -60,10 +63,13 @@ class Tensor {
     check_access(dtype_of<T>(), alignof(T));
     return {reinterpret_cast<const T*>(buffer_.data()), static_cast<size_t>(size())};
   }
-  // The same, to write to. Copies of this Tensor see the change.
+  // The same, to write to. Copies of this Tensor see the change; unless other processes may read
+  // the memory (it was sent from shared memory, or received in it and not for this node alone):
+  // then this Tensor gets a copy of its own first.
   template <class T>
   std::span<T> mutable_data() {
     check_access(dtype_of<T>(), alignof(T));
+    own_memory();
     return {reinterpret_cast<T*>(buffer_.mutable_data()), static_cast<size_t>(size())};
   }
 
@@ -78,6 +84,8 @@ class Tensor {
 
  private:
   void check_access(DType dtype, size_t alignment) const;
+  void own_memory();
+  friend Tensor take(Tensor&& tensor);
   void fill_from(std::span<const std::byte> bytes);
 
   DType dtype_;
@@ -85,5 +93,14 @@ class Tensor {
   Shape strides_;
   wire::Buffer buffer_;
 };
+
+// An uninitialised tensor in row-major order, in shared memory if it is large (64 KiB): nodes on
+// the same host are lent it instead of being sent a copy, in a time that does not depend on its
+// size. Once sent it is read-only for everybody while somebody holds it; writing makes a copy.
+// Throws Error (INVALID_ARGUMENT) for a shape that cannot be.
+Tensor empty(DType dtype, Tensor::Shape shape);
+
+// The tensor, writable: the same memory if nobody else holds it, else a copy.
+Tensor take(Tensor&& tensor);
 
 }  // namespace lp
