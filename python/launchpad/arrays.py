@@ -5,14 +5,13 @@ Any thread. Arrays of less than 64 KiB, and arrays that go to another host, are 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from launchpad import _core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
 
@@ -32,8 +31,7 @@ def empty(shape: int | Sequence[int], dtype: npt.DTypeLike = float) -> npt.NDArr
         ValueError: there is no such array, or it would hold Python objects.
         MemoryError: there is no memory for it.
     """
-    array: np.ndarray[Any, Any] = _core.empty(shape, dtype)
-    return array
+    return cast("npt.NDArray[Any]", _core.empty(shape, dtype))
 
 
 def take(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -46,5 +44,4 @@ def take(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     Raises:
         TypeError: `array` is not exactly a numpy array.
     """
-    taken: np.ndarray[Any, Any] = _core.take(array)
-    return taken
+    return cast("npt.NDArray[Any]", _core.take(array))

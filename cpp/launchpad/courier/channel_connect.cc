@@ -53,7 +53,7 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline,
   link_ = std::move(made).value();
   peer_ = std::move(peer);
   outbox_.clear();
-  if (peer_.shares) {
+  if (peer_->shares) {
     auto returns =
         std::make_shared<Returns>([weak = weak_from_this()] { Flusher::for_returns().add(weak); });
     link_->share(returns);
