@@ -51,6 +51,15 @@ def test_every_page_is_in_the_list_of_pages() -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("folder", ["examples/cpp", "examples/python", "python/launchpad/examples"])
+def test_every_example_is_shown_in_its_readme(folder: str) -> None:
+    page = ROOT / folder / "README.md"
+    shown = {(page.parent / link).resolve() for link in pages.links(page.read_text())}
+    examples = [*page.parent.glob("*.cc"), *page.parent.glob("*.py"), *page.parent.glob("*/*.py")]
+    missing = {p for p in examples if p.name != "__init__.py"} - shown
+    assert not missing
+
+
 def test_an_include_line_becomes_the_file_however_old_its_block_is() -> None:
     line = "<!-- include examples/python/policy.py -->\n"
     fresh = pages.with_includes(f"before\n{line}after\n")

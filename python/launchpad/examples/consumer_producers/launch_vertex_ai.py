@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
         for hardware in ({"cpu": 4, "memory_gib": 8}, {"cpu": 8, "memory_gib": 30})
     )
     # Nodes find each other, and the stop, as they do here.
-    flags.FLAGS.lp_launch_type = "vertex_ai"
+    flags.FLAGS["lp_launch_type"].value = "vertex_ai"
     program = make_program(_NUM_PRODUCERS.value)
     lp.launch(program, "vertex_ai", xm_resources={"producer": small, "consumer": large})
 
