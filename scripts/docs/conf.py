@@ -4,6 +4,8 @@ import os
 import re
 from typing import Any
 
+from docutils import nodes
+
 project = "Launchpad"
 html_title = "Launchpad"
 extensions = [
@@ -48,6 +50,15 @@ def _take_stars_as_they_are(*event: Any) -> None:
         lines[i] = "`".join(parts)
 
 
+def _make_dashes(app: Any, doctree: nodes.document, page: str) -> None:
+    """Between a parameter and what is said of it; elsewhere -- is part of a flag."""
+    del app, page
+    for text in list(doctree.findall(nodes.Text)):
+        if text.astext() == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+
+
 def setup(app: Any) -> None:
+    app.connect("doctree-resolved", _make_dashes)
     # Before napoleon.
     app.connect("autodoc-process-docstring", _take_stars_as_they_are, priority=400)

@@ -5,6 +5,7 @@ docstrings, by Sphinx's autodoc, and from the headers' comments, by Doxygen and 
 from __future__ import annotations
 
 import dataclasses
+import enum
 import importlib
 import inspect
 import re
@@ -89,6 +90,8 @@ def _lives_in(path: str, value: Any, modules: tuple[str, ...]) -> bool:
 def _python_entry(path: str, value: Any) -> str:
     if inspect.isclass(value):
         body = f".. autoclass:: {path}\n   :members:\n"
+        if issubclass(value, enum.Enum):
+            body += "   :undoc-members:\n"
         if value.__bases__ != (object,):
             body += "   :show-inheritance:\n"
     elif inspect.isroutine(value):

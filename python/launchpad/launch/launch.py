@@ -45,7 +45,8 @@ def launch(
         None: what --lp_dry_run_dir says.
 
     Returns:
-      The manager of the run: `wait()`, `stop_and_wait()`. None: it runs elsewhere (vertex_ai).
+      The manager of the run, with `wait()` and `stop_and_wait()`; None if it runs elsewhere
+      (vertex_ai).
 
     Raises:
       ValueError: an unknown launch type, or something wrong with the program.
