@@ -8,6 +8,7 @@ other threads.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -44,6 +45,9 @@ def _parse_flags(job: dict[str, Any]) -> None:
 
     try:
         main_flags.define(job["main_flags"])
+        if any(argument.startswith("--jax_") for argument in sys.argv):
+            jax: Any = importlib.import_module("jax")
+            jax.config.parse_flags_with_absl()
         for arguments in (job["argv"][1:], job["flags"]):
             flags.FLAGS([sys.executable, *arguments], known_only=True)
     except Exception as error:  # A flag of the launcher's that has no such value here.
@@ -52,8 +56,6 @@ def _parse_flags(job: dict[str, Any]) -> None:
 
 def _typed_node(payload: bytes) -> Callable[[], Any]:
     """A node of a C++ program: "module:Class" and its arguments."""
-    import importlib
-
     from launchpad.address import NodeAddressBuilder
     from launchpad.nodes.courier.node import CourierNode
 

@@ -159,3 +159,38 @@ def check_nodes_are_serializable(label: str, nodes: list[Any]) -> None:
     """RuntimeError if a node does not pickle, naming it and what in it does not."""
     for node in nodes:
         _dumps_for(label, node, node)
+
+
+def serialize_functions(
+    data_file_path: str, description: str, functions: list[Callable[[], Any]]
+) -> None:
+    """Writes the functions into a file, as a pickled list; what they share stays shared.
+    RuntimeError if one does not pickle.
+    """
+    try:
+        data = dumps(functions)
+    except Exception as error:
+        path = unpicklable_path(functions, "functions")
+        raise RuntimeError(
+            f"{type(error).__name__}: {error}\nThe nodes associated to {description} were not "
+            f"serializable using cloudpickle. What does not pickle: {path}.\n"
+            "Make them picklable: build what cannot travel in the node's constructor."
+        ) from error
+    with open(data_file_path, "wb") as file:
+        file.write(data)
+
+
+def enable_lru_cache_pickling_once() -> None:
+    """Kept for upstream's sake: what this module pickles may have caches anyway. This makes
+    cloudpickle itself take them, from now on: a cache arrives empty.
+    """
+    import copyreg
+
+    copyreg.pickle(functools._lru_cache_wrapper, _reduce_cache)
+
+
+def _reduce_cache(cache: Any) -> Any:
+    if getattr(cache, "__module__", None) != "__main__":
+        return cache.__qualname__  # It can be imported.
+    parameters = cache.cache_parameters()
+    return _rebuild_cache, (cache.__wrapped__, parameters["maxsize"], parameters["typed"])

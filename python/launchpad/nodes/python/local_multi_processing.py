@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,11 @@ class PythonProcess:
                 )
         if self.cpus is not None and not list(self.cpus):
             raise ValueError("PythonProcess's cpus must not be empty: None means every CPU")
+
+    @property
+    def absolute_interpreter_path(self) -> str:
+        """The Python that runs the nodes."""
+        return os.path.abspath(self.interpreter or sys.executable)
 
     def flag_arguments(self) -> list[str]:
         """The flags as command-line arguments."""

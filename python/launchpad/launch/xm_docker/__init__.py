@@ -1,0 +1,1 @@
+"""Launching in containers, under upstream's name for it."""
