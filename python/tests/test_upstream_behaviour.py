@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import pickle
-import socket
 import sys
 import threading
 
@@ -62,29 +61,6 @@ def test_a_constructor_may_be_a_function_and_return_nothing():
     manager = lp.launch(program, "test_mt")
     assert courier.list_methods(handle.dereference()) == []
     manager.stop_and_wait()
-
-
-def ask(server, address):
-    assert server.echo("through its handle") == "through its handle"
-    assert courier.Client(address).echo("from outside") == "from outside"
-    lp.stop()
-
-
-class Echo:
-    def echo(self, text):
-        return text
-
-
-@pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
-def test_a_courier_node_listens_at_the_port_that_it_is_given(launch_type):
-    with socket.create_server(("localhost", 0)) as probe:
-        port = probe.getsockname()[1]
-    program = lp.Program("p")
-    node = lp.CourierNode(Echo, courier_kwargs={"port": port})
-    assert node.courier_address.name == "courier"
-    handle = program.add_node(node, label="n")
-    program.add_node(lp.PyNode(ask, handle, f"localhost:{port}"), label="ask")
-    lp.launch(program, launch_type)
 
 
 def test_a_relaunched_program_builds_its_objects_anew():

@@ -91,7 +91,8 @@ ROWS: dict[str, dict[str, str]] = {
         "CourierNode: run": "upstream_behaviour:a_node_whose_run_is_disabled_serves_and_run_can_be_"
         "called ends_of_processes:a_node_that_ends_well_does_not_end_the_program",
         "set_courier_server": "program:an_object_may_manage_its_server_itself",
-        "courier_kwargs": "upstream_behaviour:a_courier_node_listens_at_the_port_that_it_is_given "
+        "courier_kwargs": "address:a_node_with_a_port_is_reached_there_as_well_and_says_if_it_is_"
+        "taken "
         "program:bad_courier_kwargs_fail_the_node",
         "courier_client_kwargs": "program:client_kwargs_reach_the_clients",
         "configure": "program:cycles_are_drawn_with_configure",
