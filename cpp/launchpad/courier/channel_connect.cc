@@ -7,6 +7,7 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/channel.h"
+#include "launchpad/net/peer_user.h"
 
 namespace lp::courier {
 namespace {
@@ -131,6 +132,11 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
       const Peer self{
           .language = options_.language, .name = {}, .shares = link->socket().passes_descriptors()};
       auto greeted = link->greet(self, deadline, keep_waiting);
+      if (greeted.ok() && address_.kind == net::Kind::kTcp &&
+          net::tcp_peer_user(link->socket().fd()) == net::PeerUser::kStranger) {
+        greeted = Error(Code::kPermissionDenied,
+                        "the process that listens at '" + address_.str() + "' is another user's");
+      }
       if (greeted.ok()) {
         peer = std::move(greeted).value();
         return link;

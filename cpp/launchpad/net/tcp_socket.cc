@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "launchpad/base/log.h"
+#include "launchpad/net/peer_user.h"
 #include "launchpad/net/socket_listener.h"
 
 namespace lp::net {
@@ -68,6 +70,16 @@ uint16_t bound_port(int fd) {
   return ntohs(reinterpret_cast<sockaddr_in*>(&name)->sin_port);
 }
 
+// On this host only processes of this user (and root) are let in.
+bool admit(int fd) {
+  if (tcp_peer_user(fd) == PeerUser::kStranger) {
+    base::log(base::LogLevel::kWarning, "turned away a tcp connection of another user");
+    return false;
+  }
+  prepare(fd);
+  return true;
+}
+
 // Until the connection is made or refused: its errno, 0 if made.
 Result<int> await_connection(int fd, const Address& address, const base::Deadline& deadline,
                              const std::function<bool()>& give_up) {
@@ -104,10 +116,7 @@ Result<std::unique_ptr<Listener>> listen_tcp(const Address& address) {
       Address bound = address;
       bound.port = bound_port(fd.get());
       return std::unique_ptr<Listener>(
-          std::make_unique<SocketListener>(std::move(fd), std::move(bound), [](int accepted) {
-            prepare(accepted);
-            return true;
-          }));
+          std::make_unique<SocketListener>(std::move(fd), std::move(bound), admit));
     }
     // Not the host's next address then: clients would find the other server at this one.
     if (errno == EADDRINUSE) {

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "launchpad/base/log.h"
+#include "launchpad/net/peer_user.h"
 #include "launchpad/net/socket_listener.h"
 
 namespace lp::net {
@@ -24,12 +25,8 @@ sockaddr_un to_sockaddr(const Address& address) {
 
 // Only processes of this user (and root) are let in.
 bool admit_same_user(int fd) {
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  if (peer.uid == ::geteuid() || peer.uid == 0) return true;
-  base::log(base::LogLevel::kWarning,
-            "turned away a connection of user " + std::to_string(peer.uid));
+  if (unix_peer_user(fd) == PeerUser::kOurs) return true;
+  base::log(base::LogLevel::kWarning, "turned away a connection of another user");
   return false;
 }
 
@@ -94,6 +91,10 @@ Result<Socket> connect_unix(const Address& address) {
     const bool absent = errno == ENOENT || errno == ECONNREFUSED;
     return system_error(absent ? Code::kNotFound : Code::kUnavailable, "cannot connect to",
                         address);
+  }
+  if (unix_peer_user(fd.get()) == PeerUser::kStranger) {
+    return Error(Code::kPermissionDenied,
+                 "the server at '" + address.str() + "' is another user's");
   }
   return Socket(std::move(fd));
 }
