@@ -32,6 +32,7 @@ breathe_projects = {"launchpad": os.environ.get("LAUNCHPAD_DOXYGEN_XML", "")}
 breathe_default_project = "launchpad"
 cpp_maximum_signature_line_length = 80
 
+pygments_dark_style = "github-dark"
 html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["launchpad.css"]
