@@ -87,7 +87,7 @@ def build_folder() -> pathlib.Path:
 
 
 def run(snippet: Snippet, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    """Runs it; `folder` is for what it needs."""
+    """Runs it; `folder` is for what it needs, and has what build_cpp made of it."""
     if snippet.language == "command":
         return _run_command(snippet.code)
     return (_run_python if snippet.language == "python" else _run_cpp)(snippet, folder)
@@ -120,23 +120,27 @@ def _run_python(snippet: Snippet, folder: pathlib.Path) -> subprocess.CompletedP
     return _execute([sys.executable, str(script)], folder)
 
 
-def _run_cpp(snippet: Snippet, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    if snippet.file:
-        program = build_folder() / "examples" / snippet.file.stem
-        return _execute([str(program), "--lp_launch_type=local_mp"], ROOT / "examples" / "python")
+def build_cpp(snippet: Snippet, folder: pathlib.Path) -> None:
+    """Compiles it into the folder; a block without main() is compiled only."""
     source = folder / "snippet.cc"
     source.write_text(snippet.code)
     compiler = os.environ.get("CXX", "g++")
     library = build_folder() / "liblaunchpad.a"
-    whole = "int main(" in snippet.code
     command = [compiler, "-std=c++20", f"-I{ROOT / 'cpp'}", str(source)]
-    command += (
-        [str(library), "-pthread", "-o", str(folder / "snippet")] if whole else ["-fsyntax-only"]
-    )
+    if "int main(" in snippet.code:
+        command += [str(library), "-pthread", "-o", str(folder / "snippet")]
+    else:
+        command += ["-fsyntax-only"]
     built = _execute(command, folder)
     assert built.returncode == 0, built.stderr
-    if not whole:
-        return built
+
+
+def _run_cpp(snippet: Snippet, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    if snippet.file:
+        program = build_folder() / "examples" / snippet.file.stem
+        return _execute([str(program), "--lp_launch_type=local_mp"], ROOT / "examples" / "python")
+    if "int main(" not in snippet.code:
+        return subprocess.CompletedProcess([], 0, "", "")
     flags = ["--lp_launch_type=local_mp"] if "argv" in snippet.code else []
     return _execute([str(folder / "snippet"), *flags], folder)
 

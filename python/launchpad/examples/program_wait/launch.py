@@ -4,6 +4,8 @@ asks for it, and a handler that is called then.
 python -m launchpad.examples.program_wait.launch --lp_launch_type=local_mp
 """
 
+import threading
+
 from absl import app
 
 import launchpad as lp
@@ -14,12 +16,19 @@ class Worker:
 
     def __init__(self) -> None:
         self._steps = 0
+        self._cleaned_up = threading.Event()
 
     def run(self) -> None:
-        lp.register_stop_handler(lambda: print("The stop handler was called", flush=True))
+        lp.register_stop_handler(self._clean_up)
         while not lp.wait_for_stop(0.001):
             self._steps += 1
+        # The handler is called on another thread.
+        self._cleaned_up.wait()
         print("The worker heard the stop", flush=True)
+
+    def _clean_up(self) -> None:
+        print("The stop handler was called", flush=True)
+        self._cleaned_up.set()
 
     def steps(self) -> int:
         return self._steps
