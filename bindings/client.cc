@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
+#include <cmath>
 
 #include "bindings/hooks.h"
 #include "bindings/module.h"
@@ -21,7 +22,7 @@ using courier::Answer;
 class ChannelState {
  public:
   ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready,
-               bool prebound, const std::string& server_name)
+               bool prebound, const std::string& server_name, std::optional<RetryPolicy> retry)
       : timeout_(timeout) {
     courier::ChannelOptions options;
     options.wait_for_ready = wait_for_ready;
@@ -35,9 +36,11 @@ class ChannelState {
     };
     channel_ = courier::make_shared_channel(unwrap("local", net::Address::parse(address)),
                                             std::move(options));
+    if (retry) retrier_ = unwrap("local", courier::Retrier::make(channel_, std::move(*retry)));
   }
   ~ChannelState() {
     const GilReleased released;
+    retrier_.reset();
     channel_.reset();
   }
 
@@ -45,13 +48,34 @@ class ChannelState {
   const std::shared_ptr<courier::Channel>& shared() { return channel_; }
   base::Deadline deadline() const { return to_deadline(timeout_); }
 
+  Answer call(const std::string& name, const wire::Payload& payload,
+              const base::Deadline& deadline) {
+    if (retrier_ != nullptr) return retrier_->call(name, payload, deadline);
+    return channel_->call(name, payload, deadline);
+  }
+  // Sends; gives what cancels the call.
+  Result<std::function<bool()>> start(const std::string& name, const wire::Payload& payload,
+                                      const base::Deadline& deadline, courier::Callback callback,
+                                      courier::TypedInstead typed) {
+    if (retrier_ != nullptr) {
+      LP_TRY_ASSIGN(const auto call, retrier_->start(name, payload, deadline, std::move(callback),
+                                                     std::move(typed)));
+      return std::function<bool()>([call] { return call->cancel(); });
+    }
+    LP_TRY_ASSIGN(const auto pending,
+                  channel_->start(name, payload, deadline, std::move(callback), std::move(typed)));
+    // The call's own: it must not keep the channel open.
+    const std::shared_ptr<courier::Channel> channel = channel_->shared_from_this();
+    return std::function<bool()>([channel, pending] { return channel->cancel(pending); });
+  }
+
   // Whether the server is C++, which takes typed values only. Connects if that is not known yet.
-  bool typed_only(const base::Deadline& deadline) {
+  bool typed_only(const std::string& name, const base::Deadline& deadline) {
     int known = typed_only_.load(std::memory_order_relaxed);
     if (known < 0) {
       const auto peer = [&] {
         const GilReleased released;
-        return channel_->peer(deadline);
+        return retrier_ != nullptr ? retrier_->peer(name, deadline) : channel_->peer(deadline);
       }();
       raise_if_set();
       known = unwrap("call", peer).language != courier::kPython;
@@ -91,6 +115,7 @@ class ChannelState {
 
   std::optional<double> timeout_;
   std::shared_ptr<courier::Channel> channel_;
+  std::shared_ptr<courier::Retrier> retrier_;  // Null: a call runs at most once.
   std::atomic<int> typed_only_{-1};
 };
 
@@ -103,13 +128,13 @@ struct PyChannel {
 struct Method {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
     const base::Deadline deadline = state->deadline();
-    const bool typed_only = state->typed_only(deadline);
+    const bool typed_only = state->typed_only(name, deadline);
     const wire::Payload payload =
         encode_call(args.ptr(), kwargs.ptr(),
                     {.typed_only = typed_only, .share = state->channel().may_share()});
     Answer answer = [&] {
       const GilReleased released;
-      return state->channel().call(name, payload, deadline);
+      return state->call(name, payload, deadline);
     }();
     return state->take(std::move(answer));
   }
@@ -122,11 +147,11 @@ struct Method {
 struct PendingCall {
   bool cancel() {
     const GilReleased released;
-    return pending != nullptr && state->channel().cancel(pending);
+    return cancel_it && cancel_it();
   }
 
   StatePtr state;
-  std::shared_ptr<courier::Pending> pending;
+  std::function<bool()> cancel_it;  // Empty: it could not be sent.
 };
 
 // With the GIL: the future learns its value or its exception.
@@ -156,7 +181,7 @@ struct Arguments {
   std::atomic<bool> refused{false};
 
   courier::Answer typed_instead() {
-    if (typed) return std::move(*typed);
+    if (typed) return *typed;  // A copy: the call may be made again.
     refused.store(true, std::memory_order_relaxed);
     return Error(Code::kInvalidArgument, "the arguments are no typed values");
   }
@@ -204,14 +229,14 @@ struct FutureMethod {
     auto typed = [arguments] { return arguments->typed_instead(); };
     auto started = [&] {
       const GilReleased released;
-      return state->channel().start(name, arguments->payload, deadline, std::move(finish),
-                                    arguments->typed || arguments->no_typed
-                                        ? courier::TypedInstead(std::move(typed))
-                                        : nullptr);
+      return state->start(name, arguments->payload, deadline, std::move(finish),
+                          arguments->typed || arguments->no_typed
+                              ? courier::TypedInstead(std::move(typed))
+                              : nullptr);
     }();
     if (PyErr_Occurred() != nullptr) throw nb::python_error();
     if (started.ok())
-      pending->pending = std::move(started).value();
+      pending->cancel_it = std::move(started).value();
     else
       settle(future.ptr(), *state, std::move(started).error());
     return future;
@@ -231,13 +256,30 @@ struct FutureMethod {
   std::string name;
 };
 
+// From a launchpad.RetryPolicy, or None.
+std::optional<RetryPolicy> retry_policy(const nb::object& given) {
+  if (given.is_none()) return std::nullopt;
+  const auto pause = [&](const char* name) {
+    return base::Nanos(std::llround(nb::cast<double>(given.attr(name)) * 1e9));
+  };
+  RetryPolicy policy;
+  policy.attempts = nb::cast<int>(given.attr("attempts"));
+  policy.first_pause = pause("first_pause");
+  policy.longest_pause = pause("longest_pause");
+  policy.growth = nb::cast<double>(given.attr("growth"));
+  policy.jitter = nb::cast<double>(given.attr("jitter"));
+  policy.seed = nb::cast<std::optional<uint64_t>>(given.attr("seed"));
+  policy.methods = nb::cast<std::vector<std::string>>(given.attr("methods"));
+  return policy;
+}
+
 std::vector<std::string> list_methods(const PyChannel& self) {
   const base::Deadline deadline = self.state->deadline();
   wire::Payload payload;
   wire::Writer(payload).begin_list(0);
   Answer answer = [&] {
     const GilReleased released;
-    return self.state->channel().call(courier::kListMethods, payload, deadline);
+    return self.state->call(std::string(courier::kListMethods), payload, deadline);
   }();
   return nb::cast<std::vector<std::string>>(self.state->take(std::move(answer)));
 }
@@ -260,13 +302,14 @@ void bind_client(nb::module_& m) {
       .def(
           "__init__",
           [](PyChannel* self, const std::string& address, std::optional<double> timeout,
-             bool wait_for_ready, bool prebound, const std::string& server_name) {
-            new (self) PyChannel{std::make_shared<ChannelState>(address, timeout, wait_for_ready,
-                                                                prebound, server_name)};
+             bool wait_for_ready, bool prebound, const std::string& server_name,
+             const nb::object& retry) {
+            new (self) PyChannel{std::make_shared<ChannelState>(
+                address, timeout, wait_for_ready, prebound, server_name, retry_policy(retry))};
           },
           nb::arg("address"), nb::kw_only(), nb::arg("timeout") = nb::none(),
           nb::arg("wait_for_ready") = true, nb::arg("prebound") = false,
-          nb::arg("server_name") = "")
+          nb::arg("server_name") = "", nb::arg("retry") = nb::none())
       .def_prop_ro("address",
                    [](const PyChannel& self) { return self.state->channel().address().str(); })
       .def_prop_ro(

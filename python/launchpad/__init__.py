@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         get_port_from_address,
     )
     from launchpad.arrays import empty, take
+    from launchpad.calls.retry import RetryPolicy
     from launchpad.cloud.docker_config import DockerConfig
     from launchpad.context import LaunchType, is_local_launch, is_local_launch_or_test
     from launchpad.drawing import draw
@@ -76,6 +77,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "PyNode",
     "PythonProcess",
     "register_stop_handler",
+    "RetryPolicy",
     "SimpleLocalAddressBuilder",
     "stop",
     "stop_event",
@@ -93,6 +95,7 @@ _PLACES = {
         "get_port_from_address",
     ),
     "arrays": ("empty", "take"),
+    "calls.retry": ("RetryPolicy",),
     "cloud.docker_config": ("DockerConfig",),
     "context": ("LaunchType", "is_local_launch", "is_local_launch_or_test"),
     "drawing": ("draw",),

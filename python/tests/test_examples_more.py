@@ -116,6 +116,14 @@ def test_cpp_batching_shares_batches(run, examples, launch_type):
 
 
 @pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_parameter_server_finds_the_line(run, examples, launch_type):
+    command = [str(examples / "parameter_server"), f"--lp_launch_type={launch_type}"]
+    ended = run(command=[*command, "--num_workers=3"])
+    assert ended.status == 0, ended.err
+    assert "Found 3.0 x + -1.0" in ended.out
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
 def test_cpp_colocation_is_reached_from_outside(run, examples, launch_type):
     ended = run(command=[str(examples / "colocation"), f"--lp_launch_type={launch_type}"])
     assert ended.status == 0, ended.err

@@ -1,5 +1,6 @@
 // Client<T> calls the methods of a T that lives in another node. A value: copies share the
-// connection, which ends with the last of them. Any thread.
+// connection, which ends with the last of them; `within` and `retrying` give copies with options of
+// their own. Any thread.
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include "launchpad/courier/channel.h"
 #include "launchpad/courier/future.h"
 #include "launchpad/courier/methods.h"
+#include "launchpad/courier/retry.h"
 #include "launchpad/wire/codec.h"
 
 namespace lp {
@@ -57,7 +59,7 @@ class Client {
     const typename S::Arguments arguments(std::forward<Args>(args)...);
     constexpr std::string_view name = courier::method_name<Method>();
     return courier::decode_answer<typename S::Return>(
-        channel().call(name, courier::encode_arguments(arguments), deadline()), name);
+        answer(name, courier::encode_arguments(arguments)), name);
   }
   // Calls without waiting.
   template <auto Method, class... Args>
@@ -65,24 +67,46 @@ class Client {
     using S = checked<Method, Args...>;
     const typename S::Arguments arguments(std::forward<Args>(args)...);
     constexpr std::string_view name = courier::method_name<Method>();
+    courier::Channel& way = channel();
+    if (retrier_ != nullptr) {
+      return Future<typename S::Return>(
+          channel_, name, retrier_,
+          retrier_->start(name, courier::encode_arguments(arguments), deadline()));
+    }
     return Future<typename S::Return>(
-        channel_, name, channel().start(name, courier::encode_arguments(arguments), deadline()));
+        channel_, name, way.start(name, courier::encode_arguments(arguments), deadline()));
   }
 
   // Calls a method by its name, for a server whose class is not known here (a Python node, say).
   template <class R, class... Args>
   R call_named(std::string_view method, const Args&... args) const {
     return courier::decode_answer<R>(
-               channel().call(method, courier::encode_arguments(std::tuple<Args...>(args...)),
-                              deadline()),
-               method)
+               answer(method, courier::encode_arguments(std::tuple<Args...>(args...))), method)
         .value_or_throw();
   }
+
+  // Passes a call on, with encoded arguments, without waiting. Calls back once, on a thread of the
+  // client's or, if the call could not be sent, on this one.
+  void forward(std::string_view method, const wire::Payload& arguments,
+               courier::Callback callback) const;
 
   // A client whose calls fail with DEADLINE_EXCEEDED if they take longer.
   Client within(base::Nanos timeout) const {
     Client copy = *this;
     copy.timeout_ = timeout;
+    return copy;
+  }
+  // A client that makes calls again which fail as UNAVAILABLE: those of the methods named here, as
+  // &T::method, or in the policy, else all. They must be such that may run twice. Throws lp::Error
+  // for a policy that makes no sense.
+  template <auto... Method>
+  Client retrying(RetryPolicy policy) const {
+    static_assert((T::courier_methods::template contains<Method> && ...),
+                  "a method is not listed in T::courier_methods");
+    (policy.methods.emplace_back(courier::method_name<Method>()), ...);
+    channel();
+    Client copy = *this;
+    copy.retrier_ = courier::Retrier::make(channel_, std::move(policy)).value_or_throw();
     return copy;
   }
 
@@ -120,9 +144,25 @@ class Client {
   base::Deadline deadline() const {
     return timeout_ ? base::Deadline::after(*timeout_) : base::Deadline();
   }
+  courier::Answer answer(std::string_view method, const wire::Payload& arguments) const {
+    if (retrier_ != nullptr) return retrier_->call(method, arguments, deadline());
+    return channel().call(method, arguments, deadline());
+  }
 
   std::shared_ptr<courier::Channel> channel_;
+  std::shared_ptr<courier::Retrier> retrier_;  // Null: a call runs at most once.
   std::optional<base::Nanos> timeout_;
 };
+
+template <class T>
+void Client<T>::forward(std::string_view method, const wire::Payload& arguments,
+                        courier::Callback callback) const {
+  const auto start = [&](auto& way) -> Status {
+    LP_TRY(way.start(method, arguments, deadline(), callback));
+    return {};
+  };
+  const Status started = retrier_ != nullptr ? start(*retrier_) : start(channel());
+  if (!started.ok()) callback(started.error());
+}
 
 }  // namespace lp

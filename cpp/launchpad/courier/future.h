@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "launchpad/courier/channel.h"
+#include "launchpad/courier/retry.h"
 #include "launchpad/wire/codec.h"
 
 namespace lp {
@@ -41,6 +42,16 @@ class Future {
   Future(std::shared_ptr<courier::Channel> channel, std::string_view method,
          Result<std::shared_ptr<courier::Pending>> started)
       : channel_(std::move(channel)), method_(method), started_(std::move(started)) {}
+  // Of a call that is made again if need be.
+  Future(std::shared_ptr<courier::Channel> channel, std::string_view method,
+         std::shared_ptr<courier::Retrier> retrier,
+         Result<std::shared_ptr<courier::RetriedCall>> started)
+      : channel_(std::move(channel)),
+        method_(method),
+        started_(started.ok() ? Started(nullptr) : Started(started.error())),
+        retrier_(std::move(retrier)) {
+    if (started.ok()) retried_ = std::move(started).value();
+  }
 
   // False for one that was default-constructed, or has given its result.
   bool valid() const { return channel_ != nullptr; }
@@ -50,7 +61,8 @@ class Future {
     LP_CHECK(valid()) << "a Future gives its result once";
     const auto channel = std::exchange(channel_, nullptr);
     if (!started_.ok()) return std::move(started_).error();
-    return courier::decode_answer<R>(channel->wait(started_.value()), method_);
+    return courier::decode_answer<R>(
+        retried_ != nullptr ? retried_->wait() : channel->wait(started_.value()), method_);
   }
   // Waits; the value, or throws lp::Error (lp::RemoteError if the method threw).
   R get() { return result().value_or_throw(); }
@@ -58,18 +70,27 @@ class Future {
   // False: there is no answer yet after `timeout`.
   bool wait_for(base::Nanos timeout) {
     LP_CHECK(valid()) << "a Future gives its result once";
-    return !started_.ok() || channel_->wait_done(started_.value(), base::Deadline::after(timeout));
+    const auto deadline = base::Deadline::after(timeout);
+    if (retried_ != nullptr) return retried_->wait_done(deadline);
+    return !started_.ok() || channel_->wait_done(started_.value(), deadline);
   }
   // Whether the answer is there.
   bool ready() { return wait_for(base::Nanos(0)); }
 
   // The call ends with CANCELLED, and the server is told. False if it was answered before.
-  bool cancel() { return started_.ok() && valid() && channel_->cancel(started_.value()); }
+  bool cancel() {
+    if (!started_.ok() || !valid()) return false;
+    return retried_ != nullptr ? retried_->cancel() : channel_->cancel(started_.value());
+  }
 
  private:
+  using Started = Result<std::shared_ptr<courier::Pending>>;
+
   std::shared_ptr<courier::Channel> channel_;
   std::string_view method_;  // Of static storage: it comes from a member pointer.
-  Result<std::shared_ptr<courier::Pending>> started_ = Error(Code::kInternal, "an empty Future");
+  Started started_ = Error(Code::kInternal, "an empty Future");
+  std::shared_ptr<courier::Retrier> retrier_;  // Kept open for
+  std::shared_ptr<courier::RetriedCall> retried_;
 };
 
 }  // namespace lp

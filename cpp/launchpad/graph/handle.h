@@ -23,18 +23,33 @@ template <class T>
 class Handle {
  public:
   Handle() = default;
-  explicit Handle(graph::SlotPtr slot, std::optional<base::Nanos> timeout = std::nullopt)
-      : slot_(std::move(slot)), timeout_(timeout) {}
+  explicit Handle(graph::SlotPtr slot) : slot_(std::move(slot)) {}
 
   // The client; inside a running node (or a test that runs one). Throws lp::Error elsewhere.
   Client<T> dereference() const {
     LP_CHECK(slot_ != nullptr) << "an empty Handle: it was default-constructed";
     Client<T> client(graph::open_channel(*slot_).value_or_throw());
-    return timeout_ ? client.within(*timeout_) : client;
+    if (timeout_) client = client.within(*timeout_);
+    return retry_ ? client.retrying(*retry_) : client;
   }
 
   // A handle whose clients' calls fail with DEADLINE_EXCEEDED if they take longer.
-  Handle within(base::Nanos timeout) const { return Handle(slot_, timeout); }
+  Handle within(base::Nanos timeout) const {
+    Handle copy = *this;
+    copy.timeout_ = timeout;
+    return copy;
+  }
+  // A handle whose clients make calls again that fail as UNAVAILABLE: see Client::retrying.
+  template <auto... Method>
+  Handle retrying(RetryPolicy policy) const {
+    static_assert((T::courier_methods::template contains<Method> && ...),
+                  "a method is not listed in T::courier_methods");
+    (policy.methods.emplace_back(courier::method_name<Method>()), ...);
+    policy.check().value_or_throw();
+    Handle copy = *this;
+    copy.retry_ = std::make_shared<const RetryPolicy>(std::move(policy));
+    return copy;
+  }
 
   // The node's place in the graph.
   const graph::SlotPtr& slot() const { return slot_; }
@@ -42,6 +57,7 @@ class Handle {
  private:
   graph::SlotPtr slot_;
   std::optional<base::Nanos> timeout_;
+  std::shared_ptr<const RetryPolicy> retry_;
 };
 
 // What add_node gives for a node that serves nothing.

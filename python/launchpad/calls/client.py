@@ -13,6 +13,7 @@ import weakref
 from typing import Any
 
 from launchpad import _core
+from launchpad.calls.retry import RetryPolicy
 
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
@@ -55,6 +56,8 @@ class Client:
       chunk_tensors: accepted for upstream's sake; large arrays always travel in pieces.
       load_balancing_policy: None; others are not supported yet.
       propagate_deadline: accepted for upstream's sake; a deadline always travels with its call.
+      retry: which calls that fail as UNAVAILABLE are made again; None: none, a call runs at most
+          once.
     """
 
     def __init__(
@@ -67,9 +70,12 @@ class Client:
         *,
         load_balancing_policy: str | None = None,
         propagate_deadline: bool = True,
+        retry: RetryPolicy | None = None,
         _server_name: str = "",
         _prebound: bool = False,
     ) -> None:
+        if retry is not None and not isinstance(retry, RetryPolicy):
+            raise TypeError(f"retry must be a RetryPolicy or None, not {retry!r}")
         if load_balancing_policy is not None:
             raise ValueError(f"load_balancing_policy {load_balancing_policy!r} is not supported")
         self._kwargs = dict(
@@ -78,6 +84,7 @@ class Client:
             wait_for_ready=wait_for_ready,
             chunk_tensors=chunk_tensors,
             propagate_deadline=propagate_deadline,
+            retry=retry,
             _server_name=_server_name,
             _prebound=_prebound,
         )
@@ -88,6 +95,7 @@ class Client:
             wait_for_ready=wait_for_ready,
             prebound=_prebound,
             server_name=_server_name,
+            retry=retry,
         )
         self._futures = _Futures(self._channel)
         _clients.add(self)
