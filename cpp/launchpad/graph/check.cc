@@ -95,9 +95,9 @@ Report check(const Plan& plan) {
 }  // namespace graph
 
 Report check(const Program& program) {
-  auto plan = program.plan();
-  if (plan.ok()) return graph::check(*plan);
-  return Report{{{true, "", plan.error().message, ""}}};
+  Report report{program.problems()};
+  if (report.ok()) return graph::check(program.plan().value());
+  return report;
 }
 
 }  // namespace lp

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "launchpad/graph/courier_node.h"
 #include "launchpad/graph/program.h"
 
@@ -57,6 +59,24 @@ TEST(Check, WhatCannotBePlannedIsAnError) {
   EXPECT_FALSE(report.ok());
   EXPECT_NE(report.text().find("error: node 'peer/0'"), std::string::npos) << report.text();
   EXPECT_NE(report.text().find("never added"), std::string::npos) << report.text();
+}
+
+TEST(Check, EveryRefusedEdgeIsTold) {
+  Program other("other"), program("p");
+  const auto stranger = other.add_node(CourierNode<Peer>(CourierNode<Peer>().create_handle()), "s");
+  const CourierNode<Peer> forgotten;
+  program.add_node(CourierNode<Peer>(forgotten.create_handle()), "peer");
+  program.add_node(CourierNode<Peer>(stranger), "peer");
+  program.add_node(CourierNode<Peer>(), "incomplete");
+  const Report report = check(program);
+  ASSERT_EQ(report.findings.size(), 3u) << report.text();
+  EXPECT_EQ(report.findings[0].node, "peer/0");
+  EXPECT_NE(report.findings[0].what.find("never added"), std::string::npos);
+  EXPECT_EQ(report.findings[1].node, "peer/1");
+  EXPECT_NE(report.findings[1].what.find("of another program"), std::string::npos);
+  EXPECT_EQ(report.findings[2].node, "incomplete/0");
+  const std::string message = program.plan().error().message;
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 2) << message;
 }
 
 TEST(Check, AHandleOfAProgramThatIsGoneIsAnError) {

@@ -226,24 +226,31 @@ std::string Layout::box_svg(const Cell& cell) const {
 std::string Layout::route_svg(const Route& route) const {
   // Arrows of a cycle leave room for those of the other direction.
   const double shift = route.backwards ? 9 : 0;
-  const Cell& first = cells_[route.cells.front()];
-  double x = first.x + first.width, y = first.y + shift;
-  std::string path = "M" + number(x) + " " + number(y);
-  const auto curve_to = [&](double to_x, double to_y) {
+  // Where the way touches the cells' edges, from left to right; each cell but the first and the
+  // last is passed from one edge to the other.
+  std::vector<std::pair<double, double>> points;
+  for (size_t step = 0; step < route.cells.size(); ++step) {
+    const Cell& cell = cells_[route.cells[step]];
+    if (step > 0) points.emplace_back(cell.x, cell.y + shift);
+    if (step + 1 < route.cells.size()) points.emplace_back(cell.x + cell.width, cell.y + shift);
+  }
+  if (route.backwards) std::reverse(points.begin(), points.end());
+  std::string path = "M" + number(points[0].first) + " " + number(points[0].second);
+  for (size_t i = 1; i < points.size(); ++i) {
+    const auto [x, y] = points[i - 1];
+    const auto [to_x, to_y] = points[i];
+    if (i % 2 == 0) {  // Along a cell.
+      path += " H" + number(to_x);
+      continue;
+    }
     const double bend = (to_x - x) / 2;
     path += " C" + number(x + bend) + " " + number(y) + " " + number(to_x - bend) + " " +
             number(to_y) + " " + number(to_x) + " " + number(to_y);
-    x = to_x, y = to_y;
-  };
-  for (size_t step = 1; step < route.cells.size(); ++step) {
-    const Cell& cell = cells_[route.cells[step]];
-    curve_to(cell.x, cell.y + shift);
-    if (step + 1 < route.cells.size()) path += " H" + number(x = cell.x + cell.width);
   }
-  std::string text = "<path d=\"" + path + "\" class=\"arrow\" marker-" +
-                     (route.backwards ? "start" : "end") + "=\"url(#tip)\"/>\n";
+  std::string text = "<path d=\"" + path + "\" class=\"arrow\" marker-end=\"url(#tip)\"/>\n";
   const int edges = picture_.arrows[route.arrow].edges;
   if (edges == 1) return text;
+  const Cell& first = cells_[route.cells[0]];
   const Cell& second = cells_[route.cells[1]];
   return text + "<text x=\"" + number((first.x + first.width + second.x) / 2) + "\" y=\"" +
          number((first.y + second.y) / 2 + (route.backwards ? shift + 12 : -6)) +
@@ -263,7 +270,7 @@ std::string Layout::svg() const {
       number(height_) + "\" viewBox=\"0 0 " + number(width_) + " " + number(height_) +
       "\" font-family=\"Helvetica, Arial, sans-serif\">\n"
       "<defs><marker id=\"tip\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" "
-      "markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\">"
+      "markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">"
       "<path d=\"M0 0.5 L10 5 L0 9.5 z\" fill=\"#5f6b7a\"/></marker></defs>\n"
       "<style>.serves{fill:#e8f1fd;stroke:#2f6fc1;stroke-width:1.4}"
       ".runs{fill:#f5f5f0;stroke:#8a8a78;stroke-width:1.4}"

@@ -82,7 +82,19 @@ TEST(Draw, CyclesAndEmptyProgramsAreDrawn) {
   plan.tasks.push_back(task(2, "c", 0, "C", {0}));
   const std::string svg = draw_svg(picture_of(plan));
   EXPECT_EQ(count(svg, "class=\"arrow\""), 4u);
-  EXPECT_EQ(count(svg, "marker-start"), 1u);
+  // Each starts at its caller: the one that closes the cycle runs from right to left.
+  EXPECT_EQ(count(svg, "marker-start"), 0u);
+  EXPECT_EQ(count(svg, "marker-end"), 4u);
+  int leftwards = 0;
+  for (size_t at = svg.find("<path d=\"M"); at != std::string::npos;
+       at = svg.find("<path d=\"M", at + 1)) {
+    const std::string way = svg.substr(at + 10, svg.find('"', at + 10) - at - 10);
+    const double from = std::stod(way);
+    const double to = std::stod(way.substr(way.rfind(' ', way.rfind(' ') - 1)));
+    leftwards += to < from - 100;
+  }
+  EXPECT_EQ(leftwards, 1);
+  if (const char* path = std::getenv("LAUNCHPAD_DRAW_CYCLE_FILE")) std::ofstream(path) << svg;
   EXPECT_EQ(count(draw_svg(picture_of(Plan{})), "</svg>"), 1u);
 }
 

@@ -16,10 +16,6 @@ constexpr std::string_view kGiveLabel =
 
 }  // namespace
 
-std::string Program::text_of(const std::source_location& where) {
-  return std::string(where.file_name()) + ":" + std::to_string(where.line());
-}
-
 Program::Program(std::string name) : name_(std::move(name)) {}
 
 Group Program::group(std::string label) {
@@ -59,26 +55,37 @@ void Program::add(std::shared_ptr<Node> node, std::string label, std::string whe
   nodes_.push_back({std::move(node), std::move(where)});
 }
 
-Status Program::check_edges(const Added& added) const {
-  const std::string self =
-      "node '" + added.node->slot()->name() + "' (added at " + added.where + ")";
+std::vector<std::string> Program::refused_edges(const Added& added) const {
+  std::vector<std::string> refused;
   for (const graph::SlotPtr& input : added.node->inputs()) {
+    std::string why;
     if (input == nullptr || !input->added()) {
-      return Error(
-          Code::kInvalidArgument,
-          self +
-              " holds a handle to a node that was never added to a program: call add_node for it");
+      why = "holds a handle to a node that was never added to a program: call add_node for it";
+    } else if (input->program != group_.get() || !holds(input)) {
+      // A program that is gone may have had its storage where this one has it: the slot decides.
+      why = "holds a handle to '" + input->name() +
+            "' of another program: nodes reach only their own program's. Add a node like it to "
+            "this program";
     }
-    // A program that is gone may have had its storage where this one has it: the slot decides.
-    if (input->program != group_.get() || !holds(input)) {
-      return Error(
-          Code::kInvalidArgument,
-          self + " holds a handle to '" + input->name() +
-              "' of another program: nodes reach only their own program's. Add a node like "
-              "it to this program");
-    }
+    if (!why.empty() && std::find(refused.begin(), refused.end(), why) == refused.end())
+      refused.push_back(std::move(why));
   }
-  return {};
+  return refused;
+}
+
+std::vector<graph::Finding> Program::problems() const {
+  number_inner();
+  std::vector<graph::Finding> findings;
+  for (const Added& added : nodes_) {
+    const std::string place = "(added at " + added.where + ")";
+    const std::string name = added.node->slot()->name();
+    for (const std::string& why : refused_edges(added))
+      findings.push_back({true, name, place + " " + why, ""});
+    const Status complete = added.node->check();
+    if (!complete.ok())
+      findings.push_back({true, name, place + ": " + complete.error().message, ""});
+  }
+  return findings;
 }
 
 bool Program::holds(const graph::SlotPtr& slot) const {
@@ -104,19 +111,17 @@ void Program::number_inner() const {
 }
 
 Result<graph::Plan> Program::plan() const {
+  std::string refused;
+  for (const graph::Finding& problem : problems())
+    refused += (refused.empty() ? "" : "\n") + ("node '" + problem.node + "' " + problem.what);
+  if (!refused.empty()) return Error(Code::kInvalidArgument, std::move(refused));
   graph::Plan plan;
   plan.program = name_;
-  number_inner();
   std::vector<int> hosts;  // Of the nodes inside of others.
   for (const Added& added : nodes_)
     hosts.insert(hosts.end(), added.node->inner().size(), added.node->slot()->number);
   for (const Added& added : nodes_) {
     const Node& node = *added.node;
-    LP_TRY(check_edges(added));
-    if (Status complete = node.check(); !complete.ok()) {
-      return Error(complete.error().code, "node '" + node.slot()->name() + "' (added at " +
-                                              added.where + "): " + complete.error().message);
-    }
     graph::Task task;
     task.number = node.slot()->number;
     task.label = node.slot()->label;

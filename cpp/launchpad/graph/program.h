@@ -5,12 +5,13 @@
 
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "launchpad/graph/check.h"
 #include "launchpad/graph/node.h"
+#include "launchpad/graph/where.h"
 
 namespace lp {
 
@@ -48,16 +49,15 @@ class Program {
   // shared_ptr to a class derived from Node that has `create_handle()`. Returns the node's handle.
   // Errors: no label outside a group, another label inside one, a node that was added before.
   template <class N>
-  auto add_node(const N& node, std::string label = "",
-                std::source_location where = std::source_location::current()) {
+  auto add_node(const N& node, std::string label = "", graph::Where where = graph::Where::here()) {
     if constexpr (requires { node.node(); }) {
-      add(node.node(), std::move(label), text_of(where));
+      add(node.node(), std::move(label), where.text());
       return node.create_handle();
     } else {
       static_assert(
           requires { std::shared_ptr<Node>(node); },
           "add a node of the library's or a std::shared_ptr to a class derived from lp::Node");
-      add(node, std::move(label), text_of(where));
+      add(node, std::move(label), where.text());
       return node->create_handle();
     }
   }
@@ -73,12 +73,13 @@ class Program {
 
   // Gives the nodes inside of others their numbers, after those that were added.
   void number_inner() const;
-  // The frozen graph, checked: every handle's node is part of this program, every node is complete.
+  // What keeps it from being planned: handles of nodes that are no part of it, incomplete nodes.
+  std::vector<graph::Finding> problems() const;
+  // The frozen graph. INVALID_ARGUMENT: there are problems; all of them, one a line.
   Result<graph::Plan> plan() const;
 
  private:
-  static std::string text_of(const std::source_location& where);
-  Status check_edges(const Added& added) const;
+  std::vector<std::string> refused_edges(const Added& added) const;
   bool holds(const graph::SlotPtr& slot) const;
 
   std::string name_;
