@@ -1,5 +1,7 @@
 // launch, Run, Worker and Context: programs that run.
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
@@ -78,7 +80,8 @@ class PyRun {
 
 std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type,
                               double termination_notice_secs, const std::string& run_dir,
-                              bool handle_signals) {
+                              bool handle_signals, const std::string& terminal,
+                              const std::string& tmux_session_name, bool tmux_open_window) {
   graph::Plan plan = plan_of(program);
   launching::Options options;
   options.type = unwrap("local", launching::parse_launch_type(launch_type));
@@ -86,6 +89,7 @@ std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type
       std::chrono::milliseconds(std::llround(termination_notice_secs * 1000));
   options.run_dir = run_dir;
   options.handle_signals = handle_signals;
+  options.terminal = {terminal, tmux_session_name, tmux_open_window};
   options.on_thread_start = keep_thread_state;
   options.on_thread_end = drop_thread_state;
   options.describe_exception = describe_current_exception;
@@ -95,6 +99,26 @@ std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type
   }();
   if (!started.ok()) raise(started.error().remote() ? "node" : "local", started.error());
   return std::make_unique<PyRun>(std::move(started).value(), handle_signals);
+}
+
+std::string chosen_terminal(const std::string& asked) {
+  return unwrap("local", launching::chosen_terminal(asked, launching::current_environment()));
+}
+
+using Numbers = std::optional<std::vector<int>>;
+
+// (is an error, what, mend) for the CPUs and GPUs of each label.
+nb::list missing_resources(const std::map<std::string, std::pair<Numbers, Numbers>>& asked) {
+  launching::ResourceMap resources;
+  for (const auto& [label, numbers] : asked) {
+    resources[label].cpus = numbers.first.value_or(std::vector<int>());
+    resources[label].gpus = numbers.second;
+  }
+  nb::list findings;
+  for (const auto& finding :
+       launching::missing(resources, launching::this_machine(), "local_resources"))
+    findings.append(nb::make_tuple(finding.error, finding.what, finding.mend));
+  return findings;
 }
 
 class PyWorker {
@@ -213,7 +237,13 @@ void bind_run(nb::module_& m) {
       .def("wait_for_stop", &PyRun::wait_for_stop, nb::arg("timeout").none());
   m.def("launch", &launch, nb::arg("program"), nb::arg("launch_type"),
         nb::arg("termination_notice_secs"), nb::arg("run_dir"), nb::arg("handle_signals"),
-        "Starts every node of the program.");
+        nb::arg("terminal") = "current_terminal", nb::arg("tmux_session_name") = "launchpad",
+        nb::arg("tmux_open_window") = false, "Starts every node of the program.");
+  m.def("terminal_names", &launching::terminal_names, "Where the nodes of local_mp can print.");
+  m.def("chosen_terminal", &chosen_terminal, nb::arg("asked"),
+        "The terminal of that name, or, if it is empty, the environment's; raises ValueError.");
+  m.def("missing_resources", &missing_resources, nb::arg("asked"),
+        "What (cpus, gpus) of labels ask for that is not there: (error, what, mend).");
   m.def("is_worker", &run::is_worker_process, "Whether this process was started to run one node.");
   nb::class_<PyWorker>(m, "Worker", "The end of a launched process that talks to its launcher.")
       .def(nb::init<>())

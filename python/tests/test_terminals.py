@@ -118,16 +118,16 @@ def test_the_argument_prevails_over_the_environment(monkeypatch):
     assert terminals.chosen(None) == "current_terminal"
 
 
-def test_a_terminal_whose_program_is_missing_says_so(monkeypatch):
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(RuntimeError, match="needs the program tmux, which is not in PATH"):
-        terminals.make("tmux_session")
+def test_a_terminal_whose_program_is_missing_says_so(run):
+    ended = run(PROGRAM, "tmux_session", "talk", "x", env={"PATH": "/nowhere"})
+    assert ended.status != 0
+    assert "RuntimeError: terminal 'tmux_session' needs the program tmux" in ended.err
 
 
-def test_windows_without_a_display_are_an_error(monkeypatch):
-    monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(RuntimeError, match="needs an X display, and DISPLAY is not set"):
-        terminals.make("gnome-terminal-tabs")
+def test_windows_without_a_display_are_an_error(run):
+    ended = run(PROGRAM, "gnome-terminal-tabs", "talk", "x", env={"DISPLAY": ""})
+    assert ended.status != 0
+    assert "RuntimeError: terminal 'gnome-terminal-tabs' needs an X display" in ended.err
 
 
 @pytest.mark.parametrize("by_environment", [False, True])

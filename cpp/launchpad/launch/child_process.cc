@@ -40,22 +40,6 @@ struct Launchpoint {
   pid_t parent;
 };
 
-// Async-signal-safe. exec resets handlers but not what is ignored (Python ignores SIGPIPE); an
-// ignored SIGHUP is nohup's, and stays.
-void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) {
-    struct sigaction action {};
-    if (::sigaction(number, nullptr, &action) != 0) continue;
-    if (number == SIGHUP && action.sa_handler == SIG_IGN) continue;
-    action.sa_handler = SIG_DFL;
-    action.sa_flags = 0;
-    ::sigaction(number, &action, nullptr);
-  }
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-}
-
 // Async-signal-safe.
 [[noreturn]] void give_up(const Launchpoint& point, Step step) {
   const ExecFailure failure{step, errno};
@@ -144,6 +128,22 @@ Status prepare_surroundings(const graph::Command& command, const Environment& en
 }
 
 }  // namespace
+
+// Async-signal-safe. exec resets handlers but not what is ignored (Python ignores SIGPIPE); an
+// ignored SIGHUP is nohup's, and stays.
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action {};
+    if (::sigaction(number, nullptr, &action) != 0) continue;
+    if (number == SIGHUP && action.sa_handler == SIG_IGN) continue;
+    action.sa_handler = SIG_DFL;
+    action.sa_flags = 0;
+    ::sigaction(number, &action, nullptr);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
 
 Environment current_environment() {
   Environment environment;

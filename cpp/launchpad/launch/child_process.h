@@ -88,6 +88,10 @@ class ChildProcess {
   base::Fd exec_report_;
 };
 
+// In a child before its exec: signals do what they do by default, and none is blocked.
+// Async-signal-safe.
+void reset_signals();
+
 // The same descriptor under a number that no child's 0 to 4 can collide with; closed on exec.
 Result<base::Fd> out_of_the_way(base::Fd fd);
 

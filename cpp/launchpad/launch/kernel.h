@@ -11,6 +11,10 @@ namespace lp::launching {
 // Their numbers are the same on all architectures.
 inline int pidfd_open(pid_t pid) { return static_cast<int>(::syscall(434, pid, 0)); }
 
+inline int pidfd_send_signal(int pidfd, int number) {
+  return static_cast<int>(::syscall(424, pidfd, number, nullptr, 0));
+}
+
 inline constexpr unsigned kMarkCloseOnExec = 4;
 
 inline int close_range(unsigned first, unsigned flags) {

@@ -48,6 +48,8 @@ class Preparing {
   // The directory, if any task is a process; says where tasks listen.
   Status place();
   std::shared_ptr<run::Context> make_context(size_t number, const RunState& state) const;
+  // Says where processes print that have no place of their own.
+  Status open_terminal();
   Result<ProcessStart> prepare_process(size_t number, const run::Context& context);
   ThreadStart prepare_thread(size_t number, std::shared_ptr<const run::Context> context);
   // The numbers of the nodes inside of a task.
@@ -72,7 +74,11 @@ Result<Preparation> Preparing::prepare(const std::shared_ptr<RunState>& state) {
     if (is_process(task, options_.type) || task.entry) continue;
     return named(task, Error(Code::kInvalidArgument, "it has neither a function nor a command"));
   }
-  LP_TRY(check_labels(options_.resources, plan_));
+  LP_TRY(check(options_.resources, plan_));
+  LP_TRY(chosen_terminal(options_.terminal.name, environment_));
+  if (options_.type == LaunchType::kLocalProcesses) {
+    LP_TRY_ASSIGN(result_.terminal, make_terminal(options_.terminal, environment_));
+  }
   LP_TRY(place());
   for (size_t number = 0; number < plan_.tasks.size(); ++number) {
     const auto context = make_context(number, *state);
@@ -91,7 +97,28 @@ Result<Preparation> Preparing::prepare(const std::shared_ptr<RunState>& state) {
     }
   }
   result_.context = launcher_context(*state);
+  // Last, so that no window opens for a program that cannot start.
+  LP_TRY(open_terminal());
   return std::move(result_);
+}
+
+Status Preparing::open_terminal() {
+  if (result_.terminal == nullptr) return {};
+  std::vector<ProcessStart*> starts;
+  std::vector<std::string> names;
+  for (ProcessStart& start : result_.processes) {
+    if (start.output.valid()) continue;
+    starts.push_back(&start);
+    names.push_back(plan_.tasks[start.task].name());
+  }
+  LP_TRY_ASSIGN(const auto outputs, result_.terminal->open(names));
+  for (size_t i = 0; i < starts.size(); ++i) {
+    if (outputs[i].empty()) continue;
+    auto opened = open_output(outputs[i]);
+    if (!opened.ok()) return named(plan_.tasks[starts[i]->task], opened.error());
+    starts[i]->output = std::move(opened).value();
+  }
+  return {};
 }
 
 Status Preparing::place() {

@@ -11,6 +11,7 @@
 
 #include "launchpad/graph/plan.h"
 #include "launchpad/launch/resources.h"
+#include "launchpad/launch/terminal.h"
 
 namespace lp::launching {
 
@@ -34,6 +35,8 @@ struct Options {
   std::vector<std::string> self_argv{};
   // How processes are started, by label. A label that no node has: INVALID_ARGUMENT.
   ResourceMap resources{};
+  // Where the nodes of local_mp print. Other launch types take no notice of it.
+  TerminalOptions terminal{};
   // SIGINT, SIGTERM and SIGQUIT end the run (first: ask to stop; second, or SIGQUIT: kill) from its
   // start until the first wait ends, and while others wait.
   bool handle_signals = true;

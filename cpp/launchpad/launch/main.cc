@@ -9,7 +9,6 @@
 #include <iostream>
 
 #include "launchpad/courier/serve.h"
-#include "launchpad/graph/check.h"
 #include "launchpad/graph/draw.h"
 #include "launchpad/graph/exports.h"
 #include "launchpad/run/worker.h"
@@ -111,8 +110,30 @@ struct Flags {
   std::string launch_type = "local_mt";
   double termination_notice_secs = 10;
   std::string run_dir;
+  launching::TerminalOptions terminal;
   bool dry_run = false;
 };
+
+void define(CLI::App& app, Flags& flags) {
+  app.allow_extras();
+  app.add_option("--lp_launch_type", flags.launch_type, "local_mt, local_mp, test_mt or test_mp")
+      ->capture_default_str();
+  app.add_option(
+         "--lp_termination_notice_secs", flags.termination_notice_secs,
+         "How long nodes may take to stop before they are killed; 0: no time, negative: any")
+      ->capture_default_str();
+  app.add_option("--lp_run_dir", flags.run_dir, "Where run directories are made");
+  app.add_option(
+      "--lp_terminal", flags.terminal.name,
+      "Where the nodes of local_mp print: " + CLI::detail::join(launching::terminal_names(), ", "));
+  app.add_option("--tmux_session_name", flags.terminal.tmux_session_name,
+                 "The session of tmux_session; if it is taken, with _0, _1 and so on behind it")
+      ->capture_default_str();
+  app.add_flag("--tmux_open_window", flags.terminal.tmux_open_window,
+               "A launcher that runs inside tmux switches to the session of its nodes");
+  app.add_flag("--lp_dry_run", flags.dry_run,
+               "Checks the program, prints what is wrong and the graph, and launches nothing");
+}
 
 Result<LaunchOptions> to_options(const Flags& flags) {
   LaunchOptions options;
@@ -120,12 +141,14 @@ Result<LaunchOptions> to_options(const Flags& flags) {
   options.termination_notice =
       std::chrono::milliseconds(std::llround(flags.termination_notice_secs * 1000));
   options.run_dir = flags.run_dir;
+  options.terminal = flags.terminal;
+  LP_TRY(launching::chosen_terminal(options.terminal.name, launching::current_environment()));
   return options;
 }
 
 // What --lp_dry_run prints. The exit status.
-int print_plan(const Program& program) {
-  const Report report = check(program);
+int print_plan(const Program& program, const LaunchOptions& options) {
+  const Report report = check(program, options);
   std::cout << report.text();
   if (!report.ok()) return 1;
   std::cout << draw(program).value_or_throw() << std::flush;
@@ -134,13 +157,20 @@ int print_plan(const Program& program) {
 
 }  // namespace
 
+Report check(const Program& program, const LaunchOptions& options) {
+  auto plan = program.plan();
+  return plan.ok() ? launching::check(*plan, options.resources) : check(program);
+}
+
 Result<std::unique_ptr<launching::Run>> start(const Program& program, LaunchOptions options) {
   if (run::is_worker_process()) {
     const auto worker = inherited_worker();
     end_worker(run_drawn(*worker, program));
   }
   LP_TRY_ASSIGN(graph::Plan plan, program.plan());
-  std::cerr << graph::check(plan).text();
+  const Report report = launching::check(plan, options.resources);
+  if (!report.ok()) return Error(Code::kInvalidArgument, report.text());
+  std::cerr << report.text();
   if (options.self_argv.empty()) options.self_argv = own_command_line();
   return launching::launch(std::move(plan), std::move(options));
 }
@@ -154,16 +184,7 @@ int main(int argc, char** argv, const std::function<Program()>& make) {
   if (run::is_worker_process()) serve_as_worker(make);
   Flags flags;
   CLI::App app("A Launchpad program.");
-  app.allow_extras();
-  app.add_option("--lp_launch_type", flags.launch_type, "local_mt, local_mp, test_mt or test_mp")
-      ->capture_default_str();
-  app.add_option(
-         "--lp_termination_notice_secs", flags.termination_notice_secs,
-         "How long nodes may take to stop before they are killed; 0: no time, negative: any")
-      ->capture_default_str();
-  app.add_option("--lp_run_dir", flags.run_dir, "Where run directories are made");
-  app.add_flag("--lp_dry_run", flags.dry_run,
-               "Checks the program, prints what is wrong and the graph, and launches nothing");
+  define(app, flags);
   CLI11_PARSE(app, argc, argv);
   auto options = to_options(flags);
   if (!options.ok()) {
@@ -172,7 +193,7 @@ int main(int argc, char** argv, const std::function<Program()>& make) {
   }
   try {
     const Program program = make();
-    if (flags.dry_run) return print_plan(program);
+    if (flags.dry_run) return print_plan(program, *options);
     const Status ended = launch(program, std::move(options).value());
     if (ended.ok()) return 0;
     std::cout.flush();
@@ -198,6 +219,19 @@ bool wait_for_stop(std::optional<base::Nanos> timeout) {
 }
 
 std::shared_ptr<run::StopSignal> stop_event() { return context_or_throw("lp::stop_event")->stop; }
+
+uint64_t register_stop_handler(std::function<void()> handler) {
+  auto context = context_or_throw("lp::register_stop_handler");
+  const auto stop = context->stop;
+  return stop->add_handler([context = std::move(context), handler = std::move(handler)] {
+    const run::ScopedContext scope(context);
+    handler();
+  });
+}
+
+void unregister_stop_handler(uint64_t number) {
+  context_or_throw("lp::unregister_stop_handler")->stop->remove_handler(number);
+}
 
 ProgramStopper make_program_stopper() { return ProgramStopper(); }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
+
 #include "launchpad/launch/test_programs.h"
 
 namespace lp {
@@ -75,6 +78,13 @@ TEST_P(Main, StopIsAnEventThatNodesWaitFor) {
   EXPECT_NE(ended.output.find("stop heard"), std::string::npos) << ended.output;
 }
 
+TEST_P(Main, StopHandlersAreCalledOnceWithTheirNodesContext) {
+  const Ended ended = run("handler");
+  EXPECT_EQ(ended.status, 0) << ended.errors;
+  EXPECT_EQ(ended.output, prefixed("worker/0", "handler of worker/0\n") +
+                              prefixed("worker/0", "a late one, at once\n"));
+}
+
 INSTANTIATE_TEST_SUITE_P(LaunchTypes, Main,
                          testing::Values("local_mt", "local_mp", "test_mt", "test_mp"),
                          [](const auto& info) { return info.param; });
@@ -105,12 +115,50 @@ TEST(MainFlags, AnUnknownLaunchTypeNamesThoseThereAre) {
       << ended.errors;
 }
 
+TEST(MainFlags, AnUnknownTerminalNamesThoseThereAre) {
+  const Ended ended = run_program({"calls", "--lp_terminal=hologram"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_NE(ended.errors.find("'hologram'; there is current_terminal, output_to_files"),
+            std::string::npos)
+      << ended.errors;
+}
+
+TEST(MainFlags, OutputGoesToFilesOfTheNodes) {
+  launching::testing::TempFolder folder;
+  ::setenv("LAUNCHPAD_LOGGING_DIR", folder.path().c_str(), 1);
+  const Ended ended =
+      run_program({"calls", "--lp_launch_type=local_mp", "--lp_terminal=output_to_files"});
+  EXPECT_EQ(ended.status, 0) << ended.errors;
+  std::ifstream file(folder.path() + "/worker/0");
+  std::string line;
+  std::getline(file, line);
+  EXPECT_EQ(line, "done");
+  EXPECT_NE(ended.output.find("Output of worker/0 goes to " + folder.path() + "/worker/0\n"),
+            std::string::npos)
+      << ended.output;
+}
+
+TEST(Launch, WhatTheMachineLacksIsAnErrorBeforeAnythingStarts) {
+  const Ended ended = run_program({"cpus"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_NE(ended.errors.find("error: the nodes under 'worker' ask for CPUs [100000], which this "
+                              "process may not use"),
+            std::string::npos)
+      << ended.errors;
+  EXPECT_NE(ended.errors.find("warning: the nodes under 'echo' ask for GPUs [1000], of "),
+            std::string::npos)
+      << ended.errors;
+  EXPECT_NE(ended.errors.find("error: resources for the label 'nobody'"), std::string::npos);
+  EXPECT_EQ(ended.output, "");
+}
+
 TEST(Launch, MayBeCalledTwiceInOneProcess) { EXPECT_EQ(run_program({"twice"}).status, 0); }
 
 TEST(Stop, OutsideOfARunningProgramIsAnError) {
   EXPECT_THROW(stop(), Error);
   EXPECT_THROW(wait_for_stop(), Error);
   EXPECT_THROW(stop_event(), Error);
+  EXPECT_THROW(register_stop_handler([] {}), Error);
   EXPECT_THROW(make_program_stopper()(), Error);
 }
 

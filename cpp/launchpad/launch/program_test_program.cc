@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <future>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -33,6 +34,19 @@ class Greeting final : public lp::Node {
   lp::Handle<Echo> echo_;
 };
 
+void handle_the_stop() {
+  std::promise<void> called;
+  const uint64_t number = lp::register_stop_handler([&] {
+    std::cout << "handler of " << lp::run::current_context()->name() << std::endl;
+    called.set_value();
+  });
+  lp::unregister_stop_handler(lp::register_stop_handler([] { std::cout << "no!" << std::endl; }));
+  lp::stop();
+  called.get_future().wait();
+  lp::unregister_stop_handler(number);
+  lp::register_stop_handler([] { std::cout << "a late one, at once" << std::endl; });
+}
+
 void work(const std::string& what, const lp::Client<Echo>& echo, const lp::StopFn& stop) {
   if (what == "throw") throw std::invalid_argument("bad luck");
   if (what == "exit") ::_exit(3);
@@ -49,6 +63,10 @@ void work(const std::string& what, const lp::Client<Echo>& echo, const lp::StopF
     if (lp::wait_for_stop(std::chrono::milliseconds(0))) throw std::logic_error("stopped early");
     lp::stop();
     lp::wait_for_stop();
+    return;
+  }
+  if (what == "handler") {
+    handle_the_stop();
     return;
   }
   std::cout << echo.call<&Echo::same>("done") << std::endl;
@@ -82,6 +100,15 @@ int main(int argc, char** argv) {
       if (!lp::launch(make_program("calls"), options).ok()) return 1;
     }
     return 0;
+  }
+  if (what == "cpus") {
+    lp::LaunchOptions options;
+    options.resources["worker"].cpus = {100'000};
+    options.resources["echo"].gpus = {{1000}};
+    options.resources["nobody"] = {};
+    const lp::Status status = lp::launch(make_program("calls"), options);
+    std::cerr << (status.ok() ? "" : status.error().message);
+    return status.ok() ? 0 : 1;
   }
   return lp::main(argc, argv, [&] { return make_program(what); });
 }

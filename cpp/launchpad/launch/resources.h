@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "launchpad/graph/check.h"
 #include "launchpad/graph/plan.h"
 
 namespace lp::launching {
@@ -22,8 +23,23 @@ struct Resources {
 // By label.
 using ResourceMap = std::map<std::string, Resources>;
 
-// INVALID_ARGUMENT, with the labels that there are, if one of the map is no task's.
-Status check_labels(const ResourceMap& resources, const graph::Plan& plan);
+// What this machine has for a process of this one.
+struct Machine {
+  std::vector<int> cpus;  // Those that it may run on.
+  int gpus = 0;
+};
+Machine this_machine();
+
+// What the resources ask for that is not there: CPUs are an error, GPUs a warning (the driver may
+// come later). `name` is the map's, for what to do.
+std::vector<graph::Finding> missing(const ResourceMap& resources, const Machine& machine,
+                                    const std::string& name = "resources");
+
+// INVALID_ARGUMENT, with the labels that there are, if one of the map is no task's; or with the
+// first error of missing().
+Status check(const ResourceMap& resources, const graph::Plan& plan);
+// All findings, of the graph and of the resources.
+graph::Report check(const graph::Plan& plan, const ResourceMap& resources);
 
 // The command with what the resources add.
 graph::Command with_resources(graph::Command command, const Resources& resources);

@@ -61,7 +61,10 @@ TEST_F(ResourcesTest, AProcessRunsOnItsCpusOnly) {
 TEST_F(ResourcesTest, ACpuThatIsNotThereIsNamed) {
   const Status ended = run("true", {.cpus = {100'000}});
   EXPECT_EQ(ended.error().code, Code::kInvalidArgument);
-  EXPECT_NE(ended.error().message.find("there is no CPU 100000"), std::string::npos);
+  EXPECT_NE(ended.error().message.find("the nodes under 'n' ask for CPUs [100000], which this "
+                                       "process may not use; it may use ["),
+            std::string::npos)
+      << ended.error().message;
 }
 
 TEST_F(ResourcesTest, ALabelThatNoNodeHasIsNamedWithThoseThatThereAre) {

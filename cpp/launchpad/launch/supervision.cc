@@ -152,6 +152,7 @@ void Supervision::abort_start() {
   processes_.clear();
   guardian_.reset();
   preparation_.run_dir.reset();
+  preparation_.terminal.reset();
 }
 
 void Supervision::start_threads() {
@@ -366,6 +367,7 @@ void Supervision::finish() {
   output_.finish();
   guardian_.reset();
   preparation_.run_dir.reset();
+  preparation_.terminal.reset();
   published_.reset();
   state_->progress.with_notify(
       [&](RunState::Progress& progress) { progress.outcome = supervisor_.outcome(); });

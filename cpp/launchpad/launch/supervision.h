@@ -14,6 +14,7 @@
 #include "launchpad/launch/inbox.h"
 #include "launchpad/launch/output.h"
 #include "launchpad/launch/signals.h"
+#include "launchpad/launch/terminal.h"
 #include "launchpad/launch/thread_task.h"
 #include "launchpad/run/run_dir.h"
 
@@ -50,6 +51,7 @@ struct Preparation {
   std::vector<ThreadStart> threads;
   std::optional<run::RunDir> run_dir;      // If there are processes.
   std::vector<std::string> run_dir_files;  // Paths.
+  std::unique_ptr<Terminal> terminal;      // Where processes print; or null.
   std::chrono::milliseconds notice;
   std::shared_ptr<const run::Context> context;  // Of the launcher's own threads.
 };

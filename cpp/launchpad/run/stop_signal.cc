@@ -22,15 +22,28 @@ void run_handler(const std::function<void()>& handler) {
 }  // namespace
 
 void StopSignal::request() {
-  std::map<uint64_t, std::function<void()>> handlers;
   bool first = false;
   state_.with_notify([&](State& state) {
     first = !std::exchange(state.requested, true);
-    if (first) handlers.swap(state.handlers);
+    if (first) state.thread = std::this_thread::get_id();
   });
   if (!first) return;
-  for (const auto& [number, handler] : handlers) run_handler(handler);
+  for (std::function<void()> handler = next_handler(); handler; handler = next_handler())
+    run_handler(handler);
   state_.with_notify([](State& state) { state.handled = true; });
+}
+
+// The one that ran has ended; empty: none is left.
+std::function<void()> StopSignal::next_handler() {
+  std::function<void()> handler;
+  state_.with_notify([&](State& state) {
+    state.running = 0;
+    if (state.handlers.empty()) return;
+    auto taken = state.handlers.extract(state.handlers.begin());
+    state.running = taken.key();
+    handler = std::move(taken.mapped());
+  });
+  return handler;
 }
 
 bool StopSignal::requested() const {
@@ -60,7 +73,14 @@ uint64_t StopSignal::add_handler(std::function<void()> handler) {
 }
 
 void StopSignal::remove_handler(uint64_t number) {
-  state_.with([&](State& state) { state.handlers.erase(number); });
+  if (number == 0) return;  // It ran when it was added.
+  state_.wait(
+      std::nullopt,
+      [&](State& state) {
+        state.handlers.erase(number);
+        return state.running != number || state.thread == std::this_thread::get_id();
+      },
+      [](State&, bool) {});
 }
 
 }  // namespace lp::run

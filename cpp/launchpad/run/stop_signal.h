@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "launchpad/base/clock.h"
 #include "launchpad/base/guarded.h"
@@ -26,7 +27,8 @@ class StopSignal {
 
   // `handler` runs at the stop (at once, if that was requested already). The number removes it.
   uint64_t add_handler(std::function<void()> handler);
-  // An unknown number is ignored.
+  // Afterwards the handler does not run: waits for one that is running, but for one that removes
+  // itself. An unknown number is ignored.
   void remove_handler(uint64_t number);
 
  private:
@@ -34,8 +36,12 @@ class StopSignal {
     bool requested = false;
     bool handled = false;
     uint64_t next = 1;
+    uint64_t running = 0;  // The handler that runs, on this thread.
+    std::thread::id thread{};
     std::map<uint64_t, std::function<void()>> handlers;
   };
+  std::function<void()> next_handler();
+
   base::Guarded<State> state_;
 };
 

@@ -58,7 +58,39 @@ TEST(StopSignal, AHandlerMayRequestAddAndRemove) {
   });
   second = stop.add_handler([&] { ran += 1; });
   stop.request();
-  EXPECT_EQ(ran, 11);  // What has begun goes on.
+  EXPECT_EQ(ran, 10);
+}
+
+TEST(StopSignal, WhoRemovesAHandlerThatRunsWaitsForItsEnd) {
+  StopSignal stop;
+  std::promise<void> entered, leave;
+  std::atomic<bool> left{false};
+  const uint64_t number = stop.add_handler([&] {
+    entered.set_value();
+    leave.get_future().wait();
+    left = true;
+  });
+  std::thread stopper([&] { stop.request(); });
+  entered.get_future().wait();
+  std::thread remover([&] {
+    stop.remove_handler(number);
+    EXPECT_TRUE(left);
+  });
+  leave.set_value();
+  remover.join();
+  stopper.join();
+}
+
+TEST(StopSignal, AHandlerMayRemoveItself) {
+  StopSignal stop;
+  uint64_t number = 0;
+  bool ran = false;
+  number = stop.add_handler([&] {
+    stop.remove_handler(number);
+    ran = true;
+  });
+  stop.request();
+  EXPECT_TRUE(ran);
 }
 
 TEST(StopSignal, OfManyRequestsOneRunsTheHandlers) {

@@ -1,17 +1,16 @@
 """lp.check: what is wrong with a program, before anything is launched. Each launch looks for it.
 
-The graph is checked in C++; here is what only Python knows: whether nodes pickle, addresses, and
-the resources that the nodes of a label ask of this machine.
+The graph and the resources that labels ask of this machine are checked in C++; here is what only
+Python knows: whether nodes pickle, and addresses.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import glob
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from launchpad import _core
 from launchpad.address import AbstractAddressBuilder, Address, NodeAddressBuilder
 from launchpad.context import LaunchType
 from launchpad.launch import links, serialization
@@ -87,8 +86,8 @@ def before_launch(program: Program, local_resources: Mapping[str, Any]) -> Repor
     for is_error, node, what, mend in program.core.findings():
         (report.errors if is_error else report.warnings).append(Finding(node, what, mend))
     report.errors.extend(_addresses(program))
-    report.errors.extend(_cpus(local_resources))
-    report.warnings.extend(_gpus(local_resources))
+    for is_error, finding in _resources(local_resources):
+        (report.errors if is_error else report.warnings).append(finding)
     return report
 
 
@@ -148,27 +147,10 @@ def _text_of(builder: AbstractAddressBuilder | None) -> str | None:
     return None if builder is None or isinstance(builder, NodeAddressBuilder) else builder.build()
 
 
-def _cpus(local_resources: Mapping[str, Any]) -> Iterator[Finding]:
-    here = os.sched_getaffinity(0)
-    for label, config in local_resources.items():
-        missing = sorted(set(getattr(config, "cpus", None) or ()) - here)
-        if missing:
-            yield Finding(
-                "",
-                f"the nodes under '{label}' ask for CPUs {missing}, which this process may not "
-                f"use; it may use {sorted(here)}",
-                f"Change cpus in local_resources[{label!r}].",
-            )
-
-
-def _gpus(local_resources: Mapping[str, Any]) -> Iterator[Finding]:
-    count = len(glob.glob("/dev/nvidia[0-9]*"))
-    for label, config in local_resources.items():
-        missing = [gpu for gpu in getattr(config, "gpus", None) or () if gpu >= count]
-        if missing:
-            yield Finding(
-                "",
-                f"the nodes under '{label}' ask for GPUs {missing}; there "
-                f"{'is' if count == 1 else 'are'} {count} here, numbered from 0",
-                f"Change gpus in local_resources[{label!r}].",
-            )
+def _resources(local_resources: Mapping[str, Any]) -> Iterator[tuple[bool, Finding]]:
+    asked = {
+        label: (getattr(config, "cpus", None), getattr(config, "gpus", None))
+        for label, config in local_resources.items()
+    }
+    for is_error, what, mend in _core.missing_resources(asked):
+        yield is_error, Finding("", what, mend)

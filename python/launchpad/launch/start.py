@@ -42,22 +42,19 @@ def run(
     if launch_type not in _PROCESSES:
         should = launch_type is LaunchType.TEST_MULTI_THREADING if serialize is None else serialize
         _prepare_threads(program, should, _debugs(launch_type, name))
-        return _start(program, launch_type, test_case)
-    shown = terminals.make(name)
+        return _start(program, launch_type, test_case, name)
     _prepare_processes(program, local_resources, _debugs(launch_type, name))
-    try:
-        # Last, so that no window opens for a program that cannot start.
-        _prepare_places(program, local_resources, shown)
-        return _start(program, launch_type, test_case)
-    finally:
-        shown.close()
+    _prepare_cpus(program, local_resources)
+    return _start(program, launch_type, test_case, name)
 
 
 def _start(
-    program: Program, launch_type: LaunchType, test_case: Any
+    program: Program, launch_type: LaunchType, test_case: Any, terminal: str
 ) -> worker_manager.WorkerManager:
     from launchpad import flags
 
+    if sys.stdout is not None:
+        sys.stdout.flush()  # What the launcher itself prints comes after it.
     manager = worker_manager.WorkerManager(
         _run=_core.launch(
             program.core,
@@ -65,6 +62,9 @@ def _start(
             flags.TERMINATION_NOTICE_SECS.value,
             flags.RUN_DIR.value,
             launch_type not in _TESTS,
+            terminal,
+            flags.TMUX_SESSION_NAME.value,
+            flags.TMUX_OPEN_WINDOW.value,
         )
     )
     context = _core.context()
@@ -220,15 +220,12 @@ def _prepare_process(
     )
 
 
-def _prepare_places(
-    program: Program, local_resources: dict[str, Any], terminal: terminals.Terminal
-) -> None:
-    nodes = [(label, node) for label, nodes in program.groups.items() for node in nodes]
-    outputs = terminal.open([node.core.name for _, node in nodes])
-    for (label, node), output in zip(nodes, outputs):
-        config = local_resources.get(label) or PythonProcess()
-        if config.cpus or output:
-            node.core.set_place(list(config.cpus or ()), output)
+def _prepare_cpus(program: Program, local_resources: dict[str, Any]) -> None:
+    for label, nodes in program.groups.items():
+        config = local_resources.get(label)
+        if config and config.cpus:
+            for node in nodes:
+                node.core.set_place(list(config.cpus), "")
 
 
 # What a worker's interpreter runs.
