@@ -14,11 +14,12 @@
 
 namespace lp {
 
+// How old answers may be, and how many are kept.
 struct CacherOptions {
   base::Nanos refresh_interval{};  // How often answers that are asked for are renewed.
   base::Nanos stale_after{};       // An older answer is not given; who asks waits for a new one.
   size_t max_entries = 4096;       // Answers that are kept; beyond them calls are passed on.
-  int threads = 16;
+  int threads = 16;                // Calls that are answered at the same time, at most.
 };
 
 namespace graph {
@@ -68,7 +69,9 @@ class CacherNode {
             },
             source.slot(), options)) {}
 
+  // A handle, as add_node gives it: in the place of the source's.
   Handle<T> create_handle() const { return Handle<T>(body_->slot()); }
+  // The node itself, as the program holds it.
   const std::shared_ptr<graph::CacherBody>& node() const { return body_; }
 
  private:
