@@ -3,6 +3,7 @@
 #   x.cc              part of the layer
 #   x_test.cc         part of the layer's GoogleTest program <layer>_test
 #   x_test_program.cc a program of its own for the tests, in <build>/test_programs/
+#   x_fuzz.cc         a libFuzzer target of its own, in <build>/fuzz/
 
 # lp_library(layer DEPS other layers...): cpp/launchpad/CMakeLists.txt calls it for each layer, and
 # so is the layer diagram.
@@ -12,8 +13,9 @@ function(lp_library layer)
   file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cc")
   file(GLOB tests CONFIGURE_DEPENDS "${folder}/*_test.cc")
   file(GLOB programs CONFIGURE_DEPENDS "${folder}/*_test_program.cc")
+  file(GLOB fuzzers CONFIGURE_DEPENDS "${folder}/*_fuzz.cc")
   if(sources)
-    list(REMOVE_ITEM sources ${tests} ${programs})
+    list(REMOVE_ITEM sources ${tests} ${programs} ${fuzzers})
   endif()
 
   list(TRANSFORM arg_DEPS PREPEND lp_ OUTPUT_VARIABLE dependencies)
@@ -33,6 +35,23 @@ function(lp_library layer)
   if(LAUNCHPAD_BUILD_TESTS AND tests)
     lp_layer_test(${layer} SOURCES ${tests} DEPS ${dependencies})
   endif()
+  if(LAUNCHPAD_BUILD_FUZZ AND fuzzers)
+    lp_fuzzers(${layer} SOURCES ${fuzzers} DEPS ${dependencies})
+  endif()
+endfunction()
+
+# A layer's fuzz targets, each linked to it and those below. All code needs
+# LAUNCHPAD_SANITIZE=fuzzer-no-link;address;undefined.
+function(lp_fuzzers layer)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  foreach(source IN LISTS arg_SOURCES)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(${name} "${source}")
+    target_link_libraries(${name} PRIVATE lp_${layer} ${arg_DEPS} lp_private)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
+    set_property(GLOBAL APPEND PROPERTY lp_fuzz_targets ${name})
+  endforeach()
 endfunction()
 
 # A layer's test is linked to it and those below: a broken upper layer does not stop it.

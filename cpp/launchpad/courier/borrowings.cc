@@ -70,7 +70,9 @@ wire::Payload encode_slots(const std::vector<uint32_t>& slots) {
 
 std::vector<uint32_t> decode_slots(const wire::Payload& payload) {
   std::vector<uint32_t> slots(payload.body.size() / sizeof(uint32_t));
-  std::memcpy(slots.data(), payload.body.data(), slots.size() * sizeof(uint32_t));
+  if (!slots.empty()) {
+    std::memcpy(slots.data(), payload.body.data(), slots.size() * sizeof(uint32_t));
+  }
   return slots;
 }
 
