@@ -179,8 +179,9 @@ def test_a_program_that_nobody_waits_for_does_not_hold_up_the_end(run):
     assert ended.out == "stopped\n"
 
 
+@pytest.mark.parametrize("labels", ["", "['n']"])
 @pytest.mark.parametrize("launch_type", ["test_mt", "test_mp"])
-def test_ctrl_c_ends_the_wait_of_a_test(run, launch_type):
+def test_ctrl_c_ends_the_wait_of_a_test(run, launch_type, labels):
     ended = run(
         f"""
         import os, signal, threading, unittest
@@ -199,7 +200,7 @@ def test_ctrl_c_ends_the_wait_of_a_test(run, launch_type):
         threading.Thread(target=interrupt).start()
         try:
             ready.set()
-            manager.wait()
+            manager.wait({labels})
         except KeyboardInterrupt:
             print("interrupted", flush=True)
         case.doCleanups()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import queue
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -141,8 +142,22 @@ class WorkerManager:
         assert self._run is not None
         if labels is None and not first:
             self._run.wait()
-        else:
-            self._run.wait_for(labels or [], first)
+            return
+        run = self._run
+        # Off this thread, so that Ctrl-C ends the wait of a test.
+        over: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def watch() -> None:
+            try:
+                run.wait_for(labels or [], first)
+                over.put(None)
+            except BaseException as error:
+                over.put(error)
+
+        threading.Thread(target=watch, name="lp-wait", daemon=True).start()
+        error = over.get()
+        if error is not None:
+            raise error
 
     def _wait_for_both(self, labels: list[str] | None, first: bool) -> None:
         names = self._workers.names()
