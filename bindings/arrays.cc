@@ -37,9 +37,32 @@ bool load_numpy(bool import) {
   return true;
 }
 
+bool import_ml_dtypes() {
+  PyObject* const module = PyImport_ImportModule("ml_dtypes");
+  Py_XDECREF(module);
+  if (module != nullptr) return true;
+  PyErr_SetString(PyExc_ValueError,
+                  "an array of bfloat16 came, and Python has no such type: pip install ml_dtypes");
+  return false;
+}
+
+// Whether the array's elements are ml_dtypes' bfloat16, in this machine's byte order.
+bool has_bfloat16(PyObject* array) {
+  PyObject* const dtype = PyObject_GetAttrString(array, "dtype");
+  PyObject* const name = dtype == nullptr ? nullptr : PyObject_GetAttrString(dtype, "name");
+  const bool is = name != nullptr && PyUnicode_Check(name) &&
+                  PyUnicode_CompareWithASCIIString(name, "bfloat16") == 0;
+  Py_XDECREF(dtype);
+  Py_XDECREF(name);
+  PyErr_Clear();
+  return is;
+}
+
 PyObject* dtype_object(DType dtype) {
   PyObject*& cached = numpy.dtypes[static_cast<size_t>(dtype)];
   if (cached == nullptr) {
+    // numpy knows that name once the package is there.
+    if (dtype == DType::kBfloat16 && !import_ml_dtypes()) return nullptr;
     const std::string name(dtype_name(dtype));
     cached = PyObject_CallFunction(numpy.dtype, "s", name.c_str());
   }
@@ -87,11 +110,20 @@ bool is_array(PyObject* object) {
 
 Encoded encode_array(PyObject* array, wire::Writer& writer, const EncodeOptions& options) {
   Py_buffer view;
+  bool bfloat16 = false;
   if (PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) != 0) {
     // Of another layout, or of a dtype without a buffer format.
     PyErr_Clear();
     PyObject* dense = PyObject_CallFunctionObjArgs(numpy.ascontiguousarray, array, nullptr);
     if (dense == nullptr) return Encoded::kFailed;
+    bfloat16 = has_bfloat16(dense);
+    if (bfloat16) {
+      // It has no buffer of its own, but as integers it has.
+      PyObject* const integers = PyObject_CallMethod(dense, "view", "s", "u2");
+      Py_DECREF(dense);
+      if (integers == nullptr) return Encoded::kFailed;
+      dense = integers;
+    }
     const int failed = PyObject_GetBuffer(dense, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT);
     Py_DECREF(dense);
     if (failed != 0) {
@@ -99,7 +131,7 @@ Encoded encode_array(PyObject* array, wire::Writer& writer, const EncodeOptions&
       return Encoded::kUnsupported;
     }
   }
-  const auto dtype = dtype_of_format(view.format, view.itemsize);
+  const auto dtype = bfloat16 ? DType::kBfloat16 : dtype_of_format(view.format, view.itemsize);
   if (!dtype || view.ndim > 32) {
     PyBuffer_Release(&view);
     return Encoded::kUnsupported;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -202,3 +203,52 @@ def test_memory_of_received_arrays_is_given_back(client):
     for _ in range(50):
         client.same(array)
     assert peak() - before < 100
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "int4"])
+@pytest.mark.parametrize("size", [0, 6, 300_000])
+def test_arrays_of_ml_dtypes_arrive(client, dtype, size):
+    array = (np.arange(size) % 7).astype(getattr(ml_dtypes, dtype)).reshape(2, -1)
+    for sent in (array, array.T, array[:, ::2]):
+        result = client.same(sent)
+        assert result.dtype == sent.dtype and result.shape == sent.shape
+        assert result.tolist() == sent.tolist()
+    [nested] = client.same([{"a": array}])[0].values()
+    assert nested.tolist() == array.tolist()
+    assert client.describe(array)[0] == dtype
+
+
+def test_a_single_bfloat16_arrives(client):
+    for value in (ml_dtypes.bfloat16(1.5), np.array(1.5, ml_dtypes.bfloat16)):
+        result = client.same(value)
+        assert result == value and result.dtype == ml_dtypes.bfloat16
+
+
+BFLOATS = """
+import sys
+import courier
+import launchpad as lp
+import numpy as np
+
+class Server:
+    def make(self):
+        import ml_dtypes
+        return np.ones(3, ml_dtypes.bfloat16)
+
+def ask(server):
+    sys.modules["ml_dtypes"] = None  # As if it were not installed.
+    try:
+        server.make()
+    except ValueError as error:
+        print(error, flush=True)
+    lp.stop()
+
+program = lp.Program("p")
+program.add_node(lp.PyNode(ask, program.add_node(lp.CourierNode(Server), "s")), "ask")
+lp.launch(program, "local_mp")
+"""
+
+
+def test_whoever_lacks_ml_dtypes_is_told_to_install_it(run):
+    ended = run(BFLOATS)
+    assert "bfloat16 came, and Python has no such type: pip install ml_dtypes" in ended.out

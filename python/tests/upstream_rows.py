@@ -226,6 +226,27 @@ ROWS: dict[str, dict[str, str]] = {
         "one label for several kinds": "acme:nodes_under_one_label_share_its_counter",
         "limits": "acme:actors_count_together_until_the_limit_is_reached",
     },
+    "where ours is to be better": {
+        "make_program": "program:make_program_labels_its_nodes",
+        "CacherNode": "cacher:a_node_serves_the_methods_of_another_and_keeps_them_fresh",
+        "an address need not be a port": "differences:addresses of courier",
+        "a batched call that waits": "batching:a_waiting_call_leaves_the_only_thread_to_others",
+        "the terminal": "upstream_shortcomings:09_output_is_seen_where_the_program_was_started_"
+        "though_tmux_is_there",
+        "what does not pickle": "preflight:a_node_that_does_not_pickle_is_named_with_the_attribute_"
+        "and_its_place",
+        "a stop": "ends_of_processes:a_program_stopped_by_a_node_is_a_success",
+        "the first failure": "ends_of_processes:the_first_failure_is_shown_not_what_it_led_to",
+        "loopback": "courier_clients:a_server_listens_on_loopback_at_its_port",
+        "the original exception": "courier_errors:the_error_is_also_of_the_original_type",
+        "arrays": "courier_arrays:arrays_of_every_size_can_be_changed_by_whoever_gets_them "
+        "courier_arrays:object_arrays_arrive courier_arrays:arrays_of_ml_dtypes_arrive",
+        "resources": "resources:the_interpreter_can_be_chosen resources:no_gpus_hides_all",
+        "post-mortem pdb": "debugger:a_crashed_node_is_debugged_where_it_failed "
+        "debugger:only_the_first_node_that_fails_is_debugged",
+        "signals from the start on": "signals:one_signal_asks_the_nodes_to_stop",
+        "nothing stays behind": "signals:nothing_survives_a_killed_launcher",
+    },
 }
 # Each rank of the last section has tests that begin with its number.
 SHORTCOMINGS = range(1, 16)

@@ -11,7 +11,7 @@ struct Entry {
 };
 
 // Indexed by the DType's number; 0 is not one.
-constexpr std::array<Entry, 15> kEntries = {{{"", 0},
+constexpr std::array<Entry, 16> kEntries = {{{"", 0},
                                              {"bool", 1},
                                              {"int8", 1},
                                              {"int16", 2},
@@ -25,7 +25,8 @@ constexpr std::array<Entry, 15> kEntries = {{{"", 0},
                                              {"float32", 4},
                                              {"float64", 8},
                                              {"complex64", 8},
-                                             {"complex128", 16}}};
+                                             {"complex128", 16},
+                                             {"bfloat16", 2}}};
 
 const Entry& entry(DType dtype) {
   const auto number = static_cast<size_t>(dtype);

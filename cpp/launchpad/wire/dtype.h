@@ -27,6 +27,8 @@ enum class DType : uint8_t {
   kFloat64,
   kComplex64,
   kComplex128,
+  kBfloat16,  // Of ml_dtypes, jax and torch. C++ has no such type: a Tensor's bytes are there to
+              // read.
 };
 
 // Bytes of one element; 0 for a number that is no DType.

@@ -28,6 +28,7 @@ constexpr Known kKnown[] = {
     {DType::kFloat64, 12, "float64", 8},
     {DType::kComplex64, 13, "complex64", 8},
     {DType::kComplex128, 14, "complex128", 16},
+    {DType::kBfloat16, 15, "bfloat16", 2},
 };
 
 TEST(DType, NumberNameAndSizeAreThoseThatTravel) {
@@ -43,7 +44,7 @@ TEST(DType, NumberNameAndSizeAreThoseThatTravel) {
 
 TEST(DType, OfAStrangeNumberOrNameIsNone) {
   for (int number = 0; number < 256; ++number) {
-    const bool is_known = number >= 1 && number <= 14;
+    const bool is_known = number >= 1 && number <= 15;
     EXPECT_EQ(dtype_numbered(static_cast<uint8_t>(number)).has_value(), is_known) << number;
     EXPECT_EQ(dtype_size(static_cast<DType>(number)) > 0, is_known) << number;
   }
