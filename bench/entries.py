@@ -62,6 +62,7 @@ ENTRIES = (
         "courier",
         "a courier server of its own in C++, at a Unix socket",
     ),
+    Entry("replay-cpp", OURS, "cpp", "cpp", "replay", "replay in C++, a server at a Unix socket"),
     Entry(
         "ours-py",
         OURS,

@@ -10,7 +10,7 @@ import statistics
 import entries
 import targets
 
-RATES = ("GB/s", "calls/s")
+RATES = ("GB/s", "calls/s", "items/s")
 SINGLE_WORKS = (
     (
         "sync_one_core",
@@ -43,6 +43,18 @@ SINGLE_WORKS = (
     ("launch_with_init", "Nodes with the start of the system itself", "Ray, including ray.init()."),
     ("launch_forked", "Nodes by fork", "multiprocessing processes forked from a warm one."),
     ("import", "Import of the package", "In a fresh interpreter, its own start excluded."),
+    (
+        "replay_in_process",
+        "Replay, in one process",
+        "A prioritized table of 1,000,000 items, by batches of 256.",
+    ),
+    (
+        "replay",
+        "Replay of 1 KiB items",
+        "A server process and one client at a Unix socket. An insert waits for its confirmation; "
+        "items of 10 steps overlap by 9; 64 priorities are changed by one call.",
+    ),
+    ("replay_28_kib", "Replay of 28 KiB items", "The same."),
     ("size", "Installed size", "With all that it depends on, except numpy."),
 )
 ARRAY_WORKS = (

@@ -18,7 +18,7 @@ QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
 PAYLOAD = b"x" * 64
 BATCH = 1000
 CALLS = ("sync", "pipelined", "echo", "send")
-WORKS = (*CALLS, "launch", "import", "size")
+WORKS = (*CALLS, "launch", "import", "size", "replay")
 
 
 def footprint():
@@ -181,6 +181,7 @@ def measure(contender, options):
         "launch": ("launch", lambda: measure_launch(contender, options)),
         "import": ("measure_import", lambda: contender.measure_import()),
         "size": ("measure_size", lambda: contender.measure_size()),
+        "replay": ("measure_replay", lambda: contender.measure_replay()),
     }
     if len(options.cores) == 2:
         contender.split(options.cores)

@@ -17,4 +17,6 @@
 #include "launchpad/graph/program.h"         // IWYU pragma: export
 #include "launchpad/graph/python_node.h"     // IWYU pragma: export
 #include "launchpad/launch/main.h"           // IWYU pragma: export
+#include "launchpad/replay/replay_node.h"    // IWYU pragma: export
+#include "launchpad/replay/typed.h"          // IWYU pragma: export
 #include "launchpad/wire/codec.h"            // IWYU pragma: export

@@ -128,3 +128,11 @@ def test_cpp_colocation_is_reached_from_outside(run, examples, launch_type):
     ended = run(command=[str(examples / "colocation"), f"--lp_launch_type={launch_type}"])
     assert ended.status == 0, ended.err
     assert "The sum is 10" in ended.out
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_replay_gives_the_learner_what_the_actors_wrote(run, examples, launch_type):
+    ended = run(command=[str(examples / "replay"), f"--lp_launch_type={launch_type}"])
+    assert ended.status == 0, ended.err
+    assert "Learned from 50 batches of 16, 0 wrong transitions" in ended.out
+    assert "The table got 398 transitions" in ended.out

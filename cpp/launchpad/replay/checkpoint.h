@@ -18,7 +18,7 @@ struct CheckpointOptions {
   std::string folder{};
   // If `folder` has no checkpoint, that of this folder is loaded; it is never written to.
   std::string fallback_folder{};
-  int keep = 1;  // Complete checkpoints that stay.
+  int keep = 2;  // Complete checkpoints that stay; at least 1.
 };
 
 class CheckpointerCore;

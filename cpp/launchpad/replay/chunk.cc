@@ -99,8 +99,14 @@ Result<ChunkRef> Chunk::make(uint64_t key, uint64_t episode, Ref<const ChunkLayo
     if (data.size() > 0) std::memcpy(bytes, data.data(), data.size());
     chunk->data_ = bytes;
   } else {
-    chunk->data_ = data.data();
-    chunk->owner_ = std::make_shared<wire::Buffer>(data);
+    // Shared memory is lent for a call's time, not for as long as an item may live.
+    wire::Buffer own = data;
+    if (data.block() != nullptr) {
+      own = wire::Buffer::allocate(data.size());
+      std::memcpy(own.mutable_data(), data.data(), data.size());
+    }
+    chunk->data_ = own.data();
+    chunk->owner_ = std::make_shared<wire::Buffer>(std::move(own));
   }
   LP_TRY(chunk->check_blocks(blocks));
   // Most small chunks need no list of blocks: their columns follow each other, each with all rows.

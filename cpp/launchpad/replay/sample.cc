@@ -39,7 +39,8 @@ Status gather_column(std::span<const SampledItem> items, size_t index,
     return Error(Code::kResourceExhausted,
                  "the samples are too large for one answer; ask for fewer");
   }
-  column.bytes = wire::Buffer::allocate(steps * *row_bytes);
+  // Large columns are put where a client on this host can read them.
+  column.bytes = wire::Buffer::allocate_shared(steps * *row_bytes, true);
   std::byte* out = column.bytes.mutable_data();
   for (const SampledItem& item : items) {
     LP_TRY(item.trajectory->read(index, out));

@@ -374,6 +374,23 @@ TEST_P(Serving, ClosingAWriterWakesItsFlush) {
   EXPECT_EQ(create(*writing, "q", 1).error().message, "TrajectoryWriter::Close has been called.");
 }
 
+TEST_P(Serving, AWriterThatEndsIsForgotten) {
+  serve({TableOptions::queue("q", 100)});
+  const Client connected = client();
+  {
+    const auto writing = connected.writer({}, soon()).value();
+    append(*writing, 1);
+    ASSERT_TRUE(create(*writing, "q", 1).ok());
+    ASSERT_TRUE(writing->flush(0, soon()).ok());
+    EXPECT_EQ(server_->store().writers().size(), 1U);
+  }
+  const auto deadline = soon();
+  while (!server_->store().writers().empty() && !deadline.passed()) {
+    ASSERT_TRUE(connected.info(soon()).ok());
+  }
+  EXPECT_TRUE(server_->store().writers().empty());
+}
+
 // ---- Samplers.
 
 TEST_P(Serving, ASamplerEndsWhenTheRateLimiterHoldsItBackForTooLong) {

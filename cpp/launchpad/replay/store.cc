@@ -77,7 +77,7 @@ void StoreCore::keep_time() {
     for (const auto& table : tables_) {
       if (const auto first = table->expire()) next = std::min(next, *first);
     }
-    forget_chunks();
+    forget_writers();
     lock.lock();
     timer_->changed.wait_until(lock, next, [&] { return timer_->due || timer_->stopped; });
   }
@@ -131,10 +131,14 @@ void StoreCore::restore_writers(std::span<const WriterState> writers) {
   });
 }
 
-void StoreCore::forget_chunks() {
-  const auto before = base::steady_clock().now() - options_.forget_chunks_after;
+void StoreCore::forget_writers() {
+  const auto now = base::steady_clock().now();
   const auto sessions = sessions_.with([](const auto& all) { return all; });
-  for (const auto& [number, session] : sessions) session->forget_chunks(before);
+  for (const auto& [number, session] : sessions) {
+    session->forget_chunks(now - options_.forget_chunks_after);
+    if (!session->idle_since(now - options_.forget_writers_after)) continue;
+    sessions_.with([&](auto& all) { all.erase(number); });
+  }
 }
 
 }  // namespace lp::replay

@@ -32,6 +32,8 @@ struct StoreOptions {
   // A writer that was not heard of for so long lets go of its chunks; it sends them again, if need
   // be.
   base::Nanos forget_chunks_after{60'000'000'000};
+  // And one that ended without a word is forgotten as a whole.
+  base::Nanos forget_writers_after{std::chrono::hours(24)};
 };
 
 class Store {

@@ -41,7 +41,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   std::shared_ptr<WriterSession> session(uint64_t number);
   std::shared_ptr<WriterSession> make_session(uint64_t last);
   void keep_time();
-  void forget_chunks();
+  void forget_writers();
 
   // The timer's: when to look again.
   struct Timer {

@@ -1,6 +1,7 @@
 #include "launchpad/replay/table.h"
 
-#include <condition_variable>
+#include <algorithm>
+#include <numeric>
 
 #include "launchpad/base/log.h"
 #include "launchpad/base/rng.h"
@@ -10,24 +11,6 @@ namespace lp::replay {
 namespace {
 
 Error invalid(const std::string& what) { return Error(Code::kInvalidArgument, what); }
-
-Status check_options(const TableOptions& options) {
-  if (options.name.empty()) return invalid("name must be nonempty");
-  if (options.max_size < 1) {
-    return invalid("max_size (" + std::to_string(options.max_size) +
-                   ") must be a positive integer");
-  }
-  if (options.max_bytes < 0) {
-    return invalid("max_bytes (" + std::to_string(options.max_bytes) + ") must not be negative");
-  }
-  for (const auto& extension : options.extensions) {
-    if (extension == nullptr)
-      return invalid("an extension of table '" + options.name + "' is null");
-  }
-  LP_TRY(check_selector(options.sampler));
-  LP_TRY(check_selector(options.remover));
-  return check_rate_limiter(options.rate_limiter);
-}
 
 // What a blocking call waits for.
 template <class T>
@@ -57,7 +40,38 @@ T await(Outcome<T>& outcome, TableCore& core, const base::Deadline& deadline) {
   return std::move(*result);
 }
 
+// The items in the order of their insertion: sorted here, without the lock.
+Table::Snapshot in_order(Table::Snapshot snapshot, const std::vector<uint64_t>& sequences) {
+  std::vector<uint32_t> order(sequences.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return sequences[a] < sequences[b]; });
+  std::vector<Item> items;
+  items.reserve(order.size());
+  for (const uint32_t index : order) items.push_back(std::move(snapshot.items[index]));
+  snapshot.items = std::move(items);
+  return snapshot;
+}
+
 }  // namespace
+
+Status check_table(const TableOptions& options) {
+  if (options.name.empty()) return invalid("name must be nonempty");
+  if (options.max_size < 1) {
+    return invalid("max_size (" + std::to_string(options.max_size) +
+                   ") must be a positive integer");
+  }
+  if (options.max_bytes < 0) {
+    return invalid("max_bytes (" + std::to_string(options.max_bytes) + ") must not be negative");
+  }
+  for (const auto& extension : options.extensions) {
+    if (extension == nullptr)
+      return invalid("an extension of table '" + options.name + "' is null");
+  }
+  LP_TRY(check_selector(options.sampler));
+  LP_TRY(check_selector(options.remover));
+  return check_rate_limiter(options.rate_limiter);
+}
 
 TableOptions TableOptions::queue(std::string name, int64_t max_size) {
   TableOptions options;
@@ -78,7 +92,7 @@ TableOptions TableOptions::stack(std::string name, int64_t max_size) {
 }
 
 Result<std::shared_ptr<Table>> Table::make(TableOptions options, const base::Clock& clock) {
-  LP_TRY(check_options(options));
+  LP_TRY(check_table(options));
   if (options.max_times_sampled < 1) options.max_times_sampled = 0;
   if (options.rate_limiter.min_size_to_sample > options.max_size) {
     base::log(base::LogLevel::kWarning,
@@ -165,7 +179,28 @@ void Table::on_new_deadline(std::function<void()> notify) {
 }
 
 Table::Snapshot Table::snapshot() const {
-  return core_->look([](const TableContents& contents, bool) { return contents.snapshot(); });
+  std::vector<uint64_t> sequences;
+  auto snapshot = core_->look(
+      [&](const TableContents& contents, bool) { return contents.snapshot(sequences); });
+  return in_order(std::move(snapshot), sequences);
+}
+
+std::vector<Table::Snapshot> Table::snapshot_all(std::span<const std::shared_ptr<Table>> tables) {
+  std::vector<Snapshot> snapshots(tables.size());
+  std::vector<std::vector<uint64_t>> sequences(tables.size());
+  // One lock inside the other: no table changes between the first and the last copy.
+  const std::function<void(size_t)> copy = [&](size_t i) {
+    if (i == tables.size()) return;
+    tables[i]->core_->look([&](const TableContents& contents, bool) {
+      copy(i + 1);
+      snapshots[i] = contents.snapshot(sequences[i]);
+    });
+  };
+  copy(0);
+  for (size_t i = 0; i < tables.size(); ++i) {
+    snapshots[i] = in_order(std::move(snapshots[i]), sequences[i]);
+  }
+  return snapshots;
 }
 
 Status Table::restore(Snapshot snapshot) { return core_->restore(std::move(snapshot)); }

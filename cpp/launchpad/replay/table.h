@@ -39,6 +39,9 @@ struct TableOptions {
   static TableOptions stack(std::string name, int64_t max_size);
 };
 
+// INVALID_ARGUMENT: an empty name, max_size < 1, max_bytes < 0, bad selectors or rate limiter.
+Status check_table(const TableOptions& options);
+
 struct PriorityUpdate {
   uint64_t key = 0;
   double priority = 1.0;
@@ -59,8 +62,8 @@ class TableCore;
 
 class Table {
  public:
-  // INVALID_ARGUMENT: an empty name, max_size < 1, max_bytes < 0, bad selectors or rate limiter.
-  // A rate limiter that can never let a sample pass (min_size_to_sample > max_size) is warned of.
+  // INVALID_ARGUMENT: check_table. A rate limiter that can never let a sample pass
+  // (min_size_to_sample > max_size) is warned of.
   static Result<std::shared_ptr<Table>> make(TableOptions options,
                                              const base::Clock& clock = base::steady_clock());
   ~Table();
@@ -131,6 +134,8 @@ class Table {
     int64_t num_deleted_episodes = 0;
   };
   Snapshot snapshot() const;
+  // Of several tables at one moment.
+  static std::vector<Snapshot> snapshot_all(std::span<const std::shared_ptr<Table>> tables);
   // Replaces the items. INVALID_ARGUMENT: a bad priority, a key twice; nothing was changed then.
   Status restore(Snapshot snapshot);
 

@@ -246,19 +246,16 @@ void TableContents::fill(TableInfo& info) const {
   info.item_bytes = static_cast<int64_t>(own) + trajectory_bytes_;
 }
 
-Table::Snapshot TableContents::snapshot() const {
-  std::vector<const Record*> records;
-  records.reserve(size());
-  for (Slot slot = 0; slot < used_; ++slot) {
-    if (at(slot).trajectory) records.push_back(&at(slot));
-  }
-  std::sort(records.begin(), records.end(),
-            [](const Record* a, const Record* b) { return a->sequence < b->sequence; });
+Table::Snapshot TableContents::snapshot(std::vector<uint64_t>& sequences) const {
   Table::Snapshot snapshot{{}, limiter_.counts(), deleted_episodes_};
-  snapshot.items.reserve(records.size());
-  for (const Record* record : records) {
+  snapshot.items.reserve(size());
+  sequences.reserve(size());
+  for (Slot slot = 0; slot < used_; ++slot) {
+    const Record& record = at(slot);
+    if (!record.trajectory) continue;
     snapshot.items.push_back(
-        {record->key, record->priority, record->trajectory, record->times_sampled});
+        {record.key, record.priority, record.trajectory, record.times_sampled});
+    sequences.push_back(record.sequence);
   }
   return snapshot;
 }

@@ -48,8 +48,24 @@ int64_t WriterCore::close() {
   state_.notify_all();
   for (const auto& call : calls) channel_->cancel(call);
   const std::lock_guard lock(join_);
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return dropped;
+  thread_.join();
+  say_goodbye();
   return dropped;
+}
+
+// The server may forget this writer. If it does not hear it, it will in time.
+void WriterCore::say_goodbye() {
+  WriteRequest request;
+  const bool known = state_.with([&](State& state) {
+    request.session = state.session;
+    request.base = request.first = state.next;
+    return state.unsent > 1 && !state.broken;
+  });
+  request.last = true;
+  if (!known) return;
+  (void)channel_->start(kWriteCall, encode(request), base::Deadline::after(std::chrono::seconds(1)),
+                        [](const courier::Answer&) {});
 }
 
 Status WriterCore::check(const State& state) const {

@@ -81,6 +81,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   enum class Next { kLook, kSend, kAwait, kRecover, kEnd };
 
   void work();
+  void say_goodbye();
   static bool may_send(const State& state);
   bool can_send(const State& state, base::TimePoint now) const;
   std::optional<base::TimePoint> next_linger(const State& state) const;

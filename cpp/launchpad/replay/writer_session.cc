@@ -184,6 +184,12 @@ void WriterSession::stop() {
   for (const OpenRef& open : awaiting) open->call.fail(stops);
 }
 
+bool WriterSession::idle_since(base::TimePoint before) const {
+  return state_.with([&](const State& state) {
+    return state.heard < before && state.waiting.empty() && state.ready.empty();
+  });
+}
+
 void WriterSession::forget_chunks(base::TimePoint before) {
   state_.with([&](State& state) {
     if (state.heard < before && state.waiting.empty()) state.chunks.clear();

@@ -37,6 +37,8 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
   void stop();
   // Lets go of all chunks if nothing came since `before`.
   void forget_chunks(base::TimePoint before);
+  // Nothing came since `before`, and nothing waits.
+  bool idle_since(base::TimePoint before) const;
 
  private:
   // A write that is not answered yet.
@@ -67,7 +69,7 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
     bool giving = false;
     std::vector<OpenRef> awaiting;
     std::map<uint64_t, Early> early;  // Writes that overtook the one before, by their first item.
-    base::TimePoint heard{};
+    base::TimePoint heard = base::steady_clock().now();
   };
   using Answers = std::vector<std::pair<OpenRef, std::vector<uint64_t>>>;
 

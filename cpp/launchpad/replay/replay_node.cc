@@ -1,0 +1,76 @@
+#include "launchpad/replay/replay_node.h"
+
+#include <set>
+
+#include "launchpad/base/log.h"
+#include "launchpad/replay/checkpoint.h"
+#include "launchpad/replay/store.h"
+
+namespace lp {
+namespace replay {
+namespace {
+
+constexpr base::Nanos kStopGrace{1'000'000'000};
+
+// Few: a call never waits on a thread.
+constexpr int kThreads = 4;
+
+}  // namespace
+
+NodeBody::NodeBody(std::vector<TableOptions> tables, ReplayNodeOptions options)
+    : tables_(std::move(tables)), options_(std::move(options)) {}
+
+Status NodeBody::check() const {
+  if (tables_.empty()) {
+    return Error(Code::kInvalidArgument, "At least one table must be provided");
+  }
+  std::set<std::string> names;
+  for (const TableOptions& table : tables_) {
+    LP_TRY(check_table(table));
+    if (!names.insert(table.name).second) {
+      return Error(Code::kInvalidArgument,
+                   "Multiple items in tables have the same name: " + table.name);
+    }
+  }
+  return {};
+}
+
+void NodeBody::run(NodeContext& context) {
+  std::vector<std::shared_ptr<Table>> tables;
+  for (const TableOptions& table : tables_) {
+    tables.push_back(Table::make(table).value_or_throw());
+  }
+  const bool saves = !options_.checkpoint_folder.empty();
+  Checkpointer checkpointer({.folder = options_.checkpoint_folder});
+  base::Guarded<std::unique_ptr<Store>> store;
+  const auto save = [&] {
+    return store.with([&](auto& made) { return checkpointer.save(*made); });
+  };
+  StoreOptions store_options;
+  if (saves) store_options.checkpoint = save;
+  store.with([&](auto& made) {
+    made = Store::make(std::move(tables), std::move(store_options)).value_or_throw();
+    if (saves) checkpointer.load(*made).value_or_throw();
+  });
+  const auto server = context.make_server(kThreads);
+  store.with([&](auto& made) { made->bind(server->router()); });
+  server->start(context.run_context()->listen().value_or_throw()).value_or_throw();
+  while (!context.wait_for_stop(saves ? base::Deadline::after(options_.checkpoint_every)
+                                      : base::Deadline())) {
+    if (const auto saved = save(); !saved.ok()) {
+      base::log(base::LogLevel::kWarning, "no checkpoint was written: " + saved.error().message);
+    }
+  }
+  if (saves) save().value_or_throw();
+  store.with([&](auto& made) { made->stop(); });
+  server->stop(base::Deadline::after(kStopGrace));
+}
+
+}  // namespace replay
+
+replay::Client ReplayHandle::dereference() const {
+  LP_CHECK(slot_ != nullptr) << "an empty ReplayHandle";
+  return replay::Client(graph::open_channel(*slot_).value_or_throw());
+}
+
+}  // namespace lp
