@@ -192,6 +192,7 @@ def client_of(address: str):
     return aiplatform_v1.JobServiceClient(transport=transport)
 
 
+@pytest.mark.timeout(120)  # Its import alone takes seconds, many on a busy machine.
 def test_googles_own_sdk_sends_the_request(endpoint, config):
     from google.cloud import aiplatform_v1 as aiplatform
 
@@ -274,6 +275,7 @@ def test_outside_of_a_container_an_address_says_what_is_missing(monkeypatch):
         cluster.VertexAiAddressBuilder("workerpool0", 0).build()
 
 
+@pytest.mark.timeout(120)
 def test_the_stopper_cancels_the_job_of_its_task(monkeypatch, endpoint):
     from google.cloud import aiplatform_v1
 
