@@ -54,13 +54,16 @@ class Page:
 
 def python_pages() -> list[Page]:
     """A page for each package."""
+    known: dict[
+        int, str
+    ] = {}  # By identity: the name under which a class is said to be what it is.
     return [
-        Page("Python reference", name, f"reference/{name}.md", _python_page(name))
+        Page("Python reference", name, f"reference/{name}.md", _python_page(name, known))
         for name in python_names.PACKAGES
     ]
 
 
-def _python_page(package: str) -> str:
+def _python_page(package: str, known: dict[int, str]) -> str:
     doc = inspect.getdoc(importlib.import_module(package)) or ""
     entries = [(f"{package}.{name}", value) for name, value in python_names.exported(package)]
     for place, names in python_names.ALSO:
@@ -68,6 +71,10 @@ def _python_page(package: str) -> str:
             module = importlib.import_module(place)
             entries += [(f"{place}.{name}", getattr(module, name)) for name in names]
     text = f"# {package}\n\n{doc}\n"
+    for path, value in [entry for entry in entries if id(entry[1]) in known]:
+        entries.remove((path, value))
+        text += f"\n`{path}` is {{py:class}}`{known[id(value)]}`.\n"
+    known.update({id(value): path for path, value in entries if _is_itself(path, value)})
     if package != "launchpad":
         return text + "".join(map(_python_entry, *zip(*entries)))
     left = dict(entries)
@@ -76,6 +83,11 @@ def _python_page(package: str) -> str:
         if chosen:
             text += f"\n## {title}\n" + "".join(_python_entry(p, left.pop(p)) for p in chosen)
     return text
+
+
+def _is_itself(path: str, value: Any) -> bool:
+    """Whether it is shown there, and not only named as what lives elsewhere."""
+    return inspect.isclass(value) and value.__name__ == path.rsplit(".", 1)[1]
 
 
 def _lives_in(path: str, value: Any, modules: tuple[str, ...]) -> bool:
