@@ -42,6 +42,11 @@ SINGLE_WORKS = (
     ),
     ("launch_with_init", "Nodes with the start of the system itself", "Ray, including ray.init()."),
     ("launch_forked", "Nodes by fork", "multiprocessing processes forked from a warm one."),
+    (
+        "idle",
+        "CPU of a program whose nodes wait",
+        "Per cent of one core, of the launcher and all nodes together, over 3 s without a call.",
+    ),
     ("import", "Import of the package", "In a fresh interpreter, its own start excluded."),
     (
         "replay_in_process",

@@ -92,4 +92,5 @@ LATER = (
     ),
     Target("4 Python nodes", ("ours-py", "launch", "4 nodes"), 0.2, unit="s"),
     Target("32 Python nodes", ("ours-py", "launch", "32 nodes"), 0.6, unit="s"),
+    Target("32 Python nodes that wait", ("ours-py", "idle", "32 nodes"), 1, unit="%"),
 )

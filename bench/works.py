@@ -18,7 +18,7 @@ QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
 PAYLOAD = b"x" * 64
 BATCH = 1000
 CALLS = ("sync", "pipelined", "echo", "send")
-WORKS = (*CALLS, "launch", "import", "size", "replay")
+WORKS = (*CALLS, "launch", "idle", "import", "size", "replay")
 
 
 def footprint():
@@ -62,6 +62,7 @@ class Contender:
     # batch(payload, count): `count` round trips, all issued before the first is waited for.
     # echo(array): gives an equal array back. send(array): gives its first element, as a float.
     # launch(nodes): yields (work, seconds) from launch to the last of `nodes` processes' answer.
+    # idle(nodes): per cent of a core that a program of as many nodes uses while nobody calls.
 
 
 class Options:
@@ -171,6 +172,12 @@ def measure_launch(contender, options):
             emit(contender.name, work, f"{nodes} nodes", seconds, "s")
 
 
+def measure_idle(contender, options):
+    """Per cent of a core that the largest program of the launch work uses while nobody calls."""
+    nodes = options.nodes[-1]
+    emit(contender.name, "idle", f"{nodes} nodes", contender.idle(nodes), "%")
+
+
 def measure(contender, options):
     """Runs all works of `options` that the contender has; if one fails, the others go on."""
     steps = {
@@ -179,6 +186,7 @@ def measure(contender, options):
         "echo": ("echo", lambda: measure_arrays(contender, options, "echo")),
         "send": ("send", lambda: measure_arrays(contender, options, "send")),
         "launch": ("launch", lambda: measure_launch(contender, options)),
+        "idle": ("idle", lambda: measure_idle(contender, options)),
         "import": ("measure_import", lambda: contender.measure_import()),
         "size": ("measure_size", lambda: contender.measure_size()),
         "replay": ("measure_replay", lambda: contender.measure_replay()),

@@ -7,6 +7,7 @@ same program for both: N CourierNodes and one PyNode that calls each of them.
 
 import contextlib
 import copy
+import glob
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYPROJECT = os.path.join(os.path.dirname(BENCH), "pyproject.toml")
 # Seconds. Upstream hangs on some arguments: that is an error of that work, not of the run.
 CALL_TIMEOUT = 20
+# How long an idle program is watched.
+IDLE_SECONDS = 3
 
 
 class Node:
@@ -93,6 +96,13 @@ class Program(Calls):
     def launch(self, nodes):
         return launch(nodes)
 
+    def idle(self, nodes):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "end")
+            run_child("--idle", nodes, path)
+            with open(path) as file:
+                return float(file.read())
+
     def measure_size(self):
         works.footprint().measure_our_size(self.name, PYPROJECT)
 
@@ -139,6 +149,37 @@ def call_all(nodes, path, stop):
     stop()
 
 
+def watch(nodes, path, stop):
+    """The driver of the idle work: writes the per cent of a core that the program uses."""
+    for pending in [node.futures.echo(works.PAYLOAD) for node in nodes]:
+        pending.result()
+    before, begin = cpu_seconds(os.getppid()), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    used = cpu_seconds(os.getppid()) - before
+    write(path, repr(100 * used / (time.monotonic() - begin)))
+    stop()
+
+
+def cpu_seconds(launcher):
+    """What the threads of a launcher and of its children have used."""
+    total = 0
+    for children in glob.glob(f"/proc/{launcher}/task/*/children"):
+        with open(children) as file:
+            pids = file.read().split()
+        for pid in pids:
+            total += nanoseconds(pid)
+    return (total + nanoseconds(launcher)) / 1e9
+
+
+def nanoseconds(pid):
+    """What a process's threads have used; /proc/PID/stat counts in hundredths of a second only."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+        with open(path) as file:
+            total += int(file.read().split()[0])
+    return total
+
+
 def measure_calls(node, name, options, path, stop):
     """The driver of the calls: measures inside the program, with its lines going to a file."""
     with open(path, "w") as file, contextlib.redirect_stdout(file):
@@ -154,14 +195,14 @@ def run_program(nodes, driver, *args):
     with program.group("node"):
         handles = [program.add_node(lp.CourierNode(Node)) for _ in range(nodes)]
     stop = lp.make_program_stopper("local_mp")
-    given = handles if driver is call_all else handles[0]
+    given = handles[0] if driver is measure_calls else handles
     program.add_node(lp.PyNode(driver, given, *args, stop), label="driver")
     lp.launch(program, launch_type="local_mp", terminal="current_terminal")
 
 
-def launch_in_child(nodes, path):
-    """Seconds of the launch work, in a process of its own: upstream's stop ends the launcher."""
-    command = [sys.executable, __file__, "--launch", str(nodes), path]
+def run_child(work, nodes, path):
+    """Runs a program to its end in a process of its own: upstream's stop ends the launcher."""
+    command = [sys.executable, __file__, work, str(nodes), path]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     try:
         child.wait(timeout=60)
@@ -171,6 +212,11 @@ def launch_in_child(nodes, path):
         raise
     if not os.path.exists(path):
         raise RuntimeError(f"the program ended without an answer, exit status {child.returncode}")
+
+
+def launch_in_child(nodes, path):
+    """Seconds of the launch work."""
+    run_child("--launch", nodes, path)
     with open(path + ".start") as start, open(path) as end:
         return float(end.read()) - float(start.read())
 
@@ -205,13 +251,14 @@ def main():
     if "--serve" in sys.argv:
         serve()
         return
-    if "--launch" in sys.argv:
+    if "--launch" in sys.argv or "--idle" in sys.argv:
+        driver = call_all if "--launch" in sys.argv else watch
         nodes, path = sys.argv[-2:]
         sys.argv = sys.argv[:1]
         import launchpad  # noqa: F401  (not part of the launch)
 
         write(path + ".start", repr(time.monotonic()))
-        run_program(int(nodes), call_all, path)
+        run_program(int(nodes), driver, path)
         return
     name = sys.argv[sys.argv.index("--name") + 1]
     if name == "ours-py":
