@@ -16,6 +16,7 @@ NB_MODULE(_core, m) {
   bind_server(m);
   bind_graph(m);
   bind_inner(m);
+  bind_fork(m);  // Before launch, which is given one.
   bind_run(m);
   bind_frames(m);
 }

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "bindings/fork.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/waiting.h"
@@ -81,7 +82,8 @@ class PyRun {
 std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type,
                               double termination_notice_secs, const std::string& run_dir,
                               bool handle_signals, const std::string& terminal,
-                              const std::string& tmux_session_name, bool tmux_open_window) {
+                              const std::string& tmux_session_name, bool tmux_open_window,
+                              const PyForkServer* fork_server) {
   graph::Plan plan = plan_of(program);
   launching::Options options;
   options.type = unwrap("local", launching::parse_launch_type(launch_type));
@@ -90,6 +92,7 @@ std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type
   options.run_dir = run_dir;
   options.handle_signals = handle_signals;
   options.terminal = {terminal, tmux_session_name, tmux_open_window};
+  if (fork_server != nullptr) options.fork_server = fork_server->server;
   options.on_thread_start = keep_thread_state;
   options.on_thread_end = drop_thread_state;
   options.describe_exception = describe_current_exception;
@@ -238,7 +241,8 @@ void bind_run(nb::module_& m) {
   m.def("launch", &launch, nb::arg("program"), nb::arg("launch_type"),
         nb::arg("termination_notice_secs"), nb::arg("run_dir"), nb::arg("handle_signals"),
         nb::arg("terminal") = "current_terminal", nb::arg("tmux_session_name") = "launchpad",
-        nb::arg("tmux_open_window") = false, "Starts every node of the program.");
+        nb::arg("tmux_open_window") = false, nb::arg("fork_server").none() = nb::none(),
+        "Starts every node of the program.");
   m.def("terminal_names", &launching::terminal_names, "Where the nodes of local_mp can print.");
   m.def("chosen_terminal", &chosen_terminal, nb::arg("asked"),
         "The terminal of that name, or, if it is empty, the environment's; raises ValueError.");

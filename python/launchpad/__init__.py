@@ -147,6 +147,6 @@ def __dir__() -> list[str]:
 
 
 _hooks.install()
-if not _core.is_worker():
+if not _core.is_worker() and not _core.is_fork_server():
     # Programs read FLAGS.lp_launch_type. A worker defines them when its node uses flags at all.
     importlib.import_module("launchpad.flags")

@@ -63,3 +63,10 @@ RUN_DIR = flags.DEFINE_string(
     "the user's runtime folder or the temporary folder.",
     allow_override=True,
 )
+NO_FORKSERVER = flags.DEFINE_bool(
+    "lp_no_forkserver",
+    False,
+    "Whether each Python node that is a process starts an interpreter of its own, instead of being "
+    "a fork of one that has imported what they all need.",
+    allow_override=True,
+)

@@ -2,7 +2,8 @@
 hand.
 
 It reads what to run from its launcher, runs it in the main thread, and ends without waiting for
-other threads.
+other threads. Usually it is a fork of a process that has imported what it needs: see
+launchpad.warm_worker.
 """
 
 from __future__ import annotations
@@ -101,9 +102,15 @@ def _end(status: int) -> None:
 
 def main(payload: bytes | None = None) -> None:
     """Runs the node that this process was started for; `payload`: instead of the launcher's."""
+    if _core.is_fork_server():
+        from launchpad import warm_worker
+
+        warm_worker.serve()
     if not _core.is_worker():
         sys.exit("launchpad.worker is started by a launcher, not by hand")
     worker = _core.Worker()
+    # What is removed there stays here, and a process of the node's would take it for its own.
+    os.environ.pop("LAUNCHPAD_WORKER", None)
     try:
         function = _load(worker.payload() if payload is None else payload)
     except BaseException as error:

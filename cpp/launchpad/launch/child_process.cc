@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,19 +13,14 @@
 #include <climits>
 #include <cstring>
 
-#include "launchpad/launch/guardian.h"
 #include "launchpad/launch/kernel.h"
+#include "launchpad/run/start.h"
 
 namespace lp::launching {
 namespace {
 
-enum class Step : int { kChdir, kCpus, kExec };
-
-// What a child that cannot exec tells its parent.
-struct ExecFailure {
-  Step step;
-  int error;
-};
+using run::StartReport;
+using run::StartStep;
 
 // All that the code between fork and exec needs.
 struct Launchpoint {
@@ -41,21 +35,8 @@ struct Launchpoint {
 };
 
 // Async-signal-safe.
-[[noreturn]] void give_up(const Launchpoint& point, Step step) {
-  const ExecFailure failure{step, errno};
-  if (::write(point.report, &failure, sizeof(failure)) < 0) {
-    // The parent sees a child that ended.
-  }
-  ::_exit(127);
-}
-
-// Async-signal-safe.
 [[noreturn]] void become(const Launchpoint& point) {
-  ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != point.parent) ::_exit(127);  // It died before the line above.
-  const GuardianMessage message{GuardianMessage::kGuard, ::getpid()};
-  if (::write(point.inherited.guardian, &message, sizeof(message)) < 0) ::_exit(127);
+  run::stand_alone(point.parent, point.inherited.guardian);
   ::dup2(point.inherited.input, 0);
   ::dup2(point.inherited.output, 1);
   ::dup2(point.inherited.errors, 2);
@@ -65,12 +46,10 @@ struct Launchpoint {
   // Also what others in this process opened without O_CLOEXEC.
   close_range(static_cast<unsigned>(serves ? kListeningFd : kControlFd) + 1, kMarkCloseOnExec);
   for (const int fd : point.inherited.kept) ::fcntl(fd, F_SETFD, 0);
-  if (point.cwd != nullptr && ::chdir(point.cwd) != 0) give_up(point, Step::kChdir);
-  if (point.cpus != nullptr && ::sched_setaffinity(0, sizeof(cpu_set_t), point.cpus) != 0)
-    give_up(point, Step::kCpus);
+  run::settle(point.cwd, point.cpus, point.report);
   reset_signals();
   ::execve(point.path, point.argv, point.env);
-  give_up(point, Step::kExec);
+  run::give_up(point.report, StartStep::kExec);
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -214,7 +193,7 @@ Result<ChildProcess> ChildProcess::fork(const Executable& executable,
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return system_failure("cannot make a pipe");
   ChildProcess child;
-  child.exec_report_.reset(ends[0]);
+  child.report_.reset(ends[0]);
   LP_TRY_ASSIGN(const base::Fd report, out_of_the_way(base::Fd(ends[1])));
   const std::vector<char*> argv = pointers(executable.argv);
   const std::vector<char*> env = pointers(executable.env);
@@ -244,25 +223,55 @@ Result<ChildProcess> ChildProcess::fork(const Executable& executable,
   return child;
 }
 
-Status ChildProcess::started(const Executable& executable) {
-  ExecFailure failure{};
+ChildProcess ChildProcess::asked_for(base::Fd report) {
+  ChildProcess child;
+  child.report_ = std::move(report);
+  return child;
+}
+
+Status ChildProcess::born() {
+  if (pid_ > 0) return {};
+  const std::optional<StartReport> report = hear();
+  if (!report || report->step != StartStep::kForked)
+    return Error(Code::kUnavailable, "the fork server has ended");
+  pid_ = report->value;
+  pidfd_.reset(pidfd_open(pid_));
+  if (pidfd_.valid()) return {};
+  Error error = system_failure("cannot watch a process (pidfd_open)");
+  kill();
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+  return error;
+}
+
+std::optional<StartReport> ChildProcess::hear() const {
+  StartReport report{};
   ssize_t size;
   do {
-    size = ::read(exec_report_.get(), &failure, sizeof(failure));
+    size = ::read(report_.get(), &report, sizeof(report));
   } while (size < 0 && errno == EINTR);
-  exec_report_.reset();
-  if (size != static_cast<ssize_t>(sizeof(failure))) return {};
-  const Code code = failure.error == ENOENT || failure.error == ENOTDIR ? Code::kNotFound
-                    : failure.error == EACCES                           ? Code::kPermissionDenied
-                                                                        : Code::kInvalidArgument;
+  if (size != static_cast<ssize_t>(sizeof(report))) return std::nullopt;
+  return report;
+}
+
+Status ChildProcess::started(const Executable& executable) {
+  LP_TRY(born());
+  const std::optional<StartReport> failure = hear();
+  report_.reset();
+  if (!failure) return {};
+  const int number = failure->value;
+  const Code code = number == ENOENT || number == ENOTDIR ? Code::kNotFound
+                    : number == EACCES                    ? Code::kPermissionDenied
+                                                          : Code::kInvalidArgument;
   const std::string what =
-      failure.step == Step::kChdir  ? "cannot change to its directory '" + executable.cwd + "'"
-      : failure.step == Step::kCpus ? "cannot run on the CPUs that it is to run on"
-                                    : "cannot run '" + executable.path + "'";
-  return Error(code, what + ": " + std::strerror(failure.error));
+      failure->step == StartStep::kChdir ? "cannot change to its directory '" + executable.cwd + "'"
+      : failure->step == StartStep::kCpus ? "cannot run on the CPUs that it is to run on"
+                                          : "cannot run '" + executable.path + "'";
+  return Error(code, what + ": " + std::strerror(number));
 }
 
 void ChildProcess::kill() const {
+  if (pid_ <= 0) return;
   if (::kill(-pid_, SIGKILL) != 0) ::kill(pid_, SIGKILL);
 }
 

@@ -1,18 +1,20 @@
 // Starting a process: all is prepared before the fork, so that between fork and exec nothing is
 // allocated and no lock is taken (the launcher has other threads). A child is its own process group
-// and is killed with the thread that forked it. Called by a run's supervising thread only, but for
-// `prepare`.
+// and is killed with the thread that forked it, or for which a fork server did. One thread at a
+// time.
 #pragma once
 
 #include <sys/types.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "launchpad/base/fd.h"
 #include "launchpad/graph/plan.h"
 #include "launchpad/launch/supervisor.h"
+#include "launchpad/run/start.h"
 
 namespace lp::launching {
 
@@ -45,7 +47,7 @@ Result<Executable> prepare_self(const graph::Command& command, const Environment
 Result<base::Fd> open_output(const std::string& path);
 
 // Descriptors of the launcher that a child gets as 0 to 4; listening -1: none. `guardian` is told
-// the process group before the exec.
+// the process group before the exec; -1: nobody is.
 struct Inheritance {
   int input;
   int output;
@@ -61,10 +63,18 @@ class ChildProcess {
  public:
   // Forks. Whether the exec succeeded says `started`.
   static Result<ChildProcess> fork(const Executable& executable, const Inheritance& inheritance);
+  // One that a fork server is to fork, which tells its number through the pipe `report`.
+  static ChildProcess asked_for(base::Fd report);
 
-  // Waits for the exec. NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT with the command's name.
+  // Waits for the exec, or the fork. NOT_FOUND, PERMISSION_DENIED or INVALID_ARGUMENT with the
+  // command's name; UNAVAILABLE: the fork server ended, and there is no process.
   Status started(const Executable& executable);
+  // Waits for its number, if that is not known; UNAVAILABLE as above.
+  Status born();
+  // Readable once `started` need not wait.
+  int report() const { return report_.get(); }
 
+  // -1: not known yet.
   pid_t pid() const { return pid_; }
   // Readable once the process ended.
   int pidfd() const { return pidfd_.get(); }
@@ -80,12 +90,13 @@ class ChildProcess {
   }
 
  private:
+  std::optional<run::StartReport> hear() const;
   Ending look() const;
   void finish();
 
   pid_t pid_ = -1;
   base::Fd pidfd_;
-  base::Fd exec_report_;
+  base::Fd report_;
 };
 
 // In a child before its exec: signals do what they do by default, and none is blocked.

@@ -11,15 +11,11 @@
 
 #include "launchpad/base/fd.h"
 #include "launchpad/base/result.h"
+#include "launchpad/run/start.h"
 
 namespace lp::launching {
 
-// What goes through the pipe; small enough to be written whole.
-struct GuardianMessage {
-  enum Kind : int { kGuard = 1, kForget = 2, kEnd = 3 };
-  int kind;
-  pid_t group;
-};
+using run::GuardianMessage;
 
 class Guardian {
  public:

@@ -40,6 +40,7 @@ class Preparing {
     result_.names = plan_.task_names();
     task_names_ = std::make_shared<const std::vector<std::string>>(plan_.all_names());
     result_.notice = options_.termination_notice;
+    result_.fork_server = options_.fork_server;
   }
 
   Result<Preparation> prepare(const std::shared_ptr<RunState>& state);

@@ -15,6 +15,8 @@
 
 namespace lp::launching {
 
+class ForkServer;
+
 // How nodes run: as threads or processes, of a program or of a test.
 enum class LaunchType { kLocalThreads, kLocalProcesses, kTestThreads, kTestProcesses };
 
@@ -33,6 +35,9 @@ struct Options {
   std::string run_dir;
   // The launcher's own command line, to start its binary again for tasks without a command.
   std::vector<std::string> self_argv{};
+  // A warmed process that forks for the tasks whose command is its own. Null: each is started
+  // afresh.
+  std::shared_ptr<ForkServer> fork_server{};
   // How processes are started, by label. A label that no node has: INVALID_ARGUMENT.
   ResourceMap resources{};
   // Where the nodes of local_mp print. Other launch types take no notice of it.

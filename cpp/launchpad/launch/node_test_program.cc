@@ -1,4 +1,5 @@
-// A node for the launchers' tests: does what its arguments say, e.g. `node_test_program exit 3`.
+// A node for the launchers' tests: does what its arguments say, e.g. `node_test_program exit 3`; as
+// `node_test_program env` what the variable LP_TEST_NODE says. It may be a fork server too.
 #include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,11 +11,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <map>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "launchpad/run/fork_point.h"
 #include "launchpad/run/worker.h"
 
 namespace {
@@ -81,6 +86,24 @@ void accept_and_crash(const Context& context) {
   }
 }
 
+bool is_fork = false;
+
+// Returns in each fork, and where the process is no fork server.
+void serve_forks() {
+  if (!lp::run::is_fork_server_process()) return;
+  if (std::getenv("LP_TEST_HANG") != nullptr) sleep_for_ever();
+  if (std::getenv("LP_TEST_THREADS") != nullptr) std::thread(sleep_for_ever).detach();
+  const auto nothing = [] {};
+  const auto changes = lp::run::serve_forks({nothing, nothing, nothing});
+  if (!changes.ok() || !changes.value()) ::_exit(0);
+  is_fork = true;
+}
+
+Arguments parse(const std::string& text) {
+  std::istringstream words(text);
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
 void act(const Context& context, const Arguments& arguments) {
   const std::string& what = arguments.at(0);
   const auto argument = [&](size_t i) { return arguments.at(i); };
@@ -125,6 +148,11 @@ void act(const Context& context, const Arguments& arguments) {
   } else if (what == "environment") {
     const char* value = std::getenv(argument(1).c_str());
     std::cout << (value == nullptr ? "unset" : value) << std::endl;
+  } else if (what == "fork") {
+    std::cout << (is_fork ? "fork" : "afresh") << std::endl;
+  } else if (what == "group") {
+    std::cout << (::getpgrp() == ::getpid() && ::getppid() == std::stoi(argument(1)) ? "own" : "no")
+              << std::endl;
   } else if (what == "where") {
     std::cout << context.name() << " of " << context.program << " in " << ::get_current_dir_name()
               << std::endl;
@@ -134,7 +162,9 @@ void act(const Context& context, const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments(argv + 1, argv + argc);
+  serve_forks();
+  Arguments arguments(argv + 1, argv + argc);
+  if (arguments.at(0) == "env") arguments = parse(std::getenv("LP_TEST_NODE"));
   auto worker = lp::run::Worker::from_environment();
   if (!worker.ok()) {
     std::cerr << worker.error().message << std::endl;

@@ -18,6 +18,8 @@ namespace lp::launching {
 namespace {
 
 constexpr std::chrono::seconds kCountdown{1};
+// So many nodes are being started at the same time.
+constexpr size_t kStartsAtOnce = 16;
 
 // A line to standard error; dropped where that would block.
 void say(const std::string& text) {
@@ -91,22 +93,57 @@ Status Supervision::start_processes() {
   guardian_.emplace(std::move(guardian));
   LP_TRY_ASSIGN(const base::Fd null,
                 out_of_the_way(base::Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
-  for (ProcessStart& start : preparation_.processes) {
-    Status status = start_process(start, null.get());
-    if (!status.ok()) return named(preparation_.names[start.task], status.error());
+  // Side by side, as far as descriptors reach.
+  std::vector<ProcessStart>& starts = preparation_.processes;
+  for (size_t i = 0; i < starts.size() + kStartsAtOnce; ++i) {
+    if (i >= kStartsAtOnce) LP_TRY(await_start(i - kStartsAtOnce, null.get()));
+    if (i >= starts.size()) continue;
+    Result<Process> process = start_process(starts[i], null.get());
+    if (!process.ok()) return named(preparation_.names[starts[i].task], process.error());
+    processes_.push_back(std::move(process).value());
   }
-  // All at once, so that they start side by side.
-  for (size_t i = 0; i < processes_.size(); ++i) {
-    const ProcessStart& start = preparation_.processes[i];
-    Status status = processes_[i].child.started(start.executable);
-    if (!status.ok()) return named(preparation_.names[start.task], status.error());
-  }
-  preparation_.processes.clear();
+  if (preparation_.fork_server) preparation_.fork_server->close();
+  starts.clear();
   output_.start();
   return {};
 }
 
-Status Supervision::start_process(ProcessStart& start, int null) {
+Status Supervision::await_start(size_t number, int null) {
+  ProcessStart& start = preparation_.processes[number];
+  Process& process = processes_[number];
+  // Who wants the program to end need not wait for a fork server that does not come to serve.
+  pollfd fds[] = {{process.child.report(), POLLIN, 0},
+                  {state_->signals ? state_->signals->fd() : -1, POLLIN, 0}};
+  while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+  }
+  if (fds[1].revents != 0 && preparation_.fork_server) preparation_.fork_server->close();
+  Status status = process.child.started(start.executable);
+  if (!status.ok() && status.error().code == Code::kUnavailable) {
+    base::log(base::LogLevel::kInfo, status.error().message + ", nodes are started afresh");
+    start.may_fork = false;
+    Result<Process> afresh = start_process(start, null);
+    if (!afresh.ok()) return named(preparation_.names[start.task], afresh.error());
+    process = std::move(afresh).value();
+    status = process.child.started(start.executable);
+  }
+  if (!status.ok()) return named(preparation_.names[start.task], status.error());
+  start.listening.reset();
+  start.inner.clear();
+  start.output.reset();
+  return {};
+}
+
+Result<ChildProcess> Supervision::make_child(const ProcessStart& start,
+                                             const Inheritance& inheritance) {
+  ForkServer* const server = preparation_.fork_server.get();
+  if (server != nullptr && start.may_fork && server->suits(start.executable, inheritance)) {
+    Result<ChildProcess> child = server->fork(start.executable, inheritance);
+    if (child.ok() || child.error().code != Code::kUnavailable) return child;
+  }
+  return ChildProcess::fork(start.executable, inheritance);
+}
+
+Result<Supervision::Process> Supervision::start_process(ProcessStart& start, int null) {
   // Both ends, the launcher's first, if it prints where the launcher does.
   std::pair<base::Fd, base::Fd> out, err;
   const bool reads = !start.output.valid() && start.names_lines;
@@ -132,20 +169,19 @@ Status Supervision::start_process(ProcessStart& start, int null) {
                                 .listening = start.listening.get(),
                                 .guardian = guardian_->fd(),
                                 .kept = std::move(kept)};
-  LP_TRY_ASSIGN(ChildProcess child, ChildProcess::fork(start.executable, inheritance));
-  start.listening.reset();
-  start.inner.clear();
-  start.output.reset();
+  LP_TRY_ASSIGN(ChildProcess child, make_child(start, inheritance));
   if (reads) {
     const std::string& name = preparation_.names[start.task];
     output_.add(std::move(out.first), false, name, start.task);
     output_.add(std::move(err.first), true, name, start.task);
   }
-  processes_.push_back({start.task, std::move(child), std::move(control.first)});
-  return {};
+  return Process{start.task, std::move(child), std::move(control.first)};
 }
 
 void Supervision::abort_start() {
+  // Then each fork that was asked for either is there or never will be.
+  if (preparation_.fork_server) preparation_.fork_server->close();
+  std::erase_if(processes_, [](Process& process) { return !process.child.born().ok(); });
   for (const Process& process : processes_) process.child.kill();
   for (Process& process : processes_)
     process.child.reap([&] { guardian_->forget(process.child.pid()); });

@@ -1,6 +1,7 @@
 // Supervision is a run at work: it starts the tasks, watches them, stops and kills them and tidies
 // up. All on one thread, that lives as long as the run, since children die with the thread that
-// forked them. What it has to tell the rest of the process lies in RunState.
+// forked them; those of a fork server with that one's. What it has to tell the rest of the process
+// lies in RunState.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "launchpad/launch/child_process.h"
+#include "launchpad/launch/fork_server.h"
 #include "launchpad/launch/guardian.h"
 #include "launchpad/launch/inbox.h"
 #include "launchpad/launch/output.h"
@@ -42,6 +44,7 @@ struct ProcessStart {
   std::vector<base::Fd> inner{};  // Of nodes inside of it; out of the way of 0 to 4.
   base::Fd output{};              // Where it prints. Invalid: where the launcher does,
   bool names_lines = true;        // each line behind the task's name.
+  bool may_fork = true;           // It need not be started afresh.
 };
 
 // All that is prepared before the first task starts.
@@ -49,6 +52,8 @@ struct Preparation {
   std::vector<std::string> names;
   std::vector<ProcessStart> processes;
   std::vector<ThreadStart> threads;
+  // The parent of its forks: lives as long as they. Null: all nodes are started afresh.
+  std::shared_ptr<ForkServer> fork_server;
   std::optional<run::RunDir> run_dir;      // If there are processes.
   std::vector<std::string> run_dir_files;  // Paths.
   std::unique_ptr<Terminal> terminal;      // Where processes print; or null.
@@ -73,7 +78,10 @@ class Supervision {
   };
 
   Status start_processes();
-  Status start_process(ProcessStart& start, int null);
+  Result<Process> start_process(ProcessStart& start, int null);
+  Result<ChildProcess> make_child(const ProcessStart& start, const Inheritance& inheritance);
+  // Until the process of that number runs; starts it afresh if the fork server is gone.
+  Status await_start(size_t number, int null);
   void abort_start();
   void start_threads();
 

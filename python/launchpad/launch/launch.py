@@ -24,6 +24,7 @@ def launch(
     serialize_py_nodes: bool | None = None,
     controller_xm_requirements: Any = None,
     dry_run: str | None = None,
+    fork_server: bool | None = None,
 ) -> WorkerManager | None:
     """Launches a program.
 
@@ -39,11 +40,11 @@ def launch(
       terminal: where the nodes of local_mp print: current_terminal, output_to_files, tmux_session,
         byobu_session, xterm, gnome-terminal, gnome-terminal-tabs. None: what the environment's
         LAUNCHPAD_LAUNCH_LOCAL_TERMINAL says, else current_terminal.
-      serialize_py_nodes: whether nodes go through cloudpickle though they stay in this process.
-        Default: only in test_mt.
+      serialize_py_nodes: whether threads' nodes go through cloudpickle. None: only in test_mt.
       controller_xm_requirements: ignored.
       dry_run: a folder; vertex_ai and local_docker only write what they would build and send there.
         None: what --lp_dry_run_dir says.
+      fork_server: whether Python processes are forks of a warm one; None: not --lp_no_forkserver.
 
     Returns:
       The manager of the run, with `wait()` and `stop_and_wait()`; None if it runs elsewhere
@@ -80,6 +81,7 @@ def launch(
         test_case=test_case,
         terminal=terminal,
         serialize=serialize_py_nodes,
+        forks=fork_server,
     )
 
 

@@ -4,15 +4,23 @@ starts the run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from launchpad import _core
 from launchpad.address import NodeAddressBuilder, SimpleLocalAddressBuilder
 from launchpad.context import LaunchType
-from launchpad.launch import debugger, links, preflight, serialization, terminals, worker_manager
+from launchpad.launch import (
+    fork_server,
+    links,
+    preflight,
+    serialization,
+    terminals,
+    worker_manager,
+)
 from launchpad.nodes import colocation
 from launchpad.nodes.courier.node import CourierNode
 from launchpad.nodes.python.local_multi_processing import PythonProcess
@@ -31,25 +39,51 @@ def run(
     test_case: Any,
     terminal: str | None,
     serialize: bool | None,
+    forks: bool | None = None,
 ) -> worker_manager.WorkerManager:
     """See launchpad.launch.launch.launch."""
     name = terminals.chosen(terminal)
     if launch_type is not LaunchType.LOCAL_MULTI_PROCESSING:
         name = "current_terminal"  # Threads print where the launcher does, and tests read it there.
     _check(program, launch_type, local_resources, test_case)
-    _bind(program, launch_type, local_resources)
-    _preflight(program, launch_type, local_resources)
-    if launch_type not in _PROCESSES:
-        should = launch_type is LaunchType.TEST_MULTI_THREADING if serialize is None else serialize
-        _prepare_threads(program, should, _debugs(launch_type, name))
-        return _start(program, launch_type, test_case, name)
-    _prepare_processes(program, local_resources, _debugs(launch_type, name))
-    _prepare_cpus(program, local_resources)
-    return _start(program, launch_type, test_case, name)
+    with _fork_server(program, launch_type, local_resources, forks) as server:
+        _bind(program, launch_type, local_resources)
+        _preflight(program, launch_type, local_resources)
+        if launch_type in _PROCESSES:
+            _prepare_processes(program, local_resources, _debugs(launch_type, name))
+            _prepare_cpus(program, local_resources)
+        else:
+            tests = launch_type is LaunchType.TEST_MULTI_THREADING
+            should = tests if serialize is None else serialize
+            _prepare_threads(program, should, _debugs(launch_type, name))
+        return _start(program, launch_type, test_case, name, server)
+
+
+@contextlib.contextmanager
+def _fork_server(
+    program: Program, launch_type: LaunchType, local_resources: dict[str, Any], forks: bool | None
+) -> Iterator[_core.ForkServer | None]:
+    """What forks for the nodes, if that is wanted. It warms up inside of the scope."""
+    from launchpad import flags
+
+    wanted = not flags.NO_FORKSERVER.value if forks is None else forks
+    if not wanted or launch_type not in _PROCESSES or flags.DRY_RUN.value:
+        yield None
+        return
+    server = fork_server.start(program, local_resources, worker_command(), _python_path())
+    try:
+        yield server
+    finally:
+        if server is not None:
+            server.close()
 
 
 def _start(
-    program: Program, launch_type: LaunchType, test_case: Any, terminal: str
+    program: Program,
+    launch_type: LaunchType,
+    test_case: Any,
+    terminal: str,
+    server: _core.ForkServer | None,
 ) -> worker_manager.WorkerManager:
     from launchpad import flags
 
@@ -65,6 +99,7 @@ def _start(
             terminal,
             flags.TMUX_SESSION_NAME.value,
             flags.TMUX_OPEN_WINDOW.value,
+            server,
         )
     )
     context = _core.context()
@@ -194,6 +229,8 @@ def _thread_entry(
                 raise RuntimeError(f"the node called sys.exit({leaving.code!r})") from None
         except Exception as error:
             if claim is not None:
+                from launchpad.launch import debugger  # It brings pdb.
+
                 debugger.of_thread(claim, name, error)
             raise
 
@@ -214,7 +251,7 @@ def _prepare_process(
     payload = serialization.worker_payload(label, node, function, config.flag_arguments(), debugs)
     node.core.set_payload(lambda: payload)
     node.core.set_command(
-        [config.interpreter or sys.executable, "-c", WORKER],
+        worker_command(config.interpreter),
         {**_python_path(), **config.environment()},
         os.fspath(config.cwd or ""),
     )
@@ -230,6 +267,11 @@ def _prepare_cpus(program: Program, local_resources: dict[str, Any]) -> None:
 
 # What a worker's interpreter runs.
 WORKER = "from launchpad.worker import main; main()"
+
+
+def worker_command(interpreter: str | None = None) -> list[str]:
+    """What starts a worker; the launcher or a fork server does."""
+    return [interpreter or sys.executable, "-c", WORKER]
 
 
 def _python_path() -> dict[str, str]:
