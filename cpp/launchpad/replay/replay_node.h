@@ -41,11 +41,13 @@ class NodeBody final : public Node {
 
 }  // namespace replay
 
+// What add_node gives for a ReplayNode; becomes a replay::Client in the node that it is given to.
 class ReplayHandle {
  public:
   explicit ReplayHandle(graph::SlotPtr slot) : slot_(std::move(slot)) {}
   // Inside a running node. Throws lp::Error elsewhere.
   replay::Client dereference() const;
+  // The node's place in the graph.
   const graph::SlotPtr& slot() const { return slot_; }
 
  private:
@@ -58,7 +60,9 @@ class ReplayNode {
                       replay::ReplayNodeOptions options = {})
       : body_(std::make_shared<replay::NodeBody>(std::move(tables), std::move(options))) {}
 
+  // A handle, as add_node gives it.
   ReplayHandle create_handle() const { return ReplayHandle(body_->slot()); }
+  // The node itself, as the program holds it.
   const std::shared_ptr<replay::NodeBody>& node() const { return body_; }
 
  private:
