@@ -284,7 +284,7 @@ TEST(Reader, RefusesEveryTensorThatCannotBe) {
   EXPECT_EQ(refusal(bytes({6, 0})), "an array is cut short");
   EXPECT_EQ(refusal(bytes({6, 2, 1}) + dimension(2)), "an array is cut short");
   EXPECT_EQ(refusal(bytes({0, 1, 1}) + dimension(2) + "ab"), "an array has an unknown dtype");
-  EXPECT_EQ(refusal(bytes({15, 1, 1}) + dimension(2) + "ab"), "an array has an unknown dtype");
+  EXPECT_EQ(refusal(bytes({16, 1, 1}) + dimension(2) + "ab"), "an array has an unknown dtype");
   EXPECT_EQ(refusal(bytes({6, 1, 1}) + dimension(-2) + "ab"), "an array has an impossible shape");
   EXPECT_EQ(refusal(bytes({6, 1, 1}) + dimension(INT64_MAX) + "ab"),
             "an array has an impossible shape");
