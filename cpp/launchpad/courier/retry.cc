@@ -71,6 +71,7 @@ class Retrier::Core : public std::enable_shared_from_this<Retrier::Core> {
   void answered(const CallPtr& call, Answer answer, bool on_own_thread);
   void finish(const CallPtr& call, Answer answer, bool on_own_thread);
   bool enqueue(const CallPtr& call, base::TimePoint due);
+  void expedite(const RetriedCall& call);
   void work();
 
   const std::shared_ptr<Channel> channel_;
@@ -146,7 +147,12 @@ void Retrier::Core::answered(const CallPtr& call, Answer answer, bool on_own_thr
         ++state.attempt;
         state.pending.reset();
       });
-      if (enqueue(call, *due)) return;
+      if (enqueue(call, *due)) {
+        // Who cancelled it just now did not find it in the queue.
+        if (call->state_.with([](const RetriedCall::State& state) { return state.cancelled; }))
+          expedite(*call);
+        return;
+      }
       answer = Error(Code::kCancelled, "the client was closed");
     }
   }
@@ -154,8 +160,11 @@ void Retrier::Core::answered(const CallPtr& call, Answer answer, bool on_own_thr
 }
 
 void Retrier::Core::finish(const CallPtr& call, Answer answer, bool on_own_thread) {
-  const bool first =
-      call->state_.with([](RetriedCall::State& state) { return !std::exchange(state.done, true); });
+  const bool first = call->state_.with([&](RetriedCall::State& state) {
+    // Who was told that it is cancelled must not get another answer.
+    if (state.cancelled) answer = Error(Code::kCancelled, "the call was cancelled");
+    return !std::exchange(state.done, true);
+  });
   if (!first) return;
   if (!call->callback_) {
     call->state_.with_notify([&](RetriedCall::State& state) { state.answer = std::move(answer); });
@@ -180,18 +189,22 @@ bool Retrier::Core::cancel(RetriedCall& call) {
     return state.done || std::exchange(state.cancelled, true);
   });
   if (late) return false;
-  if (pending != nullptr) return channel_->cancel(pending);
-  // It waits to be made again: that it is cancelled will be seen now.
+  if (pending != nullptr) channel_->cancel(pending);  // If it is answered already: see finish.
+  expedite(call);
+  return true;
+}
+
+// If it waits to be made again: that it is cancelled will be seen now.
+void Retrier::Core::expedite(const RetriedCall& call) {
   queue_.with_notify([&](Queue& queue) {
     for (auto at = queue.calls.begin(); at != queue.calls.end(); ++at) {
       if (at->second.get() != &call) continue;
       CallPtr found = std::move(at->second);
       queue.calls.erase(at);
       queue.calls.emplace(base::TimePoint::min(), std::move(found));
-      break;
+      return;
     }
   });
-  return true;
 }
 
 // False: closed.
