@@ -63,7 +63,7 @@ def undocumented(found: list[cpp_names.Name]) -> list[str]:
 def test_every_public_cpp_name_has_a_comment(tmp_path: pathlib.Path) -> None:
     found = names(tmp_path, cpp_names.SOURCES)
     assert {"lp::Client", "lp::Program", "lp::stop()", "LP_FIELDS"} <= {n.name for n in found}
-    assert set(cpp_names.ALSO) <= {n.name for n in found}
+    assert set(cpp_names.ALSO) <= {n.name.split("(")[0] for n in found}
     assert undocumented(found) == []
 
 

@@ -29,6 +29,14 @@ ALSO = (
     "lp::launching::Options",
     "lp::launching::Resources",
     "lp::launching::Run",
+    *(
+        f"lp::replay::{name}"
+        for name in (
+            *("Client", "ReplayNodeOptions", "SampleOptions", "Sampler", "SamplerOptions"),
+            *("SelectorKind", "SelectorOptions", "TableOptions", "Writer"),
+            *("fifo", "lifo", "uniform", "prioritized", "min_heap", "max_heap"),
+        )
+    ),
     "lp::run::StopSignal",
 )
 _INCLUDE = re.compile(r'#include "(launchpad/[^"]+)"')
@@ -156,7 +164,7 @@ def _is_special(owner: str, member: ET.Element) -> bool:
     name = member.findtext("name", "").removeprefix("~")
     return (
         name == owner.rsplit("::", 1)[1]
-        or name.startswith("operator")
+        or name.startswith(("operator", "LP_FIELDS"))
         or member.get("kind") == "friend"
         or member.find("reimplements") is not None
     )

@@ -19,6 +19,7 @@
 
 namespace lp::replay {
 
+// How many samples one call takes.
 struct SampleOptions {
   int64_t count = 1;      // At most.
   int64_t min_count = 1;  // Waits for so many.
@@ -35,14 +36,16 @@ class Client {
   // INVALID_ARGUMENT: no address.
   static Result<Client> connect(std::string_view address, courier::ChannelOptions options = {});
 
-  // One step as an item of its own, in one or more tables: all columns have one step, not squeezed.
-  // Returns when it is in all of them: the items' keys, in the order of `priorities`.
-  // INVALID_ARGUMENT: no table, no columns, a priority that a table's selectors refuse.
-  // NOT_FOUND: no such table.
+  // A table, and the priority of an item there.
   struct Priority {
     std::string table{};
     double priority = 1.0;
   };
+
+  // One step as an item of its own, in one or more tables: all columns have one step, not squeezed.
+  // Returns when it is in all of them: the items' keys, in the order of `priorities`.
+  // INVALID_ARGUMENT: no table, no columns, a priority that a table's selectors refuse.
+  // NOT_FOUND: no such table.
   Result<std::vector<uint64_t>> insert(std::span<const Cell> columns,
                                        std::span<const Priority> priorities,
                                        const base::Deadline& deadline = {}) const;
@@ -55,6 +58,7 @@ class Client {
   Result<int64_t> mutate_priorities(std::string_view table, std::span<const PriorityUpdate> updates,
                                     std::span<const uint64_t> deletes = {},
                                     const base::Deadline& deadline = {}) const;
+  // Empties a table. NOT_FOUND: no such table.
   Status reset(std::string_view table, const base::Deadline& deadline = {}) const;
   // Of all tables, in the order that the server was given them.
   Result<std::vector<TableInfo>> info(const base::Deadline& deadline = {}) const;
@@ -67,8 +71,11 @@ class Client {
   // INVALID_ARGUMENT: bad options.
   Result<std::unique_ptr<Sampler>> sampler(SamplerOptions options) const;
 
+  // False for one that was default-constructed.
   bool valid() const { return channel_ != nullptr; }
+  // The connection, which copies share.
   const std::shared_ptr<courier::Channel>& channel() const { return channel_; }
+  // Where the server is.
   std::string address() const;
 
  private:

@@ -18,10 +18,12 @@
 namespace lp {
 namespace replay {
 
+// How a replay node keeps its tables.
 struct ReplayNodeOptions {
   // Checkpoints lie here: the newest is loaded at the start, and one is written at each interval
   // and when the program stops. Empty: none.
   std::string checkpoint_folder{};
+  // The interval.
   base::Nanos checkpoint_every{600'000'000'000};
 };
 

@@ -12,13 +12,14 @@
 
 namespace lp::replay {
 
+// How a stream of samples is taken.
 struct SamplerOptions {
-  std::string table{};
+  std::string table{};  // Where from.
   // Samples that are asked for, or here and not yet taken, at most. More is faster and staler.
   int64_t max_in_flight = 64;
-  // Samples in one answer, at most: clipped to max_in_flight; 0: half of it. And at least, unless
-  // they are the last.
+  // Samples in one answer, at most: clipped to max_in_flight; 0: half of it.
   int64_t batch = 0;
+  // Samples in one answer, at least, unless they are the last.
   int64_t min_batch = 1;
   // Samples in all; -1: no end.
   int64_t max_samples = -1;

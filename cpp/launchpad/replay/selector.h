@@ -14,6 +14,7 @@ namespace lp::replay {
 
 using Slot = uint32_t;
 
+// Which item a selector chooses.
 enum class SelectorKind : uint8_t {
   kFifo = 1,     // The oldest insert.
   kLifo,         // The newest insert.
@@ -24,10 +25,12 @@ enum class SelectorKind : uint8_t {
   kMaxHeap,      // The highest; the same.
 };
 
+// How a table chooses an item, to sample or to remove.
 struct SelectorOptions {
-  SelectorKind kind = SelectorKind::kFifo;
-  double priority_exponent = 1.0;  // Of kPrioritized.
+  SelectorKind kind = SelectorKind::kFifo;  // Which.
+  double priority_exponent = 1.0;           // Of kPrioritized.
 
+  // Whether it leaves nothing to chance.
   bool deterministic() const {
     return kind != SelectorKind::kUniform && kind != SelectorKind::kPrioritized;
   }
@@ -35,13 +38,19 @@ struct SelectorOptions {
   LP_FIELDS(kind, priority_exponent);
 };
 
+// The oldest.
 inline SelectorOptions fifo() { return {SelectorKind::kFifo}; }
+// The newest.
 inline SelectorOptions lifo() { return {SelectorKind::kLifo}; }
+// Any, all alike.
 inline SelectorOptions uniform() { return {SelectorKind::kUniform}; }
+// Any, proportional to priority ** exponent.
 inline SelectorOptions prioritized(double exponent) {
   return {SelectorKind::kPrioritized, exponent};
 }
+// The lowest priority.
 inline SelectorOptions min_heap() { return {SelectorKind::kMinHeap}; }
+// The highest priority.
 inline SelectorOptions max_heap() { return {SelectorKind::kMaxHeap}; }
 
 // INVALID_ARGUMENT: no such kind, an exponent that is no finite number.

@@ -21,15 +21,19 @@
 
 namespace lp::replay {
 
+// What a table is.
 struct TableOptions {
-  std::string name{};
-  SelectorOptions sampler = uniform();
-  SelectorOptions remover = fifo();
-  int64_t max_size = 0;  // Items, at least 1. Beyond it the remover's choice leaves.
+  std::string name{};                   // Not empty.
+  SelectorOptions sampler = uniform();  // Which item a sample is.
+  SelectorOptions remover = fifo();     // Which item leaves when it is full.
+  int64_t max_size = 0;                 // Items, at least 1. Beyond it the remover's choice leaves.
+  // How many samples per insert, and when who is too fast waits.
   RateLimiterOptions rate_limiter{};
   int32_t max_times_sampled = 0;  // An item leaves with its n-th sample; below 1: no bound.
   int64_t max_bytes = 0;          // Chunks' stored bytes; beyond it items leave, but for the last.
+  // What items must look like; none: nobody checks.
   std::optional<Signature> signature{};
+  // Told of what happens to items.
   std::vector<std::shared_ptr<TableExtension>> extensions{};
   std::optional<uint64_t> seed{};  // Of its random choices; none: a fresh one.
 

@@ -141,6 +141,7 @@ class Writer {
     writer_ = client.writer(std::move(options), deadline).value_or_throw();
   }
 
+  // One step.
   void append(const T& step) {
     std::vector<Tensor::Shape> shapes;
     std::vector<Cell> cells;
@@ -161,12 +162,15 @@ class Writer {
     }
     return writer_->create_item(table, priority, columns).value_or_throw();
   }
+  // Waits until at most so many items are not in their tables yet.
   void flush(int64_t block_until_num_items = 0, const base::Deadline& deadline = {}) {
     writer_->flush(block_until_num_items, deadline).value_or_throw();
   }
+  // Steps that come are another episode's; waits for the items of this one.
   void end_episode(const base::Deadline& deadline = {}) {
     writer_->end_episode(true, deadline).value_or_throw();
   }
+  // The writer below, which does more.
   TrajectoryWriter& untyped() { return *writer_; }
 
  private:
