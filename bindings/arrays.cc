@@ -69,7 +69,9 @@ PyObject* dtype_object(DType dtype) {
   return cached;
 }
 
-// The struct module's format of a buffer. Big-endian and structured ones are none of ours.
+}  // namespace
+
+// Big-endian and structured ones are none of ours.
 std::optional<DType> dtype_of_format(const char* format, Py_ssize_t item_size) {
   if (format == nullptr) return DType::kUint8;
   if (*format == '<' || *format == '=' || *format == '@') ++format;
@@ -101,7 +103,25 @@ std::optional<DType> dtype_of_format(const char* format, Py_ssize_t item_size) {
   }
 }
 
-}  // namespace
+PyObject* numpy_dtype(DType dtype) { return load_numpy(true) ? dtype_object(dtype) : nullptr; }
+
+PyObject* array_on(DType dtype, const Tensor::Shape& shape, wire::Buffer memory) {
+  PyObject* of = numpy_dtype(dtype);
+  if (of == nullptr) return nullptr;
+  PyObject* sizes = PyTuple_New(static_cast<Py_ssize_t>(shape.size()));
+  if (sizes == nullptr) return nullptr;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    PyTuple_SET_ITEM(sizes, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(shape[i]));
+  }
+  PyObject* bytes = make_buffer_object(std::move(memory));
+  PyObject* array = bytes == nullptr
+                        ? nullptr
+                        : PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(numpy.ndarray),
+                                                       sizes, of, bytes, nullptr);
+  Py_XDECREF(bytes);
+  Py_DECREF(sizes);
+  return array;
+}
 
 bool is_array(PyObject* object) {
   if (numpy.ndarray == nullptr && !load_numpy(false)) return false;
@@ -152,22 +172,7 @@ PyObject* decode_array(wire::Reader& reader) {
     PyErr_SetString(PyExc_ValueError, reader.error()->message.c_str());
     return nullptr;
   }
-  if (!load_numpy(true)) return nullptr;
-  PyObject* dtype = dtype_object(tensor.dtype());
-  if (dtype == nullptr) return nullptr;
-  PyObject* shape = PyTuple_New(static_cast<Py_ssize_t>(tensor.shape().size()));
-  if (shape == nullptr) return nullptr;
-  for (size_t i = 0; i < tensor.shape().size(); ++i) {
-    PyTuple_SET_ITEM(shape, static_cast<Py_ssize_t>(i), PyLong_FromLongLong(tensor.shape()[i]));
-  }
-  PyObject* memory = make_buffer_object(tensor.buffer());
-  PyObject* array = memory == nullptr
-                        ? nullptr
-                        : PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(numpy.ndarray),
-                                                       shape, dtype, memory, nullptr);
-  Py_XDECREF(memory);
-  Py_DECREF(shape);
-  return array;
+  return array_on(tensor.dtype(), tensor.shape(), tensor.buffer());
 }
 
 namespace {

@@ -19,4 +19,10 @@ NB_MODULE(_core, m) {
   bind_fork(m);  // Before launch, which is given one.
   bind_run(m);
   bind_frames(m);
+  bind_replay_nest(m);
+  bind_replay_table(m);
+  bind_replay_server(m);
+  bind_replay_client(m);
+  bind_replay_writer(m);
+  bind_replay_sampler(m);
 }

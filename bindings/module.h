@@ -19,6 +19,12 @@ void bind_graph(nb::module_& m);
 void bind_inner(nb::module_& m);
 void bind_run(nb::module_& m);
 void bind_frames(nb::module_& m);
+void bind_replay_nest(nb::module_& m);
+void bind_replay_table(nb::module_& m);
+void bind_replay_server(nb::module_& m);
+void bind_replay_client(nb::module_& m);
+void bind_replay_writer(nb::module_& m);
+void bind_replay_sampler(nb::module_& m);
 
 // The checked plan of a bound Program; raises what is wrong with it.
 graph::Plan plan_of(nb::handle program);

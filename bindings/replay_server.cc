@@ -1,0 +1,138 @@
+// A server of replay tables, with its checkpoints, for reverb.server.
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <mutex>
+
+#include "bindings/hooks.h"
+#include "bindings/module.h"
+#include "bindings/replay_values.h"
+#include "bindings/waiting.h"
+#include "launchpad/base/guarded.h"
+#include "launchpad/courier/server.h"
+#include "launchpad/replay/checkpoint.h"
+#include "launchpad/replay/store.h"
+#include "launchpad/run/context.h"
+
+namespace lp::bindings {
+namespace {
+
+// Handlers never wait, so few threads serve many clients.
+constexpr int kThreads = 4;
+
+using CheckpointTuple = std::tuple<std::string, std::string, int>;
+
+class PyReplayServer {
+ public:
+  PyReplayServer(std::vector<std::shared_ptr<replay::Table>> tables,
+                 const std::optional<CheckpointTuple>& checkpoints)
+      : context_(run::current_context()) {
+    replay::StoreOptions options;
+    if (checkpoints) {
+      const auto& [folder, fallback, keep] = *checkpoints;
+      checkpointer_ =
+          std::make_unique<replay::Checkpointer>(replay::CheckpointOptions{folder, fallback, keep});
+      options.checkpoint = [this] { return save(); };
+    }
+    store_ = take(replay::Store::make(std::move(tables), std::move(options)));
+    if (checkpointer_ == nullptr) return;
+    auto loaded = [&] {
+      const GilReleased released;
+      return checkpointer_->load(*store_);
+    }();
+    restored_ = take(std::move(loaded)).value_or("");
+  }
+  ~PyReplayServer() {
+    const GilReleased released;
+    end();
+  }
+
+  // Serves there as well; returns the real address.
+  std::string listen(const std::string& address) {
+    return serve(unwrap("local", net::listen(unwrap("local", net::Address::parse(address)))));
+  }
+  // At the current node's address; `number`: as that inner node.
+  std::string listen_as_node(std::optional<int> number) {
+    if (context_ == nullptr) throw nb::value_error("no program runs here");
+    return serve(unwrap("local", number ? context_->listen_inner(*number) : context_->listen()));
+  }
+
+  void stop() {
+    const GilReleased released;
+    end();
+  }
+  bool wait(std::optional<double> timeout) {
+    return wait_heeding_signals(to_deadline(timeout), [this](const base::Deadline& tick) {
+      return stopped_.wait(
+          tick.at(), [](bool stopped) { return stopped; }, [](bool, bool ready) { return ready; });
+    });
+  }
+  std::string checkpoint() {
+    auto saved = [&] {
+      const GilReleased released;
+      return save();
+    }();
+    return take(std::move(saved));
+  }
+  const std::string& restored() const { return restored_; }
+
+ private:
+  std::string serve(std::unique_ptr<net::Listener> listener) {
+    courier::ServerOptions options;
+    options.name = "replay";
+    options.threads = kThreads;
+    auto server = std::make_unique<courier::Server>(std::move(options));
+    store_->bind(server->router());
+    take(server->start(std::move(listener)));
+    servers_.push_back(std::move(server));
+    return servers_.back()->address().str();
+  }
+  Result<std::string> save() {
+    if (checkpointer_ == nullptr)
+      return Error(Code::kInvalidArgument, "no Checkpointer configured for the replay service.");
+    const std::lock_guard one_at_a_time(saving_);
+    return checkpointer_->save(*store_);
+  }
+  // Without the GIL.
+  void end() {
+    store_->stop();
+    for (auto& server : servers_) server->stop(base::Deadline::after(kGrace));
+    stopped_.with_notify([](bool& stopped) { stopped = true; });
+  }
+
+  static constexpr base::Nanos kGrace{1'000'000'000};
+
+  std::shared_ptr<const run::Context> context_;
+  std::unique_ptr<replay::Checkpointer> checkpointer_;
+  std::mutex saving_;
+  std::string restored_;
+  std::unique_ptr<replay::Store> store_;
+  std::vector<std::unique_ptr<courier::Server>> servers_;
+  base::Guarded<bool> stopped_{false};
+};
+
+}  // namespace
+
+void bind_replay_server(nb::module_& m) {
+  nb::class_<PyReplayServer>(m, "ReplayServer", "Serves tables at one address or several.",
+                             nb::is_weak_referenceable())
+      .def(nb::init<std::vector<std::shared_ptr<replay::Table>>,
+                    const std::optional<CheckpointTuple>&>(),
+           nb::arg("tables"), nb::arg("checkpoints").none(),
+           "`checkpoints`: (folder, fallback folder or \"\", how many to keep); the newest is "
+           "loaded.")
+      .def("listen", &PyReplayServer::listen, nb::arg("address"),
+           "Serves there, too; returns the real address.")
+      .def("listen_as_node", &PyReplayServer::listen_as_node, nb::arg("number").none())
+      .def("stop", &PyReplayServer::stop, "Wakes everybody who waits for a table.")
+      .def("wait", &PyReplayServer::wait, nb::arg("timeout") = nb::none(),
+           "Until it is stopped; false: not within so many seconds.")
+      .def("checkpoint", &PyReplayServer::checkpoint, "The path of what it wrote.")
+      .def_prop_ro("restored", &PyReplayServer::restored,
+                   "The checkpoint that was loaded, or \"\".");
+}
+
+}  // namespace lp::bindings
