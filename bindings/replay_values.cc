@@ -111,9 +111,13 @@ bool Leaf::set_plain(PyObject* value) {
   static PyObject* const plain = from_python("plain");
   nb::object made = nb::steal(PyObject_CallOneArg(plain, value));
   if (!made.is_valid()) return false;
-  if (PyTuple_Check(made.ptr()))
+  const bool pair = PyTuple_Check(made.ptr());
+  if (pair && PyList_Check(PyTuple_GET_ITEM(made.ptr(), 0)))
     return set_strings(PyTuple_GET_ITEM(made.ptr(), 0), PyTuple_GET_ITEM(made.ptr(), 1));
-  if (!set_view(made.ptr())) {
+  if (pair) made = nb::borrow(PyTuple_GET_ITEM(made.ptr(), 0));
+  const bool viewed = set_view(made.ptr());
+  if (pair) type_ = DType::kBfloat16;  // Its bits have come.
+  if (!viewed) {
     PyErr_Format(PyExc_TypeError, "an array of this kind cannot be stored: %R", value);
     return false;
   }

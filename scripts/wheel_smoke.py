@@ -1,4 +1,5 @@
-"""What a wheel must do in a fresh environment: one program as threads and as processes.
+"""What a wheel must do in a fresh environment: one program as threads and as processes, and a
+replay server.
 
 Run by scripts/wheels.py outside the source tree.
 """
@@ -8,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import launchpad as lp
+import reverb
 
 assert "site-packages" in str(lp.__file__), lp.__file__
 
@@ -32,7 +34,18 @@ class Consumer:
         lp.stop()
 
 
+def replay() -> None:
+    server = reverb.Server([reverb.Table.queue("queue", 10)])
+    client = server.localhost_client()
+    client.insert({"x": 1.5}, {"queue": 1.0})
+    (sample,) = client.sample("queue", emit_timesteps=False)
+    assert sample.data[0].tolist() == [1.5], sample
+    server.stop()
+    print(f"ok: Python {sys.version.split()[0]}, replay")
+
+
 def main() -> None:
+    replay()
     for launch_type in ("local_mt", "local_mp"):
         with tempfile.TemporaryDirectory() as folder:
             answers = Path(folder) / "answers"

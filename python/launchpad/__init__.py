@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from launchpad.nodes.multi_threading_colocation.node import MultiThreadingColocation
     from launchpad.nodes.python.local_multi_processing import PythonProcess
     from launchpad.nodes.python.node import PyClassNode, PyNode
+    from launchpad.nodes.reverb.node import ReverbNode
     from launchpad.program import Program, make_program
     from launchpad.program_stopper.program_stopper import make_program_stopper
     from launchpad.stop_program.stop import (
@@ -78,6 +79,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "PythonProcess",
     "register_stop_handler",
     "RetryPolicy",
+    "ReverbNode",
     "SimpleLocalAddressBuilder",
     "stop",
     "stop_event",
@@ -111,6 +113,7 @@ _PLACES = {
     "nodes.multi_threading_colocation.node": ("MultiThreadingColocation",),
     "nodes.python.local_multi_processing": ("PythonProcess",),
     "nodes.python.node": ("PyClassNode", "PyNode"),
+    "nodes.reverb.node": ("ReverbNode",),
     "program": ("Program", "make_program"),
     "program_stopper.program_stopper": ("make_program_stopper",),
     "stop_program.stop": (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import unittest
 
@@ -200,26 +199,3 @@ def test_a_program_can_be_launched_another_way_and_traces_name_the_script(run):
     where = [line.split(": ")[1] for line in ended.out.splitlines()]
     assert where == ["False", "True", "False"]
     assert '/script_0.py", line 9, in fail\n    raise KeyError("lost")\n' in ended.err
-
-
-UNDER_PYTEST = """
-import launchpad as lp
-from absl import flags
-from absl.testing import absltest
-
-def test_nodes():
-    case = absltest.TestCase()
-    program = lp.Program("p")
-    program.add_node(lp.PyNode(print, "ran"), label="node")
-    lp.launch(program, "test_mt", test_case=case).wait()
-    case.doCleanups()
-    assert flags.FLAGS.lp_launch_type == "local_mt"
-"""
-
-
-def test_pytests_options_are_not_taken_for_flags(run, tmp_path):
-    (tmp_path / "test_it.py").write_text(UNDER_PYTEST)
-    pytest_v = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "test_it.py"]
-    ended = run(command=pytest_v)
-    assert ended.status == 0, ended.out
-    assert "1 passed" in ended.out

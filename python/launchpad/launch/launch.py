@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -111,14 +110,10 @@ def _first(programs: Any, launch_type: Any) -> Program:
 
 
 def parse_flags() -> None:
-    """Parses absl's flags from the command line, unless somebody did. pytest's is none of the
-    program's: its -v would be taken for absl's --verbosity.
-    """
+    """Parses absl's flags from the command line, unless somebody did."""
     from absl import flags
 
     import launchpad.flags  # noqa: F401  Defines ours.
 
     if not flags.FLAGS.is_parsed():
-        # The variable alone is inherited by scripts that a test runs.
-        is_pytests = "pytest" in sys.modules and "PYTEST_CURRENT_TEST" in os.environ
-        flags.FLAGS(sys.argv[:1] if is_pytests else sys.argv, known_only=True)
+        flags.FLAGS(sys.argv, known_only=True)

@@ -1,0 +1,30 @@
+"""A dataset for PyTorch's DataLoader. Needs the package torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tree
+
+from reverb.dataset import Dataset
+
+
+def to_torch_dataset(dataset: Dataset) -> Any:
+    """A torch IterableDataset of the same elements, as tensors that share the arrays' memory; texts
+    and unsigned 64-bit keys stay numpy's. Give DataLoader batch_size=None and batch here.
+    """
+    import torch
+
+    def tensor_of(leaf: Any) -> Any:
+        array = np.asarray(leaf)
+        if array.dtype.kind == "O" or array.dtype in (np.uint16, np.uint32, np.uint64):
+            return leaf
+        return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+    class ReplayDataset(torch.utils.data.IterableDataset):
+        def __iter__(self) -> Iterator[Any]:
+            return (tree.map_structure(tensor_of, element) for element in dataset)
+
+    return ReplayDataset()

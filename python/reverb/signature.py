@@ -1,0 +1,141 @@
+"""A table's signature as text and back: the nest as JSON, beside it the flat list of its specs.
+
+The text travels with the table, so that any client can unpack what it samples; C++ programs read
+the flat list alone. Lists, tuples, named tuples and mappings are kept; mappings come back as dict.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tree
+
+from reverb.specs import TensorShape, TensorSpec, as_dtype, as_spec, spell_dtype, spell_shape
+
+
+def as_specs(signature: Any) -> Any:
+    """The nest with a TensorSpec in place of each leaf.
+
+    Raises:
+      ValueError: a leaf has no shape and dtype.
+    """
+    return tree.map_structure(as_spec, signature)
+
+
+def encode(nest: Any) -> str:
+    """The structure of a nest, and its specs' names; whatever else its leaves are."""
+    return json.dumps(_describe(nest), separators=(",", ":"))
+
+
+def decode(text: str, leaves: Sequence[Any]) -> Any:
+    """The nest that was encoded, with these leaves in dm-tree's order."""
+    return tree.unflatten_as(_build(json.loads(text)), list(leaves))
+
+
+def to_native(signature: Any) -> tuple[str, list[tuple[str, str, list[int | None] | None]]]:
+    """As the extension takes it: the structure, and each column's name, dtype and shape."""
+    columns = []
+    for path, spec in tree.flatten_with_path(signature):
+        parts = (*path, spec.name) if spec.name else path
+        dims = spec.shape.dims
+        name = "/".join(str(part) for part in parts)
+        columns.append((name, spec.dtype.name, None if dims is None else list(dims)))
+    return encode(signature), columns
+
+
+def from_native(native: tuple[str, list[tuple[str, Any, list[int | None] | None]]]) -> Any:
+    """The nest of TensorSpec. A table that a C++ program declared has a list."""
+    text, columns = native
+    if not text:
+        return [TensorSpec(shape, dtype, name or None) for name, dtype, shape in columns]
+    names = tree.flatten(_build(json.loads(text)))
+    specs = [
+        TensorSpec(shape, dtype, name or None) for name, (_, dtype, shape) in zip(names, columns)
+    ]
+    return decode(text, specs)
+
+
+def describe(columns: Sequence[tuple[str, Any, Any]]) -> str:
+    """Names, dtypes and shapes, for messages."""
+    parts = (
+        f"{i}: Tensor<name: '{name}', dtype: {spell_dtype(dtype)}, shape: {spell_shape(shape)}>"
+        for i, (name, dtype, shape) in enumerate(columns)
+    )
+    return ", ".join(parts)
+
+
+def check_step(table: str, signature: Any, leaves: Sequence[Any], offset: int = 0) -> None:
+    """Raises ValueError if a step does not fit a signature, be that of steps or of whole items."""
+    columns = to_native(signature)[1]
+    arrays = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in leaves]
+    given = describe([("", array.dtype, array.shape) for array in arrays])
+    cannot = f"Unable to CreateItem in table '{table}' because Append was called with a tensor "
+    if len(arrays) != len(columns):
+        raise ValueError(
+            f"{cannot}signature inconsistent with table signature.  Append for timestep offset "
+            f"{offset} was called with {len(arrays)} tensors, but table requires {len(columns)} "
+            f"tensors per entry.  Table signature: {describe(columns)}, data signature: {given}."
+        )
+    for index, (array, (name, dtype, dims)) in enumerate(zip(arrays, columns)):
+        shape = TensorShape(dims)
+        fits = shape.is_compatible_with(array.shape) or (
+            bool(shape.rank) and shape[1:].is_compatible_with(array.shape)
+        )
+        if as_dtype(array.dtype) != as_dtype(dtype) or not fits:
+            raise ValueError(
+                f"{cannot}signature inconsistent with the table signature. At timestep offset "
+                f"{offset}, flattened index {index}, saw a tensor of dtype "
+                f"{spell_dtype(array.dtype)}, shape {spell_shape(array.shape)}, but expected "
+                f"tensor '{name}' of dtype {spell_dtype(dtype)} and shape compatible with "
+                f"{spell_shape(shape)}.  (Flattened) table signature: {describe(columns)}, data "
+                f"signature: {given}."
+            )
+
+
+def _describe(nest: Any) -> Any:
+    if not tree.is_nested(nest):
+        return (nest.name or 0) if isinstance(nest, TensorSpec) else 0
+    if isinstance(nest, Mapping):
+        keys = sorted(nest)
+        if not all(isinstance(key, (str, int)) for key in keys):
+            raise ValueError(f"Unsupported signature: keys must be str or int, they are {keys}")
+        return {"d": [[key, _describe(nest[key])] for key in keys]}
+    if isinstance(nest, tuple) and hasattr(nest, "_fields"):
+        fields = [[name, _describe(getattr(nest, name))] for name in nest._fields]
+        return {"n": type(nest).__name__, "f": fields}
+    if isinstance(nest, (list, tuple)):
+        return {"l" if isinstance(nest, list) else "t": [_describe(part) for part in nest]}
+    raise ValueError(
+        f"Unsupported signature: a {type(nest).__name__} in it is no list, tuple or dict"
+    )
+
+
+def _build(described: Any) -> Any:
+    if not isinstance(described, dict):
+        return described
+    if "d" in described:
+        return {key: _build(part) for key, part in described["d"]}
+    if "n" in described:
+        kind = _named_tuple(described["n"], tuple(name for name, _ in described["f"]))
+        return kind(*(_build(part) for _, part in described["f"]))
+    if "l" in described:
+        return [_build(part) for part in described["l"]]
+    return tuple(_build(part) for part in described["t"])
+
+
+@functools.cache
+def _named_tuple(name: str, fields: tuple[str, ...]) -> Any:
+    # The class itself may live in another process's program.
+    return collections.namedtuple(name, fields)
+
+
+def lists_to_tuples(nest: Any) -> Any:
+    """The nest as datasets have it."""
+    return tree.traverse(
+        lambda part: tuple(part) if isinstance(part, list) else None, nest, top_down=False
+    )

@@ -1,0 +1,116 @@
+"""lp.ReverbNode: replay tables as a node of a program."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl.testing import absltest
+from reverb_tables import LIMIT, table
+
+import launchpad as lp
+import reverb
+from launchpad.launch.test_multi_threading import address_builder
+
+PROGRAM = pathlib.Path(__file__).with_name("reverb_program.py")
+
+
+@pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
+def test_an_agent_of_actors_replay_and_learner_runs(run, launch_type):
+    ended = run(command=[sys.executable, str(PROGRAM), f"--lp_launch_type={launch_type}", "20"])
+    assert ended.status == 0, ended.err
+    assert "learnt from 2 actors" in ended.out
+    assert ended.out.endswith("ended\n")
+    assert "Traceback" not in ended.err
+
+
+def test_drawing_and_importing_launchpad_do_not_import_reverb():
+    code = (
+        "import sys, launchpad as lp; p = lp.Program('p'); p.add_node(lp.ReverbNode(list), "
+        "label='replay'); assert 'reverb' not in sys.modules, 'imported'"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("delta", [0, -1])
+def test_a_time_between_checkpoints_is_positive(delta):
+    with pytest.raises(ValueError, match=r"Replay checkpoint time delta must be positive"):
+        lp.ReverbNode(list, checkpoint_time_delta_minutes=delta)
+
+
+def test_a_handle_becomes_a_client_of_a_node_that_is_run_by_hand():
+    node = lp.ReverbNode(lambda: [table()])
+    handle = node.create_handle()
+    with pytest.raises(AttributeError, match=r"need to dereference handle before use"):
+        handle.insert([1], {"t": 1.0})
+    address_builder.bind_addresses([node])
+    assert node.reverb_address.resolve().startswith("localhost:")
+    client = handle.dereference()
+    assert isinstance(client, reverb.Client)
+    assert client.server_address == node.reverb_address.resolve()
+
+
+def checkpointer():
+    return reverb.checkpointers.DefaultCheckpointer(os.environ["CHECKPOINTS"])
+
+
+def wait_for_a_checkpoint(client):
+    client.insert([np.int64(7)], {"t": 1.0})
+    client.checkpoint()
+    # Twice more by the node itself.
+    seen = set()
+    while len(seen) < 2:
+        seen |= set(os.listdir(os.environ["CHECKPOINTS"]))
+    lp.stop()
+
+
+def read_back(client):
+    (steps,) = client.sample("t")
+    assert steps[0].data[0] == 7
+    lp.stop()
+
+
+@pytest.mark.parametrize("launch_type", ["test_mt", "test_mp"])
+def test_a_node_writes_checkpoints_and_starts_from_the_newest(launch_type, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHECKPOINTS", str(tmp_path))
+    for function, delta in ((wait_for_a_checkpoint, 0.0005), (read_back, None)):
+        program = lp.Program("replay")
+        with program.group("replay"):
+            replay = program.add_node(lp.ReverbNode(lambda: [table()], checkpointer, delta))
+        with program.group("user"):
+            program.add_node(lp.PyNode(function, replay))
+        case = absltest.TestCase()
+        lp.launch(program, launch_type=launch_type, test_case=case).wait()
+        case.doCleanups()
+
+
+def both(client, replay_in_colocation):
+    for each in (client, replay_in_colocation):
+        each.insert([1], {"t": 1.0})
+        assert each.server_info(LIMIT)["t"].current_size == 1
+        assert pickle.loads(pickle.dumps(each)).server_address == each.server_address
+    lp.stop()
+
+
+@pytest.mark.parametrize("launch_type", ["test_mt", "test_mp"])
+def test_a_replay_node_may_live_beside_others_in_one(launch_type):
+    program = lp.Program("colocated")
+    replay = lp.ReverbNode(lambda: [table()])
+    inner = replay.create_handle()
+    with program.group("colocation"):
+        program.add_node(lp.MultiThreadingColocation([replay]))
+    with program.group("replay"):
+        outer = program.add_node(lp.ReverbNode(lambda: [table()]))
+    with program.group("user"):
+        program.add_node(lp.PyNode(both, outer, inner))
+    case = absltest.TestCase()
+    lp.launch(program, launch_type=launch_type, test_case=case).wait()
+    case.doCleanups()
