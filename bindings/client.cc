@@ -22,20 +22,23 @@ using courier::Answer;
 class ChannelState {
  public:
   ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready,
-               bool prebound, const std::string& server_name, std::optional<RetryPolicy> retry)
+               bool prebound, const std::string& server_name, const std::string& policy,
+               bool inherits_deadline, std::optional<RetryPolicy> retry)
       : timeout_(timeout) {
+    auto addresses = unwrap("local", courier::Addresses::parse(address));
+    if (!policy.empty()) addresses.policy = unwrap("local", courier::parse_policy(policy));
     courier::ChannelOptions options;
     options.wait_for_ready = wait_for_ready;
     options.prebound = prebound;
     options.server_name = server_name;
+    options.inherits_deadline = inherits_deadline;
     options.language = courier::kPython;
     options.interrupted = python_wants_to_raise;
     options.around_callbacks = [](const std::function<void()>& run) {
       const PythonEntry python;
       if (python.ok()) run();
     };
-    channel_ = courier::make_shared_channel(unwrap("local", net::Address::parse(address)),
-                                            std::move(options));
+    channel_ = courier::make_shared_channel(std::move(addresses), std::move(options));
     if (retry) retrier_ = unwrap("local", courier::Retrier::make(channel_, std::move(*retry)));
   }
   ~ChannelState() {
@@ -47,6 +50,7 @@ class ChannelState {
   courier::Channel& channel() { return *channel_; }
   const std::shared_ptr<courier::Channel>& shared() { return channel_; }
   base::Deadline deadline() const { return to_deadline(timeout_); }
+  std::string server() const { return channel_->server_name(); }
 
   Answer call(const std::string& name, const wire::Payload& payload,
               const base::Deadline& deadline) {
@@ -56,14 +60,14 @@ class ChannelState {
   // Sends; gives what cancels the call.
   Result<std::function<bool()>> start(const std::string& name, const wire::Payload& payload,
                                       const base::Deadline& deadline, courier::Callback callback,
-                                      courier::TypedInstead typed) {
+                                      courier::TypedInstead typed, bool may_wait) {
     if (retrier_ != nullptr) {
       LP_TRY_ASSIGN(const auto call, retrier_->start(name, payload, deadline, std::move(callback),
                                                      std::move(typed)));
       return std::function<bool()>([call] { return call->cancel(); });
     }
-    LP_TRY_ASSIGN(const auto pending,
-                  channel_->start(name, payload, deadline, std::move(callback), std::move(typed)));
+    LP_TRY_ASSIGN(const auto pending, channel_->start(name, payload, deadline, std::move(callback),
+                                                      std::move(typed), may_wait));
     // The call's own: it must not keep the channel open.
     const std::shared_ptr<courier::Channel> channel = channel_->shared_from_this();
     return std::function<bool()>([channel, pending] { return channel->cancel(pending); });
@@ -171,30 +175,30 @@ void settle(PyObject* future, ChannelState& state, Answer answer) {
   Py_XDECREF(outcome);
 }
 
-// The arguments of a call to a server whose language is not known yet.
+void fail(PyObject* future, PyObject* error) {
+  PyObject* outcome = staying([&] { return PyObject_CallMethod(future, "_fail", "O", error); });
+  if (outcome == nullptr) PyErr_WriteUnraisable(future);
+  Py_XDECREF(outcome);
+}
+
+// The arguments of calls to servers whose language may not be known yet.
 struct Arguments {
   wire::Payload payload;
   // For a server that takes typed values only, where the payload is a pickle; or the exception that
   // says why they are none.
   std::optional<wire::Payload> typed;
   SharedRef no_typed;
-  std::atomic<bool> refused{false};
-
-  courier::Answer typed_instead() {
-    if (typed) return *typed;  // A copy: the call may be made again.
-    refused.store(true, std::memory_order_relaxed);
-    return Error(Code::kInvalidArgument, "the arguments are no typed values");
-  }
 };
+using ArgumentsPtr = std::shared_ptr<const Arguments>;
 
-std::shared_ptr<Arguments> encode_for_anyone(const nb::args& args, const nb::kwargs& kwargs,
-                                             std::optional<bool> typed_only, bool share_memory) {
+ArgumentsPtr encode_arguments(const nb::args& args, const nb::kwargs& kwargs,
+                              std::optional<bool> typed_only, bool share_memory, bool sole = true) {
   auto arguments = std::make_shared<Arguments>();
   // The caller may change its arrays while the call is on its way.
   EncodeOptions options{
       .typed_only = typed_only.value_or(false), .snapshot = true, .share = share_memory};
   arguments->payload = encode_call(args.ptr(), kwargs.ptr(), options);
-  arguments->payload.sole = true;
+  arguments->payload.sole = sole;
   if (typed_only || arguments->payload.encoding == wire::Encoding::kTyped) return arguments;
   try {
     options.typed_only = true;
@@ -205,55 +209,72 @@ std::shared_ptr<Arguments> encode_for_anyone(const nb::args& args, const nb::kwa
   return arguments;
 }
 
+// Where the answer of a call without a waiter goes.
+class Settler {
+ public:
+  Settler(PyObject* future, const StatePtr& state, ArgumentsPtr arguments)
+      : future_(share(future)), state_(state), arguments_(std::move(arguments)) {}
+
+  courier::TypedInstead typed_instead() const {
+    if (!arguments_->typed && !arguments_->no_typed) return nullptr;
+    return [arguments = arguments_, refused = refused_]() -> Answer {
+      if (arguments->typed) return *arguments->typed;
+      refused->store(true, std::memory_order_relaxed);
+      return Error(Code::kInvalidArgument, "the arguments are no typed values");
+    };
+  }
+
+  // With the GIL.
+  void operator()(Answer answer) const {
+    const StatePtr state = state_.lock();
+    if (refused_->load(std::memory_order_relaxed)) return fail(future_.get(), no_typed());
+    if (state != nullptr) return settle(future_.get(), *state, std::move(answer));
+    const Error closed(Code::kCancelled, "the client was closed");
+    fail(future_.get(), make_exception("call", closed).ptr());
+  }
+
+ private:
+  PyObject* no_typed() const { return arguments_->no_typed.get(); }
+
+  SharedRef future_;
+  std::weak_ptr<ChannelState> state_;  // The callback is the channel's: it must not keep it alive.
+  ArgumentsPtr arguments_;
+  std::shared_ptr<std::atomic<bool>> refused_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+// Starts a call; what `make_future` makes gets its result.
+nb::object start_call(const StatePtr& state, const std::string& name, const ArgumentsPtr& arguments,
+                      PyObject* make_future, bool may_wait) {
+  auto* pending = new PendingCall{state, nullptr};
+  nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
+  nb::object future = nb::steal(call_python_with(make_future, pending_object.ptr()));
+  if (!future.is_valid()) throw nb::python_error();
+  const Settler settler(future.ptr(), state, arguments);
+  auto started = [&] {
+    const GilReleased released;
+    return state->start(name, arguments->payload, state->deadline(), settler,
+                        settler.typed_instead(), may_wait);
+  }();
+  if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (started.ok())
+    pending->cancel_it = std::move(started).value();
+  else
+    settle(future.ptr(), *state, std::move(started).error());
+  return future;
+}
+
 struct FutureMethod {
   nb::object call(const nb::args& args, const nb::kwargs& kwargs) const {
-    const base::Deadline deadline = state->deadline();
     const auto arguments =
-        encode_for_anyone(args, kwargs, state->typed_only_if_known(), state->channel().may_share());
-    PendingCall* pending = new PendingCall{state, nullptr};
-    nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
-    nb::object future = nb::steal(call_python_with(hooks().make_future, pending_object.ptr()));
-    if (!future.is_valid()) throw nb::python_error();
-    const SharedRef shared_future = share(future.ptr());
-    // The callback must not keep the channel alive: it is the channel's.
-    std::weak_ptr<ChannelState> weak_state = state;
-    auto finish = [shared_future, weak_state, arguments](Answer answer) {
-      const StatePtr state = weak_state.lock();
-      if (arguments->refused.load(std::memory_order_relaxed))
-        fail(shared_future.get(), arguments->no_typed.get());
-      else if (state != nullptr)
-        settle(shared_future.get(), *state, std::move(answer));
-      else
-        settle_without_channel(shared_future.get());
-    };
-    auto typed = [arguments] { return arguments->typed_instead(); };
-    auto started = [&] {
-      const GilReleased released;
-      return state->start(name, arguments->payload, deadline, std::move(finish),
-                          arguments->typed || arguments->no_typed
-                              ? courier::TypedInstead(std::move(typed))
-                              : nullptr);
-    }();
-    if (PyErr_Occurred() != nullptr) throw nb::python_error();
-    if (started.ok())
-      pending->cancel_it = std::move(started).value();
-    else
-      settle(future.ptr(), *state, std::move(started).error());
-    return future;
-  }
-
-  static void settle_without_channel(PyObject* future) {
-    fail(future, make_exception("call", Error(Code::kCancelled, "the client was closed")).ptr());
-  }
-
-  static void fail(PyObject* future, PyObject* error) {
-    PyObject* outcome = staying([&] { return PyObject_CallMethod(future, "_fail", "O", error); });
-    if (outcome == nullptr) PyErr_WriteUnraisable(future);
-    Py_XDECREF(outcome);
+        encode_arguments(args, kwargs, state->typed_only_if_known(), state->channel().may_share());
+    // An event loop must not be held up.
+    if (!factory.is_none()) return start_call(state, name, arguments, factory.ptr(), false);
+    return start_call(state, name, arguments, hooks().make_future, true);
   }
 
   StatePtr state;
   std::string name;
+  nb::object factory;  // Makes the future; None: launchpad's own.
 };
 
 // From a launchpad.RetryPolicy, or None.
@@ -273,15 +294,47 @@ std::optional<RetryPolicy> retry_policy(const nb::object& given) {
   return policy;
 }
 
-std::vector<std::string> list_methods(const PyChannel& self) {
-  const base::Deadline deadline = self.state->deadline();
+// One method of several servers, called with arguments that are encoded once.
+struct BroadcastMethod {
+  nb::list call(const nb::args& args, const nb::kwargs& kwargs) const {
+    bool share_memory = true;
+    for (const StatePtr& state : states) share_memory &= state->channel().may_share();
+    const ArgumentsPtr arguments =
+        encode_arguments(args, kwargs, std::nullopt, share_memory, false);
+    nb::list futures;
+    for (const StatePtr& state : states)
+      futures.append(start_call(state, name, arguments, hooks().make_future, true));
+    return futures;
+  }
+
+  std::vector<StatePtr> states;
+  std::string name;
+};
+
+BroadcastMethod broadcast_method(const nb::sequence& channels, std::string name) {
+  BroadcastMethod method{{}, std::move(name)};
+  for (const nb::handle channel : channels)
+    method.states.push_back(nb::cast<const PyChannel&>(channel).state);
+  return method;
+}
+
+// Of a method that every server has, and that takes nothing.
+Answer ask(const PyChannel& self, std::string_view method, const base::Deadline& deadline) {
   wire::Payload payload;
   wire::Writer(payload).begin_list(0);
-  Answer answer = [&] {
-    const GilReleased released;
-    return self.state->call(std::string(courier::kListMethods), payload, deadline);
-  }();
+  const GilReleased released;
+  return self.state->call(std::string(method), payload, deadline);
+}
+
+std::vector<std::string> list_methods(const PyChannel& self) {
+  Answer answer = ask(self, courier::kListMethods, self.state->deadline());
   return nb::cast<std::vector<std::string>>(self.state->take(std::move(answer)));
+}
+
+bool is_healthy(const PyChannel& self, double timeout) {
+  Answer answer = ask(self, courier::kHealth, to_deadline(timeout));
+  if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  return answer.ok() && nb::cast<bool>(self.state->take(std::move(answer)));
 }
 
 }  // namespace
@@ -294,7 +347,14 @@ void bind_client(nb::module_& m) {
       .def("__call__", &FutureMethod::call);
   nb::class_<PendingCall>(m, "PendingCall", "A call on its way, for its future to cancel.")
       .def("cancel", &PendingCall::cancel,
-           "The call ends as cancelled; false if it was answered before.");
+           "The call ends as cancelled; false if it was answered before.")
+      .def_prop_ro(
+          "server", [](const PendingCall& self) { return self.state->server(); },
+          "The server's name, or its address.");
+  nb::class_<BroadcastMethod>(m, "BroadcastMethod",
+                              "Calls one method of several servers; gives a future for each.")
+      .def("__call__", &BroadcastMethod::call);
+  m.def("broadcast_method", &broadcast_method, nb::arg("channels"), nb::arg("name"));
   nb::class_<PyChannel>(
       m, "Channel",
       "A client's way to one server. It connects at the first call, and again after a break.",
@@ -303,15 +363,16 @@ void bind_client(nb::module_& m) {
           "__init__",
           [](PyChannel* self, const std::string& address, std::optional<double> timeout,
              bool wait_for_ready, bool prebound, const std::string& server_name,
-             const nb::object& retry) {
+             const std::string& policy, bool inherits_deadline, const nb::object& retry) {
             new (self) PyChannel{std::make_shared<ChannelState>(
-                address, timeout, wait_for_ready, prebound, server_name, retry_policy(retry))};
+                address, timeout, wait_for_ready, prebound, server_name, policy, inherits_deadline,
+                retry_policy(retry))};
           },
           nb::arg("address"), nb::kw_only(), nb::arg("timeout") = nb::none(),
           nb::arg("wait_for_ready") = true, nb::arg("prebound") = false,
-          nb::arg("server_name") = "", nb::arg("retry") = nb::none())
-      .def_prop_ro("address",
-                   [](const PyChannel& self) { return self.state->channel().address().str(); })
+          nb::arg("server_name") = "", nb::arg("policy") = "", nb::arg("inherits_deadline") = true,
+          nb::arg("retry") = nb::none())
+      .def_prop_ro("address", [](const PyChannel& self) { return self.state->channel().where(); })
       .def_prop_ro(
           "server_name",
           [](const PyChannel& self) { return self.state->channel().options().server_name; })
@@ -325,11 +386,14 @@ void bind_client(nb::module_& m) {
           nb::arg("name"))
       .def(
           "future_method",
-          [](const PyChannel& self, std::string name) {
-            return FutureMethod{self.state, std::move(name)};
+          [](const PyChannel& self, std::string name, nb::object factory) {
+            return FutureMethod{self.state, std::move(name), std::move(factory)};
           },
-          nb::arg("name"))
+          nb::arg("name"), nb::arg("factory") = nb::none(),
+          "`factory(pending)` makes the futures: something with _finish(value) and _fail(error).")
       .def("list_methods", &list_methods, "The names of the server's methods, sorted.")
+      .def("is_healthy", &is_healthy, nb::arg("timeout"),
+           "Whether the server answers within `timeout` seconds, and says that it is healthy.")
       .def(
           "close", [](const PyChannel& self) { self.state->channel().close(); },
           nb::call_guard<GilReleased>(),

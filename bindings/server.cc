@@ -118,6 +118,10 @@ class PyServer {
   }
 
   bool started() const { return server_->started(); }
+  void set_healthy(bool healthy) {
+    const GilReleased released;
+    server_->set_healthy(healthy);
+  }
   std::string address() const {
     if (server_->started()) return server_->address().str();
     return listener_ != nullptr ? listener_->address().str() : "";
@@ -149,6 +153,7 @@ void bind_server(nb::module_& m) {
       .def("stop", &PyServer::stop, nb::arg("grace") = nb::none(),
            "Takes no more calls and waits for those that run, `grace` seconds at most.")
       .def("join", &PyServer::join, "Waits until it is stopped.")
+      .def("set_healthy", &PyServer::set_healthy, nb::arg("healthy"))
       .def_prop_ro("started", &PyServer::started)
       .def_prop_ro("address", &PyServer::address);
 }

@@ -4,9 +4,11 @@
 
 #include "launchpad/courier/client.h"        // IWYU pragma: export
 #include "launchpad/courier/client_codec.h"  // IWYU pragma: export
+#include "launchpad/courier/gather.h"        // IWYU pragma: export
 #include "launchpad/courier/retry.h"         // IWYU pragma: export
 #include "launchpad/courier/serve.h"         // IWYU pragma: export
 #include "launchpad/courier/server.h"        // IWYU pragma: export
+#include "launchpad/courier/task.h"          // IWYU pragma: export
 #include "launchpad/graph/cacher_node.h"     // IWYU pragma: export
 #include "launchpad/graph/check.h"           // IWYU pragma: export
 #include "launchpad/graph/colocation.h"      // IWYU pragma: export

@@ -3,11 +3,17 @@
 import sys as _sys
 import types as _types
 
-from launchpad.calls.client import Client, list_methods
+from launchpad.calls.client import Client, is_healthy, list_methods
 from launchpad.calls.retry import RetryPolicy
 from launchpad.calls.server import Server
 
-__all__ = ["Client", "list_methods", "RetryPolicy", "Server"]  # noqa: RUF022  In dictionary order.
+__all__ = [  # noqa: RUF022  In dictionary order.
+    "Client",
+    "is_healthy",
+    "list_methods",
+    "RetryPolicy",
+    "Server",
+]
 
 
 def _offer_status_module() -> None:

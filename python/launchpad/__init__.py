@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         get_port_from_address,
     )
     from launchpad.arrays import empty, take
+    from launchpad.calls.gather import broadcast, gather
     from launchpad.calls.retry import RetryPolicy
     from launchpad.cloud.docker_config import DockerConfig
     from launchpad.context import LaunchType, is_local_launch, is_local_launch_or_test
@@ -51,6 +52,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "AbstractAddressBuilder",
     "Address",
     "batched_handler",
+    "broadcast",
     "CacherNode",
     "check",
     "CourierClient",
@@ -61,6 +63,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "DockerConfig",
     "draw",
     "empty",
+    "gather",
     "get_port_from_address",
     "is_local_launch",
     "is_local_launch_or_test",
@@ -97,6 +100,7 @@ _PLACES = {
         "get_port_from_address",
     ),
     "arrays": ("empty", "take"),
+    "calls.gather": ("broadcast", "gather"),
     "calls.retry": ("RetryPolicy",),
     "cloud.docker_config": ("DockerConfig",),
     "context": ("LaunchType", "is_local_launch", "is_local_launch_or_test"),

@@ -39,6 +39,7 @@ class Call {
   void fail(const Error& error);
   void finish(const Result<wire::Payload>& result);
 
+  uint64_t id() const { return id_; }
   // The connection it came on.
   const std::shared_ptr<Session>& session() const { return session_; }
 

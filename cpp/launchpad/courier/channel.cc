@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "launchpad/courier/current_call.h"
 #include "launchpad/courier/share.h"
 
 namespace lp::courier {
@@ -25,14 +26,13 @@ Channel::Channel(net::Address address, ChannelOptions options)
 Channel::~Channel() = default;
 
 std::string Channel::server_name() const {
-  return options_.server_name.empty() ? "the server at '" + address_.str() + "'"
-                                      : options_.server_name;
+  return options_.server_name.empty() ? "the server at '" + where() + "'" : options_.server_name;
 }
 
 Answer Channel::call(std::string_view method, const wire::Payload& arguments,
                      const base::Deadline& deadline) {
   Pending pending;
-  pending.deadline = deadline;
+  pending.deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   wire::Payload copies;
   const wire::Payload& sent = may_share_ ? in_shared_memory(arguments, copies) : arguments;
   Lock lock(mutex_);
@@ -43,15 +43,15 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
 Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
                                                 const wire::Payload& arguments,
                                                 const base::Deadline& deadline, Callback callback,
-                                                TypedInstead typed) {
+                                                TypedInstead typed, bool may_wait) {
   auto pending = std::make_shared<Pending>();
-  pending->deadline = deadline;
+  pending->deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
   wire::Payload copies;
   const wire::Payload& payload = may_share_ ? in_shared_memory(arguments, copies) : arguments;
   Lock lock(mutex_);
-  const Status sent = submit_or_park(lock, method, payload, pending, std::move(typed));
+  const Status sent = submit_or_park(lock, method, payload, pending, std::move(typed), may_wait);
   hand_over();
   if (!sent.ok()) return sent.error();
   if (!has_callback) {
@@ -59,13 +59,28 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
     if (pending_.size() % 128 == 0) read_what_is_there();
     return pending;
   }
-  if (!has_background_) {
-    has_background_ = true;
+  ensure_background();
+  return pending;
+}
+
+void Channel::ensure_background() {
+  if (!std::exchange(has_background_, true)) {
     std::thread([self = shared_from_this()]() { self->read_in_background(); }).detach();
   } else if (!reading_) {
     background_.notify_one();
   }
-  return pending;
+}
+
+bool Channel::on_answer(const std::shared_ptr<Pending>& pending, Callback callback) {
+  Lock lock(mutex_);
+  send_gathered();
+  if (!pending->done) read_what_is_there();
+  if (pending->done) return false;
+  pending->callback = std::move(callback);
+  ++callbacks_due_;
+  if (!pending->deadline.never()) ++timed_callbacks_;
+  ensure_background();
+  return true;
 }
 
 void Channel::read_what_is_there() {
@@ -112,6 +127,12 @@ std::optional<Peer> Channel::known_peer() {
   return peer_;
 }
 
+bool Channel::ready() {
+  Lock lock(mutex_);
+  if (pending_.empty()) read_what_is_there();
+  return link_ != nullptr && peer_->healthy;
+}
+
 void Channel::close() {
   Lock lock(mutex_);
   if (closed_) return;
@@ -149,9 +170,11 @@ bool Channel::advance(Lock& lock, Pending& pending, const base::Deadline& deadli
 
 Answer Channel::await(Lock& lock, Pending& pending) {
   bool interrupted = false;
+  std::optional<Error> gone;
   send_gathered();
-  while (!pending.done && !interrupted && !pending.deadline.passed()) {
+  while (!pending.done && !interrupted && !gone && !pending.deadline.passed()) {
     interrupted = !advance(lock, pending, pending.deadline);
+    if (!pending.done && options_.inherits_deadline) gone = CurrentCall::gone();
   }
   Answer answer = Error(Code::kAborted, "interrupted");
   if (pending.done) {
@@ -160,7 +183,9 @@ Answer Channel::await(Lock& lock, Pending& pending) {
   } else {
     forget(pending);
     pending.done = true;
-    if (!interrupted) {
+    if (gone) {
+      answer = std::move(*gone);
+    } else if (!interrupted) {
       answer = Error(Code::kDeadlineExceeded, server_name() + " did not answer '" + pending.method +
                                                   "' before the deadline");
     }
@@ -193,6 +218,11 @@ bool Channel::deliver(std::vector<wire::Frame>& frames) {
     stops |= frame.type == wire::FrameType::kBye;
     if (frame.type == wire::FrameType::kReturn) {
       if (!outbox_.give_back(frame).ok() && link_ != nullptr) link_->socket().shutdown();
+      continue;
+    }
+    if (frame.type == wire::FrameType::kWelcome) {  // Its health changed.
+      auto peer = decode_peer(frame.payload);
+      if (peer.ok() && peer_) peer_->healthy = peer->healthy;
       continue;
     }
     if (frame.type != wire::FrameType::kReply && frame.type != wire::FrameType::kError) continue;

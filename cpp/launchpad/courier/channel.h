@@ -35,6 +35,8 @@ struct ChannelOptions {
   std::string language = "cpp";  // Told to the server.
   size_t max_pending = 1 << 20;  // Calls without an answer; beyond it RESOURCE_EXHAUSTED.
   wire::FrameLimits limits{};    // What it reads, at most.
+  // Calls made by a method while it answers a call end when that one does: see current_call.h.
+  bool inherits_deadline = true;
   // Asked at every tick of a waiting call, without any lock: true ends the wait with ABORTED.
   std::function<bool()> interrupted{};
   // Wraps the running of a batch of callbacks (to take a lock once, say).
@@ -62,36 +64,49 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   ~Channel() override;
 
   // Sends and waits for the answer.
-  Answer call(std::string_view method, const wire::Payload& arguments,
-              const base::Deadline& deadline);
+  virtual Answer call(std::string_view method, const wire::Payload& arguments,
+                      const base::Deadline& deadline);
 
   // Sends; returns once the message is on its way, or waits for a connection: then the arguments'
   // buffers are shared until it is sent. With `callback` the answer goes there, on the channel's
-  // thread; else to `wait`.
-  Result<std::shared_ptr<Pending>> start(std::string_view method, const wire::Payload& arguments,
-                                         const base::Deadline& deadline,
-                                         Callback callback = nullptr, TypedInstead typed = nullptr);
-  Answer wait(const std::shared_ptr<Pending>& pending);
+  // thread; else to `wait`. Without `may_wait`, for calls with a callback, it returns also when the
+  // server takes no more for now: the channel's thread sends it then.
+  virtual Result<std::shared_ptr<Pending>> start(
+      std::string_view method, const wire::Payload& arguments, const base::Deadline& deadline,
+      Callback callback = nullptr, TypedInstead typed = nullptr, bool may_wait = true);
+  virtual Answer wait(const std::shared_ptr<Pending>& pending);
+  // Instead of `wait`: the answer will go to `callback`. False: it is there, for `wait`.
+  virtual bool on_answer(const std::shared_ptr<Pending>& pending, Callback callback);
   // False: not answered by `deadline`. Does not take the answer.
-  bool wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline);
+  virtual bool wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline);
   // The call ends with CANCELLED here, and the server is told. False if it was answered before.
-  bool cancel(const std::shared_ptr<Pending>& pending);
+  virtual bool cancel(const std::shared_ptr<Pending>& pending);
 
   // Who the server is; connects if need be.
-  Result<Peer> peer(const base::Deadline& deadline);
+  virtual Result<Peer> peer(const base::Deadline& deadline);
   // Who it was when this channel last connected.
-  std::optional<Peer> known_peer();
+  virtual std::optional<Peer> known_peer();
+  // Connected to a server that says it is healthy, as far as can be seen without waiting.
+  virtual bool ready();
 
   // Every call on its way, and every later one, fails with CANCELLED. From a callback too.
-  void close();
+  virtual void close();
 
   // The flusher's: sends what was kept back.
   void flush_due() override;
 
-  const net::Address& address() const { return address_; }
   // The server is on this host: large buffers travel in shared memory.
   bool may_share() const { return may_share_; }
+  // Of several servers, one of them.
+  const net::Address& address() const { return address_; }
+  // The server's address, or addresses, as text that parses again.
+  virtual std::string where() const { return address_.str(); }
+  // How messages name it.
+  std::string server_name() const;
   const ChannelOptions& options() const { return options_; }
+
+ protected:
+  Channel(net::Address address, ChannelOptions options);
 
  private:
   struct Entry {
@@ -103,8 +118,6 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
     TypedInstead typed;
   };
   using Lock = std::unique_lock<std::mutex>;
-
-  Channel(net::Address address, ChannelOptions options);
 
   // Connecting: channel_connect.cc.
   using KeepWaiting = std::function<Status()>;
@@ -130,10 +143,11 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
                 Pending& pending);
   Status submit_or_park(Lock& lock, std::string_view method, const wire::Payload& arguments,
-                        const std::shared_ptr<Pending>& pending, TypedInstead typed);
-  // Posts and flushes; with `may_gather` a small call may wait a little for others, to leave with
+                        const std::shared_ptr<Pending>& pending, TypedInstead typed, bool may_wait);
+  // Posts and flushes; an asynchronous small call may wait a little for others, to leave with
   // them. The call is `bounced` if the link broke before any of its message was sent.
-  Status send(Lock& lock, Pending& pending, const wire::Payload& arguments, bool may_gather);
+  enum class Sending { kSync, kAsync, kNeverWait };
+  Status send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how);
   Status flush(Lock& lock, const base::Deadline& deadline);
   void send_gathered();
   Answer await(Lock& lock, Pending& pending);
@@ -153,8 +167,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   void forget(Pending& pending);
   void read_in_background();
   void expire_callbacks();
+  void ensure_background();
   std::optional<base::TimePoint> next_callback_deadline() const;
-  std::string server_name() const;
 
   const net::Address address_;
   const ChannelOptions options_;

@@ -7,6 +7,7 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/channel.h"
+#include "launchpad/courier/current_call.h"
 #include "launchpad/net/peer_user.h"
 
 namespace lp::courier {
@@ -147,8 +148,8 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
     }
     const bool absent = error.code == Code::kNotFound;
     if (absent && options_.prebound) {
-      return Error(Code::kUnavailable, server_name() + " has ended: nobody listens any more at '" +
-                                           address_.str() + "'");
+      return Error(Code::kUnavailable,
+                   server_name() + " has ended: nobody listens any more at '" + where() + "'");
     }
     if (!absent && error.code != Code::kUnavailable) {
       error.message = server_name() + ": " + error.message;
@@ -187,6 +188,9 @@ Status Channel::keep_waiting() {
     if (closed_) return closed_error();
   }
   if (options_.interrupted && options_.interrupted()) return Error(Code::kAborted, "interrupted");
+  if (options_.inherits_deadline) {
+    if (auto gone = CurrentCall::gone()) return std::move(*gone);
+  }
   return {};
 }
 

@@ -53,7 +53,7 @@ Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload&
   notice_end();
   LP_TRY(connect(lock, pending.deadline));
   LP_TRY(admit(method, pending, nullptr));
-  Status sent = send(lock, pending, arguments, false);
+  Status sent = send(lock, pending, arguments, Sending::kSync);
   if (std::exchange(pending.bounced, false)) {
     sent = connect(lock, pending.deadline);
     if (sent.ok() && !pending.done) {
@@ -67,7 +67,8 @@ Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload&
 }
 
 Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::Payload& arguments,
-                               const std::shared_ptr<Pending>& pending, TypedInstead typed) {
+                               const std::shared_ptr<Pending>& pending, TypedInstead typed,
+                               bool may_wait) {
   LP_TRY(wire::check_frame(method, arguments, options_.limits));
   notice_end();
   LP_TRY(admit(method, *pending, pending));
@@ -75,7 +76,16 @@ Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::
     park(*pending, arguments, std::move(typed));
     return {};
   }
-  const Status sent = send(lock, *pending, arguments, true);
+  std::optional<Answer> instead;
+  if (typed && arguments.encoding == wire::Encoding::kPickle && peer_->language != kPython) {
+    instead = typed();
+    if (!instead->ok()) {
+      complete(*take(pending->id), std::move(*instead).error());
+      return {};
+    }
+  }
+  const Status sent = send(lock, *pending, instead ? instead->value() : arguments,
+                           may_wait ? Sending::kAsync : Sending::kNeverWait);
   if (std::exchange(pending->bounced, false) && !pending->done) {
     park(*pending, arguments, std::move(typed));
     return {};
@@ -84,16 +94,19 @@ Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::
   return pending->done ? Status() : sent;
 }
 
-Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& arguments,
-                     bool may_gather) {
+Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how) {
   post_call(pending, arguments);
   // The first call leaves at once; those behind it gather while it is on its way.
-  if (may_gather && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
+  if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
     if (!std::exchange(flush_due_, true)) Flusher::for_calls().add(weak_from_this());
     return {};
   }
   pending.submitting = true;
-  const Status sent = flush(lock, pending.deadline);
+  Status sent;
+  if (how == Sending::kNeverWait)
+    send_gathered();
+  else
+    sent = flush(lock, pending.deadline);
   pending.submitting = false;
   return sent;
 }
@@ -124,8 +137,9 @@ void Channel::flush_due() {
   const auto link = link_;
   const net::Io io = outbox_.flush(link->socket());
   if (io == net::Io::kClosed) break_link(link);
-  // The connection takes nothing now: again, until it does or somebody waits for it.
-  if (io == net::Io::kWouldBlock && !std::exchange(flush_due_, true))
+  // The connection takes nothing now: again, until it does or somebody waits for it. A thread that
+  // reads in the background sends too.
+  if (io == net::Io::kWouldBlock && !has_background_ && !std::exchange(flush_due_, true))
     Flusher::for_calls().add(weak_from_this());
 }
 

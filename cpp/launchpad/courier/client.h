@@ -10,10 +10,12 @@
 #include <tuple>
 #include <utility>
 
+#include "launchpad/courier/addresses.h"
 #include "launchpad/courier/channel.h"
 #include "launchpad/courier/future.h"
 #include "launchpad/courier/methods.h"
 #include "launchpad/courier/retry.h"
+#include "launchpad/courier/router.h"
 #include "launchpad/wire/codec.h"
 
 namespace lp {
@@ -21,6 +23,8 @@ namespace courier {
 
 // Closes the channel with the last client.
 std::shared_ptr<Channel> make_shared_channel(net::Address address, ChannelOptions options);
+// To one of several servers that offer the same: see balancer.h.
+std::shared_ptr<Channel> make_shared_channel(Addresses addresses, ChannelOptions options);
 
 // Typed arguments as a server takes them: a list.
 template <class Arguments>
@@ -39,10 +43,11 @@ class Client {
  public:
   Client() = default;
   explicit Client(std::shared_ptr<courier::Channel> channel) : channel_(std::move(channel)) {}
-  // A client of a server that some other program runs, e.g. "localhost:1234". Throws Error for a
-  // bad address.
+  // A client of a server that some other program runs, e.g. "localhost:1234"; or of several that
+  // offer the same, e.g. "round_robin:host1:80,host2:80" (see courier/addresses.h). Throws Error
+  // for a bad address.
   static Client connect(std::string_view address, courier::ChannelOptions options = {}) {
-    return Client(courier::make_shared_channel(net::Address::parse(address).value_or_throw(),
+    return Client(courier::make_shared_channel(courier::Addresses::parse(address).value_or_throw(),
                                                std::move(options)));
   }
 
@@ -64,17 +69,22 @@ class Client {
   // Calls without waiting.
   template <auto Method, class... Args>
   auto async(Args&&... args) const {
+    return async_encoded<Method, Args...>(encode<Method>(std::forward<Args>(args)...));
+  }
+  // The two halves of it, for calls that go to several servers with the same arguments.
+  template <auto Method, class... Args>
+  static wire::Payload encode(Args&&... args) {
     using S = checked<Method, Args...>;
-    const typename S::Arguments arguments(std::forward<Args>(args)...);
+    return courier::encode_arguments(typename S::Arguments(std::forward<Args>(args)...));
+  }
+  template <auto Method, class... Args>
+  auto async_encoded(const wire::Payload& arguments) const {
     constexpr std::string_view name = courier::method_name<Method>();
+    using R = typename checked<Method, Args...>::Return;
     courier::Channel& way = channel();
-    if (retrier_ != nullptr) {
-      return Future<typename S::Return>(
-          channel_, name, retrier_,
-          retrier_->start(name, courier::encode_arguments(arguments), deadline()));
-    }
-    return Future<typename S::Return>(
-        channel_, name, way.start(name, courier::encode_arguments(arguments), deadline()));
+    if (retrier_ != nullptr)
+      return Future<R>(channel_, name, retrier_, retrier_->start(name, arguments, deadline()));
+    return Future<R>(channel_, name, way.start(name, arguments, deadline()));
   }
 
   // Calls a method by its name, for a server whose class is not known here (a Python node, say).
@@ -115,7 +125,16 @@ class Client {
   // The connection, which copies of the client share.
   const std::shared_ptr<courier::Channel>& shared_channel() const { return channel_; }
   // Where the server is, e.g. "tcp:localhost:1234".
-  std::string address() const { return channel().address().str(); }
+  std::string address() const { return channel().where(); }
+
+  // Whether the server answers within `timeout`, and says that it is healthy.
+  bool healthy(base::Nanos timeout = std::chrono::seconds(1)) const {
+    wire::Payload none;
+    wire::Writer(none).begin_list(0);
+    auto healthy = courier::decode_answer<bool>(
+        channel().call(courier::kHealth, none, base::Deadline::after(timeout)), courier::kHealth);
+    return healthy.ok() && healthy.value();
+  }
 
  private:
   template <auto Method, class... Args>

@@ -77,6 +77,25 @@ class Future {
   // Whether the answer is there.
   bool ready() { return wait_for(base::Nanos(0)); }
 
+  // Instead of waiting: the answer will go to `callback`, on a thread of the client's, to be
+  // `decode`d. False: it is there.
+  bool on_answer(courier::Callback callback) {
+    LP_CHECK(valid()) << "a Future gives its result once";
+    if (!started_.ok()) return false;
+    // The callback may destroy this future before this returns.
+    const auto channel = channel_;
+    const auto retrier = retrier_;
+    if (const auto retried = retried_) return retried->on_answer(std::move(callback));
+    const auto started = started_.value();
+    return channel->on_answer(started, std::move(callback));
+  }
+  Result<R> decode(courier::Answer answer) const {
+    return courier::decode_answer<R>(std::move(answer), method_);
+  }
+
+  // The name or address of the server that was called, for messages.
+  std::string server() const { return valid() ? channel_->server_name() : ""; }
+
   // The call ends with CANCELLED, and the server is told. False if it was answered before.
   bool cancel() {
     if (!started_.ok() || !valid()) return false;

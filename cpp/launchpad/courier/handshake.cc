@@ -8,11 +8,12 @@ namespace lp::courier {
 wire::Payload encode_peer(const Peer& peer) {
   wire::Payload payload;
   wire::Writer writer(payload);
-  writer.begin_list(4);
+  writer.begin_list(5);
   writer.integer(peer.version);
   writer.string(peer.language);
   writer.string(peer.name);
   writer.boolean(peer.shares);
+  writer.boolean(peer.healthy);
   return payload;
 }
 
@@ -31,7 +32,8 @@ Result<Peer> decode_peer(const wire::Payload& payload) {
   peer.language = reader.string();
   peer.name = reader.string();
   peer.shares = reader.boolean();
-  if (!reader.ok() || count != 4) return Error(Code::kInvalidArgument, "the greeting is malformed");
+  peer.healthy = reader.boolean();
+  if (!reader.ok() || count != 5) return Error(Code::kInvalidArgument, "the greeting is malformed");
   return peer;
 }
 

@@ -20,6 +20,7 @@ struct Peer {
   std::string language = "cpp";  // "cpp" or "python".
   std::string name{};            // E.g. "producer/0"; may be empty.
   bool shares = false;           // Takes and gives buffers in shared memory on this connection.
+  bool healthy = true;           // A server's word on itself. It greets again when that changes.
 };
 
 wire::Payload encode_peer(const Peer& peer);

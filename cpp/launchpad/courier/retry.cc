@@ -296,6 +296,14 @@ Answer RetriedCall::wait() {
       [](State& state, bool) { return std::move(*state.answer); });
 }
 
+bool RetriedCall::on_answer(Callback callback) {
+  return state_.with([&](State& state) {
+    if (state.done) return false;
+    callback_ = std::move(callback);
+    return true;
+  });
+}
+
 bool RetriedCall::wait_done(const base::Deadline& deadline) {
   return state_.wait(
       deadline.at(), [](const State& state) { return state.answer.has_value(); },

@@ -82,6 +82,8 @@ class RetriedCall {
   Answer wait();
   // False: not answered by `deadline`. Does not take the answer.
   bool wait_done(const base::Deadline& deadline);
+  // Instead of `wait`: the answer will go to `callback`. False: it is there, or just comes.
+  bool on_answer(Callback callback);
   // The call ends with CANCELLED. False if it was answered before.
   bool cancel();
 

@@ -14,6 +14,8 @@ namespace lp::courier {
 
 // Every server answers it with its methods' names.
 inline constexpr std::string_view kListMethods = "__list_methods__";
+// And this one with whether it is healthy.
+inline constexpr std::string_view kHealth = "__health__";
 
 class Router {
  public:

@@ -24,6 +24,8 @@ const net::Address& Server::address() const {
 
 bool Server::started() const { return core_->started(); }
 
+void Server::set_healthy(bool healthy) { core_->set_healthy(healthy); }
+
 void Server::stop(base::Deadline grace) { core_->stop(grace); }
 
 bool Server::join(const base::Deadline& deadline) { return core_->join(deadline); }

@@ -49,6 +49,10 @@ class Server {
   // Whether start() was called.
   bool started() const;
 
+  // What clients are told of its health: one that spreads its calls over several servers leaves out
+  // one that is not healthy. It answers all the same. Healthy until told otherwise.
+  void set_healthy(bool healthy);
+
   // Takes no more calls, tells clients, waits until running handlers have answered (or `grace` is
   // over), and ends its connections. Queued calls fail with UNAVAILABLE. Idempotent.
   void stop(base::Deadline grace = {});

@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "launchpad/base/log.h"
+#include "launchpad/courier/current_call.h"
+#include "launchpad/wire/writer.h"
 
 namespace lp::courier {
 namespace {
@@ -185,6 +187,7 @@ void ServerCore::accept_all() {
         std::move(**accepted), epoll_.get(),
         Peer{.language = options_.language, .name = options_.name}, options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
+    session->set_healthy(healthy_.load());
     watch(epoll_.get(), fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
   }
 }
@@ -268,10 +271,26 @@ void ServerCore::run(Call call) {
     call.fail(Error(Code::kCancelled, "the call was cancelled before it was run"));
   } else {
     const ServerCore* outer = std::exchange(running_core, this);
-    router_.run(std::move(call));
+    hand_to_method(std::move(call));
     running_core = outer;
   }
   life_.with_notify([](Life& life) { --life.running; });
+}
+
+void ServerCore::hand_to_method(Call call) {
+  if (call.method() == kHealth) {
+    wire::Payload payload;
+    wire::Writer(payload).boolean(healthy_.load());
+    return call.reply(payload);
+  }
+  const CurrentCall current(call);
+  router_.run(std::move(call));
+}
+
+void ServerCore::set_healthy(bool healthy) {
+  healthy_.store(healthy);
+  const auto sessions = sessions_.with([](auto& map) { return map; });
+  for (const auto& [fd, session] : sessions) session->set_healthy(healthy_.load());
 }
 
 void ServerCore::stop(const base::Deadline& grace) {

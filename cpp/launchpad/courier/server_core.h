@@ -32,6 +32,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void stop(const base::Deadline& grace);
   bool join(const base::Deadline& deadline);
   void wait_for_handlers();
+  void set_healthy(bool healthy);
 
   Router& router() { return router_; }
   const net::Address& address() const { return address_; }
@@ -72,6 +73,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void read(const std::shared_ptr<Session>& session);
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
   void run(Call call);
+  void hand_to_method(Call call);
   void drop(const std::shared_ptr<Session>& session);
   void arm_timer(Queue& queue, base::Nanos delay);
   std::shared_ptr<Session> session_at(int fd);
@@ -87,6 +89,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ending_{false};
+  std::atomic<bool> healthy_{true};
   std::atomic<int> idle_{0};     // Threads that wait for events.
   std::atomic<int> threads_{0};  // Threads there are, or are being made.
   base::Guarded<Queue> queue_;

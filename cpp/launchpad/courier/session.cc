@@ -2,6 +2,8 @@
 
 #include <sys/epoll.h>
 
+#include <utility>
+
 #include "launchpad/base/log.h"
 #include "launchpad/courier/share.h"
 
@@ -82,11 +84,28 @@ bool Session::greet(const wire::Frame& frame) {
   peer_ = std::move(peer).value();
   greeted_ = true;
   reader_.set_limits(limits_);
-  Peer self = self_;
-  self.shares = peer_.shares = peer_.shares && socket_.passes_descriptors();
-  answer(wire::FrameType::kWelcome, 0, 0, encode_peer(self));
+  peer_.shares = peer_.shares && socket_.passes_descriptors();
+  out_.with([&](Out& out) {
+    out.welcomed = true;
+    welcome(out);
+  });
   if (peer_.shares) begin_sharing();
   return true;
+}
+
+void Session::welcome(Out& out) {
+  Peer self = self_;
+  self.shares = peer_.shares;
+  self.healthy = out.healthy;
+  out.box.append(wire::FrameType::kWelcome, 0, 0, {}, encode_peer(self));
+  flush_locked(out);
+}
+
+void Session::set_healthy(bool healthy) {
+  out_.with([&](Out& out) {
+    if (std::exchange(out.healthy, healthy) != healthy && out.welcomed && !out.closing)
+      welcome(out);
+  });
 }
 
 void Session::begin_sharing() {

@@ -50,6 +50,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // The flusher's.
   void flush_due() override { flush(); }
   static void set_corked_on_this_thread(const Session* session);
+  // Tells the client, now or when it greets.
+  void set_healthy(bool healthy);
   // Sends kBye and closes once all is sent.
   void say_bye();
   void close();
@@ -69,6 +71,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
     bool watching = false;      // The poller tells when more can be sent.
     bool reading_held = false;  // Reading waits for the outbox to shrink.
     bool closing = false;
+    bool welcomed = false;
+    bool healthy = true;
     std::unordered_set<uint64_t> cancelled;
   };
 
@@ -76,6 +80,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // Deals with a frame about shared memory, or appends it to `frames`.
   Status sort(wire::Frame frame, std::vector<wire::Frame>& frames);
   void begin_sharing();
+  void welcome(Out& out);
   void flush_locked(Out& out);
   void watch(Out& out, bool writable);
 

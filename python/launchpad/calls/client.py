@@ -1,8 +1,8 @@
 """Client: calls the methods of a server as if they were its own. Any thread.
 
-`client.f(x)` waits for the result, `client.futures.f(x)` gives a Future of it. It connects at the
-first call, and again after a break. Names with two leading underscores are never remote, but for
-`__call__`.
+`client.f(x)` waits for the result, `client.futures.f(x)` gives a Future of it, `client.aio.f(x)` a
+coroutine. It connects at the first call, and again after a break. Names with two leading
+underscores are never remote, but for `__call__`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import os
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from launchpad import _core
@@ -48,21 +49,28 @@ class Client:
     """A client of the server at `server_address`.
 
     Args:
-      server_address: "host:port", "unix:/path" or "inproc:name".
+      server_address: "host:port", "unix:/path" or "inproc:name"; or several of them that offer the
+          same, as "a,b" (also "ipv4:a,b") or as a list.
       compress: accepted for upstream's sake; a same-host connection is faster without.
       call_timeout: seconds (or a timedelta) after which a call fails with DEADLINE_EXCEEDED; None
           or 0: never.
       wait_for_ready: wait for a server that does not listen yet; False: UNAVAILABLE at once.
       chunk_tensors: accepted for upstream's sake; large arrays always travel in pieces.
-      load_balancing_policy: None; others are not supported yet.
-      propagate_deadline: accepted for upstream's sake; a deadline always travels with its call.
+      load_balancing_policy: how each call's server is chosen if there are several: "pick_first"
+          (also None): the first that is up and healthy, until it is not; "round_robin": those that
+          are, in turn. Others are tried again later, in the background.
+      propagate_deadline: calls made by a method while it answers a call end when that one does: at
+          its deadline, or when it is cancelled. A deadline always travels with its call.
       retry: which calls that fail as UNAVAILABLE are made again; None: none, a call runs at most
           once.
+
+    Raises:
+      ValueError: a bad address, call_timeout or load_balancing_policy.
     """
 
     def __init__(
         self,
-        server_address: str,
+        server_address: str | Sequence[str],
         compress: bool = False,
         call_timeout: float | datetime.timedelta | None = None,
         wait_for_ready: bool = True,
@@ -76,18 +84,19 @@ class Client:
     ) -> None:
         if retry is not None and not isinstance(retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy or None, not {retry!r}")
-        if load_balancing_policy is not None:
-            raise ValueError(f"load_balancing_policy {load_balancing_policy!r} is not supported")
         self._kwargs = dict(
             compress=compress,
             call_timeout=call_timeout,
             wait_for_ready=wait_for_ready,
             chunk_tensors=chunk_tensors,
+            load_balancing_policy=load_balancing_policy,
             propagate_deadline=propagate_deadline,
             retry=retry,
             _server_name=_server_name,
             _prebound=_prebound,
         )
+        if isinstance(server_address, (list, tuple)):
+            server_address = ",".join(map(str, server_address))
         self._address = str(server_address)
         self._channel = _core.Channel(
             self._address,
@@ -96,8 +105,11 @@ class Client:
             prebound=_prebound,
             server_name=_server_name,
             retry=retry,
+            policy=load_balancing_policy or "",
+            inherits_deadline=propagate_deadline,
         )
         self._futures = _Futures(self._channel)
+        self._aio: Any = None
         _clients.add(self)
 
     def _begin_anew(self) -> None:
@@ -120,6 +132,15 @@ class Client:
     def futures(self) -> Any:
         """The same methods, each giving a Future."""
         return self._futures
+
+    @property
+    def aio(self) -> Any:
+        """The same methods as coroutines, for asyncio: `await client.aio.method(x)`."""
+        if self._aio is None:
+            from launchpad.calls.aio import Aio
+
+            self._aio = Aio(self._channel)
+        return self._aio
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
@@ -154,3 +175,10 @@ def _rebuild(address: str, kwargs: dict[str, Any]) -> Client:
 def list_methods(client: Client) -> list[str]:
     """The names of the methods that the client's server offers, sorted."""
     return client._channel.list_methods()
+
+
+def is_healthy(client: Client, timeout: float = 1.0) -> bool:
+    """Whether the client's server answers within `timeout` seconds, and says that it is healthy
+    (see Server.SetIsHealthy).
+    """
+    return client._channel.is_healthy(timeout)

@@ -26,6 +26,7 @@ class Future(futures.Future):
         self._waiters: list[Any] = []
         self._done_callbacks: list[Any] = []
         self._pending = pending
+        self._server: str | None = None
         # Who pops it completes the future: list.pop is atomic.
         self._open = [True]
 
@@ -36,6 +37,14 @@ class Future(futures.Future):
             # Two threads may come here at once; the first one's stays (setdefault is atomic).
             condition = self.__dict__.setdefault("_lazy_condition", threading.Condition())
         return condition
+
+    @property
+    def server(self) -> str | None:
+        """The name or address of the server that was called, for messages; None once it has
+        answered.
+        """
+        pending = self._pending
+        return self._server if pending is None else pending.server
 
     def cancel(self) -> bool:
         """Ends the call; the server does not run it if it has not begun. False: it was answered."""
@@ -62,6 +71,7 @@ class Future(futures.Future):
 
     def _fail(self, error: BaseException) -> None:
         if self._claim():
+            self._server = self.server
             self._exception = error
             self._settle("add_exception")
 

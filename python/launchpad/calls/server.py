@@ -92,10 +92,13 @@ class Server:
         self._server.join()
 
     def SetIsHealthy(self, is_healthy: bool) -> None:
-        """Accepted after Start; a server's health is that of its process."""
+        """What clients are told of the server's health: one that spreads its calls over several
+        servers leaves out one that is not healthy; `courier.is_healthy` says so. It answers all
+        the same. Healthy until told otherwise.
+        """
         if not self.has_started:
             raise ValueError("Cannot set health status; server not started. Call Start() first.")
-        self._is_healthy = bool(is_healthy)
+        self._server.set_healthy(bool(is_healthy))
 
 
 class NodeServer(Server):

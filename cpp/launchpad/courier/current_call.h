@@ -1,0 +1,32 @@
+// CurrentCall says, while it lives, which call the calling thread answers: what is called meanwhile
+// inherits its deadline, and ends when nobody waits for it any more. Thread-local: a method's other
+// threads, and batches, inherit nothing.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "launchpad/courier/call.h"
+
+namespace lp::courier {
+
+class CurrentCall {
+ public:
+  explicit CurrentCall(const Call& call);
+  ~CurrentCall();
+  CurrentCall(const CurrentCall&) = delete;
+  CurrentCall& operator=(const CurrentCall&) = delete;
+
+  // The sooner of `deadline` and that of the thread's current call, if there is one.
+  static base::Deadline limit(const base::Deadline& deadline);
+  // CANCELLED, once its caller cancelled it or went away.
+  static std::optional<Error> gone();
+
+ private:
+  std::shared_ptr<Session> session_;
+  const uint64_t id_;
+  const base::Deadline deadline_;
+  const CurrentCall* const outer_;
+};
+
+}  // namespace lp::courier
