@@ -77,6 +77,7 @@ class Client {
     using S = checked<Method, Args...>;
     return courier::encode_arguments(typename S::Arguments(std::forward<Args>(args)...));
   }
+  // Calls without waiting, with what `encode` gave.
   template <auto Method, class... Args>
   auto async_encoded(const wire::Payload& arguments) const {
     constexpr std::string_view name = courier::method_name<Method>();

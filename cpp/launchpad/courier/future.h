@@ -89,6 +89,7 @@ class Future {
     const auto started = started_.value();
     return channel->on_answer(started, std::move(callback));
   }
+  // The value in an answer that came to a callback, or why it is none.
   Result<R> decode(courier::Answer answer) const {
     return courier::decode_answer<R>(std::move(answer), method_);
   }

@@ -1,10 +1,10 @@
 // Coroutines over calls: in a function that returns Task<T>, `co_await client.async<&T::m>(...)`
 // gives the result, or throws as Future::get does, without holding a thread while it waits.
 //
-// A task begins when it is awaited, or by run(). After a co_await that had to wait, it goes on on
-// the thread of the client's own that read the answer, which reads no further meanwhile: compute
-// there, or call and co_await again, but do not sleep. A server that takes no more calls for now
-// holds up `async`, as everywhere. A Task is a value that is moved; one owner.
+// A task begins when it is awaited, or by start_task(). After a co_await that had to wait, it goes
+// on on the thread of the client's own that read the answer, which reads no further meanwhile:
+// compute there, or call and co_await again, but do not sleep. A server that takes no more calls
+// for now holds up `async`, as everywhere. A Task is a value that is moved; one owner.
 #pragma once
 
 #include <coroutine>
@@ -77,8 +77,10 @@ class TaskPromise<void> : public TaskPromiseBase {
 template <class T = void>
 class [[nodiscard]] Task {
  public:
+  // The compiler's.
   using promise_type = courier::TaskPromise<T>;
 
+  // The compiler's.
   explicit Task(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
@@ -89,12 +91,14 @@ class [[nodiscard]] Task {
     if (handle_) handle_.destroy();
   }
 
-  // Begins it; the awaiting coroutine goes on where it ends. Once.
+  // `co_await task` begins it, always: once.
   bool await_ready() const noexcept { return false; }
+  // The awaiting coroutine goes on where the task ends,
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().awaiting = awaiting;
     return handle_;
   }
+  // with its value, or by throwing what it threw.
   T await_resume() { return handle_.promise().take(); }
 
  private:
@@ -161,6 +165,7 @@ class FutureAwaiter {
 
 }  // namespace courier
 
+// Gives the call's result, or throws as Future::get does.
 template <class R>
 auto operator co_await(Future<R>&& future) {
   return courier::FutureAwaiter<R>(std::move(future));
@@ -168,7 +173,7 @@ auto operator co_await(Future<R>&& future) {
 
 // Begins the task here; its result comes by a std::future.
 template <class T>
-std::future<T> run(Task<T> task) {
+std::future<T> start_task(Task<T> task) {
   std::promise<T> promise;
   auto result = promise.get_future();
   courier::begin(std::move(task), std::move(promise));
