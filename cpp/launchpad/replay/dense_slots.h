@@ -14,6 +14,7 @@ class DenseSlots {
   size_t size() const { return slots_.size(); }
   Slot at(size_t position) const { return slots_[position]; }
   size_t position(Slot slot) const { return positions_[slot]; }
+  void prefetch(size_t position) const { __builtin_prefetch(&slots_[position]); }
   size_t bytes() const { return (slots_.capacity() + positions_.capacity()) * sizeof(Slot); }
 
   void insert(Slot slot) {

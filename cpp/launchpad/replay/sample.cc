@@ -6,8 +6,8 @@
 namespace lp::replay {
 namespace {
 
-// Batches beyond it would not fit a frame.
-constexpr uint64_t kMaxBatchBytes = uint64_t{1} << 35;
+// More in one answer is somebody's mistake.
+constexpr uint64_t kMaxBatchBytes = uint64_t{1} << 33;
 
 // The steps of column `index` of `items`, one after the other.
 Status gather_column(std::span<const SampledItem> items, size_t index,

@@ -1,5 +1,7 @@
 #include "launchpad/replay/selector.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "launchpad/replay/dense_slots.h"
@@ -110,9 +112,25 @@ class Prioritized final : public Selector {
     if (total <= 0.0) {
       return {slots_.at(any_of(slots_.size(), rng)), 1.0 / static_cast<double>(slots_.size())};
     }
-    constexpr double kUnit = 1.0 / 9007199254740992.0;  // 2^-53: a double in [0, 1).
-    const size_t leaf = tree_.find(static_cast<double>(rng() >> 11) * kUnit * total);
+    const size_t leaf = tree_.find(unit(rng) * total);
     return {slots_.at(leaf), tree_.weight(leaf) / total};
+  }
+  void pick_many(base::Rng& rng, std::span<Pick> picks) override {
+    constexpr size_t kGroup = 16;
+    const double total = tree_.total();
+    if (total <= 0.0) return Selector::pick_many(rng, picks);
+    std::array<double, kGroup> targets;
+    std::array<size_t, kGroup> leaves;
+    while (!picks.empty()) {
+      const auto group = picks.first(std::min(kGroup, picks.size()));
+      picks = picks.subspan(group.size());
+      for (size_t i = 0; i < group.size(); ++i) targets[i] = unit(rng) * total;
+      tree_.find(std::span(targets).first(group.size()), std::span(leaves).first(group.size()));
+      for (size_t i = 0; i < group.size(); ++i) slots_.prefetch(leaves[i]);
+      for (size_t i = 0; i < group.size(); ++i) {
+        group[i] = {slots_.at(leaves[i]), tree_.weight(leaves[i]) / total};
+      }
+    }
   }
   void clear() override {
     slots_.clear();
@@ -123,6 +141,11 @@ class Prioritized final : public Selector {
   void prefetch(Slot slot) const override { tree_.prefetch(slots_.position(slot)); }
 
  private:
+  // A double in [0, 1).
+  static double unit(base::Rng& rng) {
+    constexpr double kStep = 1.0 / 9007199254740992.0;  // 2^-53.
+    return static_cast<double>(rng() >> 11) * kStep;
+  }
   double weight(double priority) const {
     if (priority == 0.0) return 0.0;
     if (exponent_ == 1.0) return priority;
@@ -166,6 +189,10 @@ Status check_selector(const SelectorOptions& options) {
 Status Selector::check(double priority) const {
   if (std::isnan(priority)) return bad_priority("NaN");
   return {};
+}
+
+void Selector::pick_many(base::Rng& rng, std::span<Pick> picks) {
+  for (Pick& each : picks) each = pick(rng);
 }
 
 void Selector::prefetch(Slot) const {}

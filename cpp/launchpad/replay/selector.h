@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "launchpad/base/result.h"
 #include "launchpad/base/rng.h"
@@ -75,6 +76,8 @@ class Selector {
   virtual void remove(Slot slot) = 0;
   // Not when empty.
   virtual Pick pick(base::Rng& rng) = 0;
+  // As many picks as `picks` has room for, none of which changes anything.
+  virtual void pick_many(base::Rng& rng, std::span<Pick> picks);
   virtual void clear() = 0;
   virtual size_t size() const = 0;
   virtual size_t bytes() const = 0;  // Of its memory.

@@ -130,6 +130,18 @@ TEST_P(SelectorContract, PicksAsOftenAsItSays) {
   EXPECT_LT(chi_squared, 60);  // 19 degrees of freedom: beyond it once in 4 million runs.
 }
 
+TEST_P(SelectorContract, ManyPicksAreAsManySinglePicks) {
+  for (Slot slot = 0; slot < 1000; ++slot) selector_->insert(slot, slot % 7);
+  base::Rng a(5), b(5);
+  std::vector<Selector::Pick> picks(100);
+  selector_->pick_many(a, picks);
+  for (const Selector::Pick& many : picks) {
+    const Selector::Pick one = selector_->pick(b);
+    EXPECT_EQ(many.slot, one.slot);
+    EXPECT_EQ(many.probability, one.probability);
+  }
+}
+
 TEST_P(SelectorContract, RefusesNotANumber) {
   EXPECT_EQ(selector_->check(kNan).error().code, Code::kInvalidArgument);
   EXPECT_TRUE(selector_->check(0.0).ok());

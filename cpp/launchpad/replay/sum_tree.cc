@@ -45,24 +45,43 @@ void SumTree::set(size_t leaf, double weight) {
   }
 }
 
+// Which of eight children holds `target`, and what is left of it there.
+size_t SumTree::child_of(const double* children, double& target) {
+  double ends[kChildren];
+  double sum = 0;
+  for (size_t i = 0; i < kChildren; ++i) ends[i] = sum += children[i];
+  size_t chosen = 0;
+  for (size_t i = 0; i + 1 < kChildren; ++i) chosen += target >= ends[i];
+  const double rest = chosen == 0 ? target : target - ends[chosen - 1];
+  if (children[chosen] > 0.0 && rest < children[chosen]) {
+    target = rest;
+    return chosen;
+  }
+  // Rounding left `target` beyond the last child: the last one with a weight, at its end.
+  for (size_t i = 0; i < kChildren; ++i) {
+    if (children[i] > 0.0) chosen = i;
+  }
+  target = children[chosen];
+  return chosen;
+}
+
 size_t SumTree::find(double target) const {
   size_t node = 0;
   for (size_t level = levels_.size() - 1; level-- > 0;) {
-    const double* child = levels_[level].data() + node * kChildren;
-    // Rounding may leave `target` beyond the last child: then the last one with a weight.
-    size_t chosen = 0;
-    double rest = target;
-    for (size_t i = 0; i < kChildren; ++i) {
-      if (child[i] <= 0.0) continue;
-      chosen = i;
-      rest = target;
-      if (target < child[i]) break;
-      target -= child[i];
-    }
-    target = rest;
-    node = node * kChildren + chosen;
+    node = node * kChildren + child_of(levels_[level].data() + node * kChildren, target);
   }
   return node;
+}
+
+void SumTree::find(std::span<double> targets, std::span<size_t> found) const {
+  for (size_t& node : found) node = 0;
+  for (size_t level = levels_.size() - 1; level-- > 0;) {
+    for (size_t i = 0; i < targets.size(); ++i) {
+      const size_t node = found[i] * kChildren;
+      found[i] = node + child_of(levels_[level].data() + node, targets[i]);
+      if (level > 0) __builtin_prefetch(levels_[level - 1].data() + found[i] * kChildren);
+    }
+  }
 }
 
 void SumTree::prefetch(size_t leaf) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace lp::replay {
@@ -20,6 +21,9 @@ class SumTree {
   // The leaf where the sum of the weights up to it first exceeds `target`, 0 <= target < total().
   // Never one without weight, whatever the rounding. Only if total() > 0.
   size_t find(double target) const;
+  // The same for each of `targets`, whose leaves it puts into `found`: side by side, so that one
+  // does not wait for the memory of the other.
+  void find(std::span<double> targets, std::span<size_t> found) const;
   void clear();
   size_t bytes() const;
   void prefetch(size_t leaf) const;
@@ -29,6 +33,7 @@ class SumTree {
 
   size_t leaves() const { return levels_[0].size(); }
   void grow(size_t leaves);
+  static size_t child_of(const double* children, double& target);
   double sum_below(size_t level, size_t node) const;
 
   // levels_[0] are the leaves; each level has a multiple of eight, but for the root's.

@@ -96,7 +96,7 @@ class Table {
   };
   using SampleDone = std::function<void(Result<std::vector<SampledItem>>)>;
   // At the deadline it gives what it has, if that is anything; else DEADLINE_EXCEEDED.
-  // INVALID_ARGUMENT: counts below 1 or max < min. UNAVAILABLE: closed.
+  // INVALID_ARGUMENT: counts below 1 or max < min, or more than 2^20. UNAVAILABLE: closed.
   void sample(SampleRequest request, SampleDone done);
 
   // ---- The same for callers that can wait themselves: they block this thread.

@@ -124,20 +124,38 @@ bool TableContents::remove(uint64_t key, Trash& trash) {
   return true;
 }
 
-SampledItem TableContents::sample(Trash& trash) {
-  const Selector::Pick pick = sampler_->pick(rng_);
-  Record& record = at(pick.slot);
+SampledItem TableContents::sampled(const Selector::Pick& pick, Record& record) {
   if (record.times_sampled < INT32_MAX) ++record.times_sampled;
   if (record.times_sampled == 1) ++unique_samples_;
   limiter_.sampled();
+  return {record.key,           pick.probability, record.priority, static_cast<int64_t>(size()),
+          record.times_sampled, record.trajectory};
+}
+
+SampledItem TableContents::sample(Trash& trash) {
+  const Selector::Pick pick = sampler_->pick(rng_);
+  Record& record = at(pick.slot);
+  SampledItem item = sampled(pick, record);
   for (const auto& extension : options_.extensions) extension->on_sample(view(record));
-  SampledItem sampled{record.key,           pick.probability,
-                      record.priority,      static_cast<int64_t>(size()),
-                      record.times_sampled, record.trajectory};
   if (options_.max_times_sampled > 0 && record.times_sampled >= options_.max_times_sampled) {
     remove_slot(pick.slot, trash);
   }
-  return sampled;
+  return item;
+}
+
+// In groups, so that the memory of the next ones is on its way while one is looked at.
+void TableContents::sample_many(int64_t count, std::vector<SampledItem>& out) {
+  constexpr int64_t kGroup = 32;
+  std::array<Selector::Pick, kGroup> picks;
+  out.reserve(out.size() + static_cast<size_t>(std::min<int64_t>(count, 1 << 16)));
+  while (count > 0) {
+    const auto group = std::span(picks).first(static_cast<size_t>(std::min(count, kGroup)));
+    count -= static_cast<int64_t>(group.size());
+    sampler_->pick_many(rng_, group);
+    for (const Selector::Pick& pick : group) __builtin_prefetch(&at(pick.slot), 1);
+    for (const Selector::Pick& pick : group) __builtin_prefetch(at(pick.slot).trajectory.get(), 1);
+    for (const Selector::Pick& pick : group) out.push_back(sampled(pick, at(pick.slot)));
+  }
 }
 
 std::optional<SampledItem> TableContents::find(uint64_t key) const {

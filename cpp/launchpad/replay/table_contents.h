@@ -39,6 +39,12 @@ class TableContents {
   bool remove(uint64_t key, Trash& trash);
   // Not when empty.
   SampledItem sample(Trash& trash);
+  // Whether a sample leaves all as it is, but for counts: then many are made at a time.
+  bool samples_independently() const {
+    return options_.max_times_sampled == 0 && options_.extensions.empty();
+  }
+  // Appends `count` samples. Only if they are independent; not when empty.
+  void sample_many(int64_t count, std::vector<SampledItem>& out);
   std::optional<SampledItem> find(uint64_t key) const;
   void clear(Trash& trash);
 
@@ -61,6 +67,7 @@ class TableContents {
 
   Record& at(Slot slot) { return pages_[slot / kPage][slot % kPage]; }
   const Record& at(Slot slot) const { return pages_[slot / kPage][slot % kPage]; }
+  SampledItem sampled(const Selector::Pick& pick, Record& record);
   Slot take_slot();
   void put(Item item);
   void evict(Trash& trash);

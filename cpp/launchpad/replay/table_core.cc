@@ -63,10 +63,12 @@ bool TableCore::insert_now(State& state, Item& item, After& after) {
 }
 
 void TableCore::sample(Table::SampleRequest request, Table::SampleDone done) {
-  if (request.min_count < 1 || request.max_count < request.min_count) {
+  if (request.min_count < 1 || request.max_count < request.min_count ||
+      request.max_count > kMaxSamples) {
     done(Error(Code::kInvalidArgument, "a sample of " + std::to_string(request.min_count) + " to " +
                                            std::to_string(request.max_count) +
-                                           " items: it must be at least one"));
+                                           " items: it must be at least one, and at most " +
+                                           std::to_string(kMaxSamples)));
     return;
   }
   After after;
@@ -80,6 +82,13 @@ void TableCore::sample(Table::SampleRequest request, Table::SampleDone done) {
     const auto enough = [&] {
       return static_cast<int64_t>(waiting.samples.size()) >= waiting.request.min_count;
     };
+    const int64_t most = waiting.request.max_count;
+    if (state.samples.empty() && state.inserts.empty() && state.contents.size() > 0 &&
+        state.contents.samples_independently() && state.contents.limiter().can_sample(most)) {
+      state.contents.sample_many(most, waiting.samples);
+      result = std::move(waiting.samples);
+      return false;
+    }
     // Waiting inserts get their turn between two samples.
     for (bool moved = state.samples.empty(); moved;) {
       moved = sample_now(state, waiting, after);

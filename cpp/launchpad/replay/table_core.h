@@ -10,6 +10,9 @@
 
 namespace lp::replay {
 
+// Of one request; who wants more asks again.
+inline constexpr int64_t kMaxSamples = 1 << 20;
+
 class TableCore {
  public:
   TableCore(TableOptions options, const base::Clock& clock, uint64_t seed);

@@ -128,6 +128,7 @@ TEST(Table, CountsBelowOneAreErrors) {
   EXPECT_FALSE(table->can_sample(0).ok());
   EXPECT_FALSE(table->can_insert(-3).ok());
   EXPECT_FALSE(table->sample(0).ok());
+  EXPECT_FALSE(table->sample(int64_t{1} << 40).ok());
   EXPECT_EQ(table->insert(Item{1, 1.0, nullptr, 0}).error().code, Code::kInvalidArgument);
 }
 
