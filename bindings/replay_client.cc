@@ -26,13 +26,16 @@ auto call(F&& f) {
   }();
   // Ctrl-C may have come after the answer.
   if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (!result.ok() && result.error().code == Code::kAborted) {
+    if (const auto stops = program_stops()) raise_replay(*stops);
+  }
   return take(std::move(result));
 }
 
 PyReplayClient connect(const std::string& address) {
   courier::ChannelOptions calls;
   calls.language = "python";
-  calls.interrupted = python_wants_to_raise;
+  calls.interrupted = [] { return python_wants_to_raise() || program_stops().has_value(); };
   courier::ChannelOptions streams;
   streams.language = "python";
   streams.wait_for_ready = false;

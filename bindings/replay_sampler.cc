@@ -80,7 +80,10 @@ class PySampler {
     Result<std::optional<T>> got = std::optional<T>();
     const bool done = wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
       got = next(tick);
-      return got.ok() || got.error().code != Code::kDeadlineExceeded;
+      if (got.ok() || got.error().code != Code::kDeadlineExceeded) return true;
+      auto stops = program_stops();
+      if (stops) got = *std::move(stops);
+      return stops.has_value();
     });
     if (!done) raise_replay(got.error());
     if (!got.ok() && got.error().code == Code::kCancelled) return std::nullopt;  // It was closed.

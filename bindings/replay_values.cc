@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "bindings/arrays.h"
+#include "launchpad/run/context.h"
 
 namespace lp::bindings {
 namespace {
@@ -45,6 +46,12 @@ void raise_replay(const Error& error) {
   }
   PyErr_SetString(type, error.message.c_str());
   throw nb::python_error();
+}
+
+std::optional<Error> program_stops() {
+  const auto context = run::current_context();
+  if (context == nullptr || !context->stop->requested()) return std::nullopt;
+  return Error(Code::kUnavailable, "the program is being stopped, and its replay node with it");
 }
 
 void Leaf::clear() {

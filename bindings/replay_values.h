@@ -6,6 +6,7 @@
 
 #include <array>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ T take(Result<T> result) {
   if (!result.ok()) raise_replay(result.error());
   if constexpr (!std::is_void_v<T>) return std::move(result).value();
 }
+
+// What a wait for the replay node of a program that is being stopped ends with: that node takes no
+// more. None: no program is, here.
+std::optional<Error> program_stops();
 
 // A Python value that a column can hold: numbers, text, bytes, and whatever numpy makes an array
 // of. Keeps the memory until it is cleared.

@@ -218,11 +218,18 @@ uint64_t PyWriter::create_item(const std::string& table, double priority, nb::ha
   return create_item(table, priority, columns);
 }
 
+Status PyWriter::flush_once(int64_t block_until_num_items, const base::Deadline& tick) {
+  Status status = writer_->flush(block_until_num_items, tick);
+  if (status.ok() || status.error().code != Code::kDeadlineExceeded) return status;
+  if (auto stops = program_stops()) return *std::move(stops);
+  return status;
+}
+
 bool PyWriter::flush(int64_t block_until_num_items, std::optional<double> timeout) {
   const Turn turn(*this);
   Status status;
   const bool done = wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
-    status = writer_->flush(block_until_num_items, tick);
+    status = flush_once(block_until_num_items, tick);
     return status.ok() || status.error().code != Code::kDeadlineExceeded;
   });
   if (done) take(std::move(status));
@@ -231,12 +238,13 @@ bool PyWriter::flush(int64_t block_until_num_items, std::optional<double> timeou
 
 bool PyWriter::end_episode(bool clear, std::optional<double> timeout) {
   const Turn turn(*this);
-  Status status;
+  Status flushed;
   // Ctrl-C while it waits leaves the episode as it is.
   const bool done = wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
-    status = writer_->flush(0, tick);
-    return status.ok() || status.error().code != Code::kDeadlineExceeded;
+    flushed = flush_once(0, tick);
+    return flushed.ok() || flushed.error().code != Code::kDeadlineExceeded;
   });
+  Status status;
   {
     const GilReleased released;
     status = writer_->end_episode(clear, base::Deadline::after(base::Nanos(0)));
@@ -250,6 +258,7 @@ bool PyWriter::end_episode(bool clear, std::optional<double> timeout) {
   }
   open_ = false;
   if (!status.ok() && status.error().code != Code::kDeadlineExceeded) take(std::move(status));
+  if (done) take(std::move(flushed));
   return done;
 }
 

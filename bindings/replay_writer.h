@@ -77,6 +77,8 @@ class PyWriter : public std::enable_shared_from_this<PyWriter> {
   // The columns of the leaves, which are now in found_; null: of no known structure.
   const std::vector<int>* find_leaves(nb::handle data);
   void append_cells(bool partial);
+  // DEADLINE_EXCEEDED at the tick, unless the program is being stopped. Without the GIL.
+  Status flush_once(int64_t block_until_num_items, const base::Deadline& tick);
   void note(std::span<const replay::Cell> cells, bool partial);
   void check_not_set(size_t column, nb::handle value) const;
   std::vector<PyObject*> leaves_of(nb::handle trajectory);

@@ -92,6 +92,37 @@ def test_a_node_writes_checkpoints_and_starts_from_the_newest(launch_type, tmp_p
         case.doCleanups()
 
 
+def wait_for_what_never_comes(client, call, ended):
+    with pytest.raises(RuntimeError, match=r"is being stopped|its server stops"):
+        if call == "sample":
+            next(client.sample("t"))
+        else:
+            samples = reverb.TrajectoryDataset(client.server_address, "t", [np.int64], [()], 1)
+            next(iter(samples))
+    ended.write_text("ended")
+
+
+def stop_when_it_waits(client):
+    while not client._client.info(LIMIT)[0]["waiting_samples"]:
+        pass
+    lp.stop()
+
+
+@pytest.mark.parametrize("call", ["sample", "dataset"])
+@pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
+def test_a_stop_ends_what_waits_for_the_replay_node(launch_type, call, tmp_path):
+    program = lp.Program("stopped")
+    replay = program.add_node(lp.ReverbNode(lambda: [table()]), label="replay")
+    ended = tmp_path / "ended"
+    waiter = lp.PyNode(wait_for_what_never_comes, replay, call, ended)
+    program.add_node(waiter, label="waiter")
+    program.add_node(lp.PyNode(stop_when_it_waits, replay), label="stopper")
+    manager = lp.launch(program, launch_type=launch_type, terminal="current_terminal")
+    if manager is not None:
+        manager.wait()
+    assert ended.read_text() == "ended"
+
+
 def both(client, replay_in_colocation):
     for each in (client, replay_in_colocation):
         each.insert([1], {"t": 1.0})
