@@ -6,6 +6,7 @@
 
 #include "launchpad/courier/current_call.h"
 #include "launchpad/courier/share.h"
+#include "launchpad/wire/packing.h"
 
 namespace lp::courier {
 namespace {
@@ -25,6 +26,12 @@ Channel::Channel(net::Address address, ChannelOptions options)
 
 Channel::~Channel() = default;
 
+const wire::Payload& Channel::prepared(const wire::Payload& arguments,
+                                       wire::Payload& copies) const {
+  if (may_share_) return in_shared_memory(arguments, copies);
+  return options_.compress ? wire::packed(arguments, copies) : arguments;
+}
+
 std::string Channel::server_name() const {
   return options_.server_name.empty() ? "the server at '" + where() + "'" : options_.server_name;
 }
@@ -34,7 +41,7 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
   Pending pending;
   pending.deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   wire::Payload copies;
-  const wire::Payload& sent = may_share_ ? in_shared_memory(arguments, copies) : arguments;
+  const wire::Payload& sent = prepared(arguments, copies);
   Lock lock(mutex_);
   LP_TRY(submit(lock, method, sent, pending));
   return await(lock, pending);
@@ -49,7 +56,7 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
   wire::Payload copies;
-  const wire::Payload& payload = may_share_ ? in_shared_memory(arguments, copies) : arguments;
+  const wire::Payload& payload = prepared(arguments, copies);
   Lock lock(mutex_);
   const Status sent = submit_or_park(lock, method, payload, pending, std::move(typed), may_wait);
   hand_over();

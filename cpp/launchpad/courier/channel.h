@@ -37,6 +37,9 @@ struct ChannelOptions {
   wire::FrameLimits limits{};    // What it reads, at most.
   // Calls made by a method while it answers a call end when that one does: see current_call.h.
   bool inherits_deadline = true;
+  // Compress messages, both ways, where it pays; over tcp only: within a host it costs more than it
+  // saves.
+  bool compress = false;
   // Asked at every tick of a waiting call, without any lock: true ends the wait with ABORTED.
   std::function<bool()> interrupted{};
   // Wraps the running of a batch of callbacks (to take a lock once, say).
@@ -150,6 +153,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how);
   Status flush(Lock& lock, const base::Deadline& deadline);
   void send_gathered();
+  // The arguments as they travel: in shared memory, or compressed.
+  const wire::Payload& prepared(const wire::Payload& arguments, wire::Payload& copies) const;
   Answer await(Lock& lock, Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
   void read_what_is_there();

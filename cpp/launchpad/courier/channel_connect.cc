@@ -130,8 +130,10 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
     auto socket = net::connect(address_, deadline, [&] { return !keep_waiting().ok(); });
     if (socket.ok()) {
       auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
-      const Peer self{
-          .language = options_.language, .name = {}, .shares = link->socket().passes_descriptors()};
+      const Peer self{.language = options_.language,
+                      .name = {},
+                      .packs = options_.compress && address_.kind == net::Kind::kTcp,
+                      .shares = link->socket().passes_descriptors()};
       auto greeted = link->greet(self, deadline, keep_waiting);
       if (greeted.ok() && address_.kind == net::Kind::kTcp &&
           net::tcp_peer_user(link->socket().fd()) == net::PeerUser::kStranger) {

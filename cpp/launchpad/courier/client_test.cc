@@ -148,6 +148,20 @@ TEST_P(CourierContract, CallbacksComeWithoutAWaiter) {
   EXPECT_EQ(sum.get_future().get(), 9);
 }
 
+TEST_P(CourierContract, AClientThatCompressesGetsTheSameAnswers) {
+  Desk desk;
+  Server server;
+  courier::serve_at(server, desk, GetParam());
+  const auto client = Client<Desk>::connect(server.address().str(), {.compress = true});
+  const std::string text(1 << 20, 'x');
+  EXPECT_EQ(client.call<&Desk::echo>(text), text);
+  EXPECT_EQ(client.async<&Desk::echo>(text).get(), text);
+  const std::vector<float> values(1 << 20, 3.5f);
+  const Tensor back = client.call<&Desk::mirror>(Tensor::of(values));
+  EXPECT_EQ(back.data<float>()[values.size() - 1], 3.5f);
+  EXPECT_EQ(client.call<&Desk::add>(2, 3), 5);
+}
+
 INSTANTIATE_TEST_SUITE_P(Transports, CourierContract, testing::Values("unix", "tcp", "inproc"),
                          [](const auto& info) { return info.param; });
 

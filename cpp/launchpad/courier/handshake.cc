@@ -8,12 +8,13 @@ namespace lp::courier {
 wire::Payload encode_peer(const Peer& peer) {
   wire::Payload payload;
   wire::Writer writer(payload);
-  writer.begin_list(5);
+  writer.begin_list(6);
   writer.integer(peer.version);
   writer.string(peer.language);
   writer.string(peer.name);
   writer.boolean(peer.shares);
   writer.boolean(peer.healthy);
+  writer.boolean(peer.packs);
   return payload;
 }
 
@@ -33,7 +34,8 @@ Result<Peer> decode_peer(const wire::Payload& payload) {
   peer.name = reader.string();
   peer.shares = reader.boolean();
   peer.healthy = reader.boolean();
-  if (!reader.ok() || count != 5) return Error(Code::kInvalidArgument, "the greeting is malformed");
+  peer.packs = reader.boolean();
+  if (!reader.ok() || count != 6) return Error(Code::kInvalidArgument, "the greeting is malformed");
   return peer;
 }
 

@@ -9,7 +9,7 @@
 namespace lp::courier {
 
 // Ends with different numbers do not talk to each other.
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 
 // The language of an end that understands pickles; others take typed values only.
 inline constexpr std::string_view kPython = "python";
@@ -19,6 +19,7 @@ struct Peer {
   int version = kProtocolVersion;
   std::string language = "cpp";  // "cpp" or "python".
   std::string name{};            // E.g. "producer/0"; may be empty.
+  bool packs = false;            // A client: wants answers compressed where that pays.
   bool shares = false;           // Takes and gives buffers in shared memory on this connection.
   bool healthy = true;           // A server's word on itself. It greets again when that changes.
 };

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "launchpad/wire/packing.h"
+
 namespace lp::courier {
 
 Link::Link(net::Socket socket, wire::FrameLimits limits)
-    : socket_(std::move(socket)), reader_(limits) {
+    : socket_(std::move(socket)), limits_(limits), reader_(limits) {
   // A blocked read looks up every tick; that costs nothing while bytes come.
   timeval tick{};
   tick.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(kTick).count();
@@ -80,6 +82,13 @@ net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
         return net::Io::kClosed;
       }
       if (*taken) continue;
+    }
+    if ((*next)->payload.packed) {
+      Status unpacked = wire::unpack((*next)->payload, limits_);
+      if (!unpacked.ok()) {
+        broken_ = std::move(unpacked).error();
+        return net::Io::kClosed;
+      }
     }
     frames.push_back(std::move(**next));
   }

@@ -45,6 +45,7 @@ class Link {
   net::Io read_once(std::vector<wire::Frame>& frames, bool wait);
 
   net::Socket socket_;
+  const wire::FrameLimits limits_;
   std::unique_ptr<Borrowings> borrowings_;
   wire::FrameReader reader_;
   std::optional<Error> broken_;

@@ -6,6 +6,7 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/share.h"
+#include "launchpad/wire/packing.h"
 
 namespace lp::courier {
 namespace {
@@ -124,6 +125,7 @@ Status Session::sort(wire::Frame frame, std::vector<wire::Frame>& frames) {
     LP_TRY_ASSIGN(const bool taken, borrowings_->take_frame(frame));
     if (taken) return {};
   }
+  if (frame.payload.packed) LP_TRY(wire::unpack(frame.payload, limits_));
   frames.push_back(std::move(frame));
   return {};
 }
@@ -134,7 +136,9 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
       type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   wire::Payload copies;
-  const wire::Payload& sent = peer_.shares ? in_shared_memory(payload, copies) : payload;
+  const wire::Payload& sent = peer_.shares               ? in_shared_memory(payload, copies)
+                              : peer_.packs && is_answer ? wire::packed(payload, copies)
+                                                         : payload;
   out_.with([&](Out& out) {
     if (last) out.cancelled.clear();
     if (out.closing || closed()) return;

@@ -7,6 +7,8 @@
 namespace lp::wire {
 namespace {
 
+constexpr uint8_t kPackedBit = 0x80;  // Of the byte that tells the encoding.
+
 template <class T>
 void put(char*& out, T value) {
   static_assert(std::endian::native == std::endian::little,
@@ -36,7 +38,8 @@ void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t a
   char* at = header;
   put<uint32_t>(at, kFrameMagic);
   put<uint8_t>(at, static_cast<uint8_t>(type));
-  put<uint8_t>(at, static_cast<uint8_t>(payload.encoding));
+  put<uint8_t>(at, static_cast<uint8_t>(static_cast<uint8_t>(payload.encoding) |
+                                        (payload.packed ? kPackedBit : 0)));
   put<uint16_t>(at, static_cast<uint16_t>(method.size()));
   put<uint32_t>(at, static_cast<uint32_t>(payload.buffers.size()));
   put<uint32_t>(at, static_cast<uint32_t>(payload.body.size()));
@@ -57,7 +60,8 @@ Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits
   }
   FrameHeader header;
   const auto type = get<uint8_t>(bytes);
-  const auto encoding = get<uint8_t>(bytes);
+  const auto how = get<uint8_t>(bytes);
+  const auto encoding = static_cast<uint8_t>(how & ~kPackedBit);
   if (type < static_cast<uint8_t>(FrameType::kHello) ||
       type > static_cast<uint8_t>(FrameType::kForget) ||
       encoding > static_cast<uint8_t>(Encoding::kPickle)) {
@@ -65,6 +69,7 @@ Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits
   }
   header.type = static_cast<FrameType>(type);
   header.encoding = static_cast<Encoding>(encoding);
+  header.packed = (how & kPackedBit) != 0;
   header.method_size = get<uint16_t>(bytes);
   header.buffer_count = get<uint32_t>(bytes);
   header.body_size = get<uint32_t>(bytes);

@@ -72,6 +72,7 @@ struct Frame {
 struct FrameHeader {
   FrameType type = FrameType::kCall;
   Encoding encoding = Encoding::kTyped;
+  bool packed = false;
   uint16_t method_size = 0;
   uint32_t buffer_count = 0;
   uint32_t body_size = 0;

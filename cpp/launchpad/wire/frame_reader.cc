@@ -84,6 +84,7 @@ Result<bool> FrameReader::parse_head() {
   frame_->id = header_.id;
   frame_->argument = header_.argument;
   frame_->payload.encoding = header_.encoding;
+  frame_->payload.packed = header_.packed;
   at += kHeaderBytes;
   frame_->method.assign(reinterpret_cast<const char*>(at), header_.method_size);
   at += header_.method_size;

@@ -36,7 +36,8 @@ struct Payload {
   Encoding encoding = Encoding::kTyped;
   std::string body;
   std::vector<Buffer> buffers;
-  bool sole = false;  // Goes to one receiver: transient buffers can become its own.
+  bool sole = false;    // Goes to one receiver: transient buffers can become its own.
+  bool packed = false;  // The body holds all of it, compressed: see packing.h.
 };
 
 }  // namespace lp::wire

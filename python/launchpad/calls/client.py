@@ -51,7 +51,8 @@ class Client:
     Args:
       server_address: "host:port", "unix:/path" or "inproc:name"; or several of them that offer the
           same, as "a,b" (also "ipv4:a,b") or as a list.
-      compress: accepted for upstream's sake; a same-host connection is faster without.
+      compress: compress messages (lz4), in both directions, where that makes them smaller by an
+          eighth; on tcp connections only: within a host it costs more than it saves.
       call_timeout: seconds (or a timedelta) after which a call fails with DEADLINE_EXCEEDED; None
           or 0: never.
       wait_for_ready: wait for a server that does not listen yet; False: UNAVAILABLE at once.
@@ -107,6 +108,7 @@ class Client:
             retry=retry,
             policy=load_balancing_policy or "",
             inherits_deadline=propagate_deadline,
+            compress=bool(compress),
         )
         self._futures = _Futures(self._channel)
         self._aio: Any = None
