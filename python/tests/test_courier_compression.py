@@ -1,4 +1,4 @@
-"""courier.Client(compress=True): fewer bytes on a tcp connection, both ways, and the same values."""
+"""courier.Client(compress=True): fewer bytes on a tcp connection, both ways, the same values."""
 
 from __future__ import annotations
 

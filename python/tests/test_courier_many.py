@@ -181,7 +181,8 @@ def test_a_nested_call_ends_at_the_outer_deadline(nested, serve):
     with pytest.raises(StatusNotOk):
         hurried.middle(slow)
         raise StatusNotOk  # It may still manage to answer.
-    assert ended.result(20) is StatusCode.DEADLINE_EXCEEDED
+    # Its own copy of the deadline passes, or word comes that the caller has given up at his.
+    assert ended.result(20) in (StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED)
 
 
 def test_a_nested_call_ends_when_the_outer_one_is_cancelled(nested):

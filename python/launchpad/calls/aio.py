@@ -83,7 +83,8 @@ class _Method:
         self._start = channel.future_method(name, _Reply)
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return await self._start(*args, **kwargs)
+        reply: Any = self._start(*args, **kwargs)
+        return await reply
 
 
 class Aio:

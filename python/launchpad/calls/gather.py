@@ -19,7 +19,7 @@ def _server_of(future: Any) -> str:
     return str(getattr(future, "server", None) or "a call")
 
 
-def _overdue(waiting: list[Any], count: int, timeout: float) -> TimeoutError:
+def _overdue(waiting: list[Any], count: int, timeout: float) -> _futures.TimeoutError:
     names = ", ".join(_server_of(f) for f in waiting[:_MAX_NAMES])
     more = ", ..." if len(waiting) > _MAX_NAMES else ""
     return _futures.TimeoutError(
