@@ -11,6 +11,9 @@
 
 #include <cmath>
 #include <iostream>
+#include <memory>
+#include <optional>
+#include <thread>
 
 #include "bindings/fork.h"
 #include "bindings/hooks.h"
@@ -181,15 +184,34 @@ void bind_context(nb::module_& m) {
           "add_stop_handler",
           [](const PyContext& self, const nb::object& handler) {
             const SharedRef function = share(handler.ptr());
-            const auto call = [function] {
+            // If the program is stopping already, it is called here: what it raises, or what a
+            // signal raises meanwhile, is this caller's. Touched with the GIL.
+            struct Here {
+              std::thread::id thread = std::this_thread::get_id();
+              std::optional<nb::python_error> raised;
+            };
+            const auto here = std::make_shared<Here>();
+            const auto call = [function, here] {
               const PythonEntry python;
               if (!python.ok()) return;
               PyObject* result = call_python(function.get());
-              if (result == nullptr) PyErr_WriteUnraisable(function.get());
+              if (result == nullptr && here->thread == std::this_thread::get_id())
+                here->raised.emplace();
+              else if (result == nullptr)
+                PyErr_WriteUnraisable(function.get());
               Py_XDECREF(result);
             };
-            const GilReleased released;
-            return self.context->stop->add_handler(call);
+            const uint64_t number = [&] {
+              const GilReleased released;
+              return self.context->stop->add_handler(call);
+            }();
+            here->thread = {};
+            if (here->raised) {
+              const nb::python_error raised(*here->raised);
+              here->raised.reset();  // With the GIL.
+              throw raised;
+            }
+            return number;
           },
           nb::arg("handler"))
       .def(

@@ -179,11 +179,13 @@ Result<std::shared_ptr<Pending>> Balancer::start(std::string_view method,
   call->deadline = options().inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   call->callback = std::move(callback);
   call->typed = std::move(typed);
+  // Once it is held, the call is the keeper's: it must not be sent from here as well.
+  std::shared_ptr<Channel> to;
   const Status held = state_.with([&](State& state) -> Status {
     if (state.closed) return closed_error();
     if (state.held.empty()) {
-      call->to = pick(state);
-      if (call->to != nullptr) return {};
+      call->to = to = pick(state);
+      if (to != nullptr) return {};
       if (auto error = hopeless(state)) return *error;
     }
     if (state.held.size() >= options().max_pending) {
@@ -196,10 +198,10 @@ Result<std::shared_ptr<Pending>> Balancer::start(std::string_view method,
     return {};
   });
   if (!held.ok()) return held.error();
-  if (call->to != nullptr) {
+  if (to != nullptr) {
     LP_TRY_ASSIGN(call->inner,
-                  call->to->start(method, arguments, call->deadline, std::move(call->callback),
-                                  std::move(call->typed), may_wait));
+                  to->start(method, arguments, call->deadline, std::move(call->callback),
+                            std::move(call->typed), may_wait));
   }
   return std::shared_ptr<Pending>(call);
 }
