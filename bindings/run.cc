@@ -163,6 +163,38 @@ void set_thread_context(const std::optional<PyContext>& context) {
   run::set_thread_context(context ? context->context : nullptr);
 }
 
+uint64_t add_stop_handler(const PyContext& self, const nb::object& handler) {
+  const SharedRef function = share(handler.ptr());
+  // If the program is stopping already, it is called here: what it raises, or what a
+  // signal raises meanwhile, is this caller's. Touched with the GIL.
+  struct Here {
+    std::thread::id thread = std::this_thread::get_id();
+    std::optional<nb::python_error> raised;
+  };
+  const auto here = std::make_shared<Here>();
+  const auto call = [function, here] {
+    const PythonEntry python;
+    if (!python.ok()) return;
+    PyObject* result = call_python(function.get());
+    if (result == nullptr && here->thread == std::this_thread::get_id())
+      here->raised.emplace();
+    else if (result == nullptr)
+      PyErr_WriteUnraisable(function.get());
+    Py_XDECREF(result);
+  };
+  const uint64_t number = [&] {
+    const GilReleased released;
+    return self.context->stop->add_handler(call);
+  }();
+  here->thread = {};
+  if (here->raised) {
+    const nb::python_error raised(*here->raised);
+    here->raised.reset();  // With the GIL.
+    throw raised;
+  }
+  return number;
+}
+
 void bind_context(nb::module_& m) {
   nb::class_<PyContext>(m, "Context", "What a running node knows of the run that it is part of.")
       .def_prop_ro("program", [](const PyContext& self) { return self.context->program; })
@@ -180,40 +212,7 @@ void bind_context(nb::module_& m) {
             });
           },
           nb::arg("timeout").none())
-      .def(
-          "add_stop_handler",
-          [](const PyContext& self, const nb::object& handler) {
-            const SharedRef function = share(handler.ptr());
-            // If the program is stopping already, it is called here: what it raises, or what a
-            // signal raises meanwhile, is this caller's. Touched with the GIL.
-            struct Here {
-              std::thread::id thread = std::this_thread::get_id();
-              std::optional<nb::python_error> raised;
-            };
-            const auto here = std::make_shared<Here>();
-            const auto call = [function, here] {
-              const PythonEntry python;
-              if (!python.ok()) return;
-              PyObject* result = call_python(function.get());
-              if (result == nullptr && here->thread == std::this_thread::get_id())
-                here->raised.emplace();
-              else if (result == nullptr)
-                PyErr_WriteUnraisable(function.get());
-              Py_XDECREF(result);
-            };
-            const uint64_t number = [&] {
-              const GilReleased released;
-              return self.context->stop->add_handler(call);
-            }();
-            here->thread = {};
-            if (here->raised) {
-              const nb::python_error raised(*here->raised);
-              here->raised.reset();  // With the GIL.
-              throw raised;
-            }
-            return number;
-          },
-          nb::arg("handler"))
+      .def("add_stop_handler", &add_stop_handler, nb::arg("handler"))
       .def(
           "remove_stop_handler",
           [](const PyContext& self, uint64_t number) {
