@@ -10,6 +10,7 @@ import pytest
 from pybind11_abseil.status import StatusCode, StatusNotOk
 
 import courier
+from launchpad.calls.future import Future
 
 
 @pytest.fixture
@@ -129,6 +130,18 @@ def test_a_callback_may_call_again(client):
     client.futures.same(5).add_done_callback(again)
     assert done.wait(20)
     assert results == [5, 6]
+
+
+def test_nothing_finishes_a_future_that_somebody_has_locked():
+    """concurrent.futures.wait() counts what is open under all locks, and is told of the rest."""
+    future = Future()
+    with future._condition:
+        finishing = threading.Thread(target=future._finish, args=(5,))
+        finishing.start()
+        finishing.join(0.1)
+        assert future._state == "PENDING"
+    finishing.join()
+    assert future.result(0) == 5
 
 
 def test_wait_and_as_completed_work(own):

@@ -14,6 +14,11 @@ from typing import Any
 _PENDING = "PENDING"
 _FINISHED = "FINISHED"
 
+# Held while a future gets its condition, or is finished without one: a future that somebody can
+# lock is finished only under that lock, as concurrent.futures.wait() relies on. Signal handlers may
+# come here again.
+_making = threading.RLock()
+
 
 class Future(futures.Future):
     """The result of `client.futures.method(...)`."""
@@ -34,8 +39,8 @@ class Future(futures.Future):
     def _condition(self) -> threading.Condition:  # type: ignore[override]
         condition = self.__dict__.get("_lazy_condition")
         if condition is None:
-            # Two threads may come here at once; the first one's stays (setdefault is atomic).
-            condition = self.__dict__.setdefault("_lazy_condition", threading.Condition())
+            with _making:
+                condition = self.__dict__.setdefault("_lazy_condition", threading.Condition())
         return condition
 
     @property
@@ -77,12 +82,14 @@ class Future(futures.Future):
 
     def _settle(self, notice: str) -> None:
         self._pending = None
-        # Whoever asks for the condition after this line sees that nothing is left to wait for.
-        self._state = _FINISHED
-        condition = self.__dict__.get("_lazy_condition")
-        if condition is None:
-            return
+        with _making:
+            condition = self.__dict__.get("_lazy_condition")
+            if condition is None:
+                # Whoever makes it after this sees that nothing is left to wait for.
+                self._state = _FINISHED
+                return
         with condition:
+            self._state = _FINISHED
             for waiter in self._waiters:
                 getattr(waiter, notice)(self)
             condition.notify_all()
