@@ -269,9 +269,9 @@ def test_launches_in_a_row_leave_no_descriptor_and_no_child():
         gc.collect()  # Clients that nobody holds.
         children = []
         for thread in os.listdir("/proc/self/task"):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It ends meanwhile.
-                with open(f"/proc/self/task/{thread}/children") as file:
-                    children += file.read().split()
+            ended = contextlib.suppress(FileNotFoundError, ProcessLookupError)
+            with ended, open(f"/proc/self/task/{thread}/children") as file:
+                children += file.read().split()
         return len(os.listdir("/proc/self/fd")), sorted(children)
 
     launch_once()
