@@ -1,6 +1,5 @@
 // A server of replay tables, with its checkpoints, for reverb.server.
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -9,6 +8,7 @@
 
 #include "bindings/hooks.h"
 #include "bindings/module.h"
+#include "bindings/replay_table.h"
 #include "bindings/replay_values.h"
 #include "bindings/waiting.h"
 #include "launchpad/base/guarded.h"
@@ -27,7 +27,7 @@ using CheckpointTuple = std::tuple<std::string, std::string, int>;
 
 class PyReplayServer {
  public:
-  PyReplayServer(std::vector<std::shared_ptr<replay::Table>> tables,
+  PyReplayServer(const std::vector<PyTable>& tables,
                  const std::optional<CheckpointTuple>& checkpoints)
       : context_(run::current_context()) {
     replay::StoreOptions options;
@@ -37,7 +37,9 @@ class PyReplayServer {
           std::make_unique<replay::Checkpointer>(replay::CheckpointOptions{folder, fallback, keep});
       options.checkpoint = [this] { return save(); };
     }
-    store_ = take(replay::Store::make(std::move(tables), std::move(options)));
+    std::vector<std::shared_ptr<replay::Table>> shares;
+    for (const PyTable& each : tables) shares.push_back(each.table);
+    store_ = take(replay::Store::make(std::move(shares), std::move(options)));
     if (checkpointer_ == nullptr) return;
     auto loaded = [&] {
       const GilReleased released;
@@ -119,8 +121,7 @@ class PyReplayServer {
 void bind_replay_server(nb::module_& m) {
   nb::class_<PyReplayServer>(m, "ReplayServer", "Serves tables at one address or several.",
                              nb::is_weak_referenceable())
-      .def(nb::init<std::vector<std::shared_ptr<replay::Table>>,
-                    const std::optional<CheckpointTuple>&>(),
+      .def(nb::init<const std::vector<PyTable>&, const std::optional<CheckpointTuple>&>(),
            nb::arg("tables"), nb::arg("checkpoints").none(),
            "`checkpoints`: (folder, fallback folder or \"\", how many to keep); the newest is "
            "loaded.")

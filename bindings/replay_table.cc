@@ -1,7 +1,6 @@
 #include "bindings/replay_table.h"
 
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -39,11 +38,10 @@ SelectorTuple selector_to_python(const SelectorOptions& options) {
   return {"", 0.0};
 }
 
-std::shared_ptr<replay::Table> make_table(const std::string& name, const SelectorTuple& sampler,
-                                          const SelectorTuple& remover, int64_t max_size,
-                                          const LimiterTuple& limiter, int64_t max_times_sampled,
-                                          int64_t max_bytes, nb::object signature,
-                                          std::optional<uint64_t> seed) {
+void make_table(PyTable* self, const std::string& name, const SelectorTuple& sampler,
+                const SelectorTuple& remover, int64_t max_size, const LimiterTuple& limiter,
+                int64_t max_times_sampled, int64_t max_bytes, nb::object signature,
+                std::optional<uint64_t> seed) {
   replay::TableOptions options;
   options.name = name;
   options.sampler = selector_of(sampler);
@@ -56,7 +54,7 @@ std::shared_ptr<replay::Table> make_table(const std::string& name, const Selecto
   options.max_bytes = max_bytes;
   if (!signature.is_none()) options.signature = signature_from_python(signature[0], signature[1]);
   options.seed = seed;
-  return take(replay::Table::make(std::move(options)));
+  new (self) PyTable{take(replay::Table::make(std::move(options)))};
 }
 
 }  // namespace
@@ -92,26 +90,26 @@ nb::dict info_to_python(const replay::TableInfo& info) {
 }
 
 void bind_replay_table(nb::module_& m) {
-  nb::class_<replay::Table>(m, "ReplayTable", "Items, and rules for which come and go.")
-      .def(nb::new_(&make_table), nb::arg("name"), nb::arg("sampler"), nb::arg("remover"),
+  nb::class_<PyTable>(m, "ReplayTable", "Items, and rules for which come and go.")
+      .def("__init__", &make_table, nb::arg("name"), nb::arg("sampler"), nb::arg("remover"),
            nb::arg("max_size"), nb::arg("rate_limiter"), nb::arg("max_times_sampled"),
            nb::arg("max_bytes"), nb::arg("signature").none(), nb::arg("seed") = nb::none())
-      .def_prop_ro("name", [](const replay::Table& self) { return self.name(); })
+      .def_prop_ro("name", [](const PyTable& self) { return self.table->name(); })
       .def("info",
-           [](const replay::Table& self) {
+           [](const PyTable& self) {
              const auto info = [&] {
                const GilReleased released;
-               return self.info();
+               return self.table->info();
              }();
              return info_to_python(info);
            })
       .def(
           "can_sample",
-          [](const replay::Table& self, int64_t n) { return take(self.can_sample(n)); },
+          [](const PyTable& self, int64_t n) { return take(self.table->can_sample(n)); },
           nb::arg("num_samples"))
       .def(
           "can_insert",
-          [](const replay::Table& self, int64_t n) { return take(self.can_insert(n)); },
+          [](const PyTable& self, int64_t n) { return take(self.table->can_insert(n)); },
           nb::arg("num_inserts"));
 }
 
