@@ -189,7 +189,6 @@ PyObject* array_over(PyObject* shape, PyObject* dtype, wire::Buffer buffer) {
 
 // The bytes of an array of this shape and dtype, by numpy's own words; -1 with an exception set.
 Py_ssize_t bytes_of(PyObject* shape, PyObject* dtype) {
-  // An array of one element, broadcast: it has the shape and no memory.
   PyObject* const kinds = PyObject_GetAttrString(dtype, "hasobject");
   const int has_objects = kinds == nullptr ? -1 : PyObject_IsTrue(kinds);
   Py_XDECREF(kinds);
@@ -252,15 +251,14 @@ PyObject* take_array(PyObject* array) {
   const bool writable = flag == Py_True;
   Py_DECREF(flag);
   if (writable) return Py_NewRef(array);
-  wire::Buffer* const buffer = buffer_under(array);
   Py_buffer view;
-  if (buffer == nullptr || PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS) != 0) {
+  if (PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS) != 0) {
     PyErr_Clear();
     return copy_array(array);
   }
-  const bool whole = view.buf == buffer->data() && static_cast<size_t>(view.len) <= buffer->size();
+  wire::Buffer* const buffer = buffer_under(view);
   PyBuffer_Release(&view);
-  if (!whole || !buffer->take()) return copy_array(array);
+  if (buffer == nullptr || !buffer->take()) return copy_array(array);
   PyObject* const shape = PyObject_GetAttrString(array, "shape");
   PyObject* const dtype = shape == nullptr ? nullptr : PyObject_GetAttrString(array, "dtype");
   PyObject* taken = nullptr;

@@ -55,52 +55,56 @@ bool add_buffer_type(PyObject* module) {
          PyModule_AddObjectRef(module, "Buffer", reinterpret_cast<PyObject*>(buffer_type)) == 0;
 }
 
-wire::Buffer* buffer_under(PyObject* array) {
-  // numpy keeps chains of views short.
-  constexpr int kMaxViews = 8;
-  PyObject* at = array;
-  Py_INCREF(at);
-  for (int i = 0; i < kMaxViews; ++i) {
-    if (Py_TYPE(at) == buffer_type) {
-      Py_DECREF(at);  // The array holds it.
-      return &reinterpret_cast<BufferObject*>(at)->buffer;
-    }
-    PyObject* const base = is_array(at) ? PyObject_GetAttrString(at, "base") : nullptr;
+namespace {
+
+// Calls `visit(array)` for the array and each array that it is a view of; then gives what the last
+// of them lies in: a new reference, or null. Stops with null, and an exception set, where `visit`
+// or numpy fails.
+template <class Visit>
+PyObject* walk_down(PyObject* array, Visit&& visit) {
+  PyObject* at = Py_NewRef(array);
+  while (is_array(at)) {
+    PyObject* const base = visit(at) ? PyObject_GetAttrString(at, "base") : nullptr;
     Py_DECREF(at);
-    if (base == nullptr) break;
+    if (base == nullptr) return nullptr;
     at = base;
-    if (i + 1 == kMaxViews) Py_DECREF(at);
   }
-  PyErr_Clear();
-  return nullptr;
+  return at;
+}
+
+// Every array over the memory that can be reached from this one becomes read-only.
+bool make_read_only(PyObject* array) {
+  PyObject* const memory = walk_down(array, [](PyObject* view) {
+    PyObject* const done = PyObject_CallMethod(view, "setflags", "O", Py_False);
+    Py_XDECREF(done);
+    return done != nullptr;
+  });
+  Py_XDECREF(memory);
+  return memory != nullptr;
+}
+
+}  // namespace
+
+wire::Buffer* buffer_under(const Py_buffer& view) {
+  if (view.obj == nullptr) return nullptr;
+  PyObject* const memory = walk_down(view.obj, [](PyObject*) { return true; });
+  if (memory == nullptr) PyErr_Clear();
+  wire::Buffer* buffer = nullptr;
+  if (memory != nullptr && Py_TYPE(memory) == buffer_type)
+    buffer = &reinterpret_cast<BufferObject*>(memory)->buffer;
+  Py_XDECREF(memory);  // The array holds it.
+  const bool whole = buffer != nullptr && view.buf == buffer->data() &&
+                     static_cast<size_t>(view.len) <= buffer->size();
+  return whole ? buffer : nullptr;
 }
 
 namespace {
 
-// Every array over the memory that can be reached from this one becomes read-only.
-bool make_read_only(PyObject* array) {
-  PyObject* at = array;
-  Py_INCREF(at);
-  while (is_array(at)) {
-    PyObject* const done = PyObject_CallMethod(at, "setflags", "O", Py_False);
-    Py_XDECREF(done);
-    PyObject* const base = done == nullptr ? nullptr : PyObject_GetAttrString(at, "base");
-    Py_DECREF(at);
-    if (base == nullptr) return false;
-    at = base;
-  }
-  Py_DECREF(at);
-  return true;
-}
-
 // The bytes of the view as they lie in shared memory, if they do, from the start of a block.
 std::optional<wire::Buffer> share_view(const Py_buffer& view) {
-  if (view.obj == nullptr || static_cast<size_t>(view.len) < wire::kSharedBytes) return {};
-  wire::Buffer* const buffer = buffer_under(view.obj);
-  if (buffer == nullptr || buffer->block() == nullptr || view.buf != buffer->data() ||
-      static_cast<size_t>(view.len) > buffer->size()) {
-    return {};
-  }
+  if (static_cast<size_t>(view.len) < wire::kSharedBytes) return {};
+  wire::Buffer* const buffer = buffer_under(view);
+  if (buffer == nullptr || buffer->block() == nullptr) return {};
   if (!buffer->read_only()) {
     if (!make_read_only(view.obj)) {
       PyErr_Clear();

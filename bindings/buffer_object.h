@@ -12,8 +12,9 @@ namespace lp::bindings {
 // A new reference, or null with an exception set.
 PyObject* make_buffer_object(wire::Buffer buffer);
 
-// The buffer under a numpy array (through views of views), or null: a borrowed pointer.
-wire::Buffer* buffer_under(PyObject* array);
+// The buffer that the view's array lies in from the start (through views of views), or null: a
+// borrowed pointer.
+wire::Buffer* buffer_under(const Py_buffer& view);
 
 // Adds the type to the module. False with an exception set.
 bool add_buffer_type(PyObject* module);

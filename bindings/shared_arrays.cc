@@ -1,7 +1,6 @@
 // empty, take: arrays in shared memory from Python.
 #include "bindings/arrays.h"
 #include "bindings/module.h"
-#include "launchpad/shm/pool.h"
 
 namespace lp::bindings {
 namespace {
@@ -18,19 +17,12 @@ nb::object take(nb::handle array) {
   return taken;
 }
 
-nb::tuple pool_info() {
-  const shm::PoolInfo info = shm::Pool::instance().info();
-  return nb::make_tuple(info.segments_in_use, info.idle_segments, info.idle_bytes);
-}
-
 }  // namespace
 
 void bind_arrays(nb::module_& m) {
   m.def("empty", &empty, nb::arg("shape"), nb::arg("dtype"),
         "An uninitialised numpy array in shared memory.");
   m.def("take", &take, nb::arg("array"), "A writable array with the same elements.");
-  m.def("shared_memory_info", &pool_info,
-        "(segments in use, idle segments, bytes of these) of this process.");
 }
 
 }  // namespace lp::bindings

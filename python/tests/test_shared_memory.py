@@ -11,7 +11,6 @@ import pytest
 
 import courier
 import launchpad as lp
-from launchpad import _core
 
 LARGE = 1 << 18  # Elements of float32: a MiB.
 
@@ -51,9 +50,6 @@ class Shelf:
         array = lp.take(array)
         array += 1
         return float(array.flat[0])
-
-    def idle(self) -> tuple[int, int, int]:
-        return tuple(_core.shared_memory_info())
 
     def descriptors(self) -> int:
         return len(os.listdir("/proc/self/fd"))

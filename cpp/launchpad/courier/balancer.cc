@@ -23,8 +23,6 @@ const net::Address& farthest(const Addresses& addresses) {
   return found == addresses.all.end() ? addresses.all.front() : *found;
 }
 
-Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
-
 }  // namespace
 
 struct Balancer::Balanced : Pending {

@@ -6,14 +6,10 @@
 
 #include "launchpad/courier/current_call.h"
 #include "launchpad/courier/share.h"
-#include "launchpad/wire/packing.h"
 
 namespace lp::courier {
-namespace {
 
 Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
-
-}  // namespace
 
 std::shared_ptr<Channel> Channel::make(net::Address address, ChannelOptions options) {
   return std::shared_ptr<Channel>(new Channel(std::move(address), std::move(options)));
@@ -26,12 +22,6 @@ Channel::Channel(net::Address address, ChannelOptions options)
 
 Channel::~Channel() = default;
 
-const wire::Payload& Channel::prepared(const wire::Payload& arguments,
-                                       wire::Payload& copies) const {
-  if (may_share_) return in_shared_memory(arguments, copies);
-  return options_.compress ? wire::packed(arguments, copies) : arguments;
-}
-
 std::string Channel::server_name() const {
   return options_.server_name.empty() ? "the server at '" + where() + "'" : options_.server_name;
 }
@@ -41,7 +31,7 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
   Pending pending;
   pending.deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   wire::Payload copies;
-  const wire::Payload& sent = prepared(arguments, copies);
+  const wire::Payload& sent = as_sent(arguments, copies, may_share_, options_.compress);
   Lock lock(mutex_);
   LP_TRY(submit(lock, method, sent, pending));
   return await(lock, pending);
@@ -56,7 +46,7 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
   wire::Payload copies;
-  const wire::Payload& payload = prepared(arguments, copies);
+  const wire::Payload& payload = as_sent(arguments, copies, may_share_, options_.compress);
   Lock lock(mutex_);
   const Status sent = submit_or_park(lock, method, payload, pending, std::move(typed), may_wait);
   hand_over();
@@ -95,7 +85,7 @@ void Channel::read_what_is_there() {
   std::vector<wire::Frame> frames;
   const auto link = link_;
   const net::Io io = link->read_available(frames);
-  const bool stops = deliver(frames);
+  const bool stops = deliver(*link, frames);
   if (io == net::Io::kClosed || (stops && pending_.empty())) break_link(link);
 }
 
@@ -213,23 +203,26 @@ bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   const bool interrupted = idle && options_.interrupted && options_.interrupted();
   lock.lock();
   reading_ = false;
-  deliver(frames);
+  deliver(*link, frames);
   if (writable && link == link_) outbox_.flush(link->socket());
   if (io == net::Io::kClosed) break_link(link);
   return interrupted;
 }
 
-bool Channel::deliver(std::vector<wire::Frame>& frames) {
+bool Channel::deliver(Link& from, std::vector<wire::Frame>& frames) {
   bool stops = false;
+  // What the server said of itself and of its loans on an earlier connection means nothing any
+  // more.
+  const bool current = link_.get() == &from;
   for (wire::Frame& frame : frames) {
     stops |= frame.type == wire::FrameType::kBye;
     if (frame.type == wire::FrameType::kReturn) {
-      if (!outbox_.give_back(frame).ok() && link_ != nullptr) link_->socket().shutdown();
+      if (current && !outbox_.give_back(frame).ok()) from.socket().shutdown();
       continue;
     }
     if (frame.type == wire::FrameType::kWelcome) {  // Its health changed.
       auto peer = decode_peer(frame.payload);
-      if (peer.ok() && peer_) peer_->healthy = peer->healthy;
+      if (current && peer.ok()) peer_->healthy = peer->healthy;
       continue;
     }
     if (frame.type != wire::FrameType::kReply && frame.type != wire::FrameType::kError) continue;

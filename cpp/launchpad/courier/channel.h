@@ -22,6 +22,8 @@ namespace lp::courier {
 
 using Answer = Result<wire::Payload>;
 using Callback = std::function<void(Answer)>;
+// What calls of a closed client end with.
+Error closed_error();
 // What a server that takes typed values only gets instead of a pickle. Must not wait.
 using TypedInstead = std::function<Answer()>;
 
@@ -137,9 +139,9 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
 
   // Sending: channel_send.cc.
   Status admit(std::string_view method, Pending& pending, std::shared_ptr<Pending> owner);
-  void post(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
-            const wire::Payload& payload);
   void post_call(Pending& pending, const wire::Payload& arguments);
+  // Whether the server, which is known, takes `typed` instead of these arguments.
+  bool takes_only_typed(const wire::Payload& arguments, const TypedInstead& typed) const;
   // Looks whether the server has ended an idle connection, where sending would not tell.
   void notice_end();
   // For a caller that waits, and for one that goes on.
@@ -153,15 +155,13 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how);
   Status flush(Lock& lock, const base::Deadline& deadline);
   void send_gathered();
-  // The arguments as they travel: in shared memory, or compressed.
-  const wire::Payload& prepared(const wire::Payload& arguments, wire::Payload& copies) const;
   Answer await(Lock& lock, Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
   void read_what_is_there();
   // True: the wait was interrupted.
   bool read_step(Lock& lock, const base::Deadline& deadline);
-  // True: the server says that it stops.
-  bool deliver(std::vector<wire::Frame>& frames);
+  // What was read from that link. True: the server says that it stops.
+  bool deliver(Link& from, std::vector<wire::Frame>& frames);
   void complete(Entry entry, Answer answer);
   void break_link(const std::shared_ptr<Link>& link);
   void fail_all(const Error& error);

@@ -17,8 +17,6 @@ constexpr base::Nanos kFirstRetry{1'000'000};
 constexpr base::Nanos kLastRetry{50'000'000};
 constexpr base::Nanos kWarnAfter{10'000'000'000};
 
-Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
-
 }  // namespace
 
 Status Channel::connect(Lock& lock, const base::Deadline& deadline) {
@@ -101,8 +99,7 @@ void Channel::post_unsent() {
     if (pending.deadline.passed()) {
       arguments = Error(Code::kDeadlineExceeded,
                         server_name() + " could not be reached before the deadline");
-    } else if (unsent.typed && arguments->encoding == wire::Encoding::kPickle &&
-               peer_->language != kPython) {
+    } else if (takes_only_typed(*arguments, unsent.typed)) {
       arguments = unsent.typed();
     }
     if (arguments.ok())

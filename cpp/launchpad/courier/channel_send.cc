@@ -6,12 +6,6 @@
 #include "launchpad/courier/channel.h"
 
 namespace lp::courier {
-namespace {
-
-Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
-
-}  // namespace
-
 Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr<Pending> owner) {
   if (closed_) return closed_error();
   if (pending_.size() >= options_.max_pending) {
@@ -33,18 +27,17 @@ Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr
   return {};
 }
 
-void Channel::post(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
-                   const wire::Payload& payload) {
-  outbox_.append(type, id, argument, method, payload);
-}
-
 void Channel::post_call(Pending& pending, const wire::Payload& arguments) {
   pending.begins_at = outbox_.appended();
   uint64_t time_left = 0;  // None.
   if (!pending.deadline.never()) {
     time_left = std::max<uint64_t>(1, static_cast<uint64_t>(pending.deadline.left().count()));
   }
-  post(wire::FrameType::kCall, pending.id, time_left, pending.method, arguments);
+  outbox_.append(wire::FrameType::kCall, pending.id, time_left, pending.method, arguments);
+}
+
+bool Channel::takes_only_typed(const wire::Payload& arguments, const TypedInstead& typed) const {
+  return typed && arguments.encoding == wire::Encoding::kPickle && peer_->language != kPython;
 }
 
 Status Channel::submit(Lock& lock, std::string_view method, const wire::Payload& arguments,
@@ -77,7 +70,7 @@ Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::
     return {};
   }
   std::optional<Answer> instead;
-  if (typed && arguments.encoding == wire::Encoding::kPickle && peer_->language != kPython) {
+  if (takes_only_typed(arguments, typed)) {
     instead = typed();
     if (!instead->ok()) {
       complete(*take(pending->id), std::move(*instead).error());
@@ -119,7 +112,7 @@ void Channel::notice_end() {
 // Nobody waits for the call any more: the server is told.
 void Channel::forget(Pending& pending) {
   if (!take(pending.id) || link_ == nullptr) return;
-  post(wire::FrameType::kCancel, pending.id, 0, {}, {});
+  outbox_.append(wire::FrameType::kCancel, pending.id, 0, {}, {});
   outbox_.flush(link_->socket());
 }
 

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 
-#include "launchpad/wire/packing.h"
-
 namespace lp::courier {
 
 Link::Link(net::Socket socket, wire::FrameLimits limits)
-    : socket_(std::move(socket)), limits_(limits), reader_(limits) {
+    : socket_(std::move(socket)), inlet_(limits) {
+  inlet_.trust(limits);
   // A blocked read looks up every tick; that costs nothing while bytes come.
   timeval tick{};
   tick.tv_usec = std::chrono::duration_cast<std::chrono::microseconds>(kTick).count();
@@ -57,39 +56,16 @@ net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
 
 net::Io Link::read_available(std::vector<wire::Frame>& frames) { return read_once(frames, false); }
 
-void Link::share(std::shared_ptr<Returns> returns) {
-  borrowings_ = std::make_unique<Borrowings>(std::move(returns));
-  reader_.set_lent(borrowings_.get());
-}
-
 net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
-  const net::Moved moved = borrowings_ == nullptr
-                               ? socket_.read(reader_.space(), wait)
-                               : socket_.read(reader_.space(), wait, borrowings_->descriptors());
-  if (moved.io != net::Io::kMoved) return moved.io;
-  reader_.commit(moved.size);
+  const net::Io io = inlet_.read(socket_, wait);
+  if (io != net::Io::kMoved) return io;
   while (true) {
-    auto next = reader_.next();
+    auto next = inlet_.next();
     if (!next.ok()) {
       broken_ = std::move(next).error();
       return net::Io::kClosed;
     }
     if (!next->has_value()) return net::Io::kMoved;
-    if (borrowings_ != nullptr) {
-      auto taken = borrowings_->take_frame(**next);
-      if (!taken.ok()) {
-        broken_ = taken.error();
-        return net::Io::kClosed;
-      }
-      if (*taken) continue;
-    }
-    if ((*next)->payload.packed) {
-      Status unpacked = wire::unpack((*next)->payload, limits_);
-      if (!unpacked.ok()) {
-        broken_ = std::move(unpacked).error();
-        return net::Io::kClosed;
-      }
-    }
     frames.push_back(std::move(**next));
   }
 }

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "launchpad/courier/handshake.h"
+#include "launchpad/courier/inlet.h"
 #include "launchpad/courier/outbox.h"
 #include "launchpad/net/transport.h"
-#include "launchpad/wire/frame_reader.h"
 
 namespace lp::courier {
 
@@ -33,9 +33,8 @@ class Link {
   // The same without waiting.
   net::Io read_available(std::vector<wire::Frame>& frames);
 
-  // Both ends share this host's memory: reads the descriptors that come along, and borrows what
-  // they stand for. Before the first read after the greeting.
-  void share(std::shared_ptr<Returns> returns);
+  // Both ends share this host's memory. Before the first read after the greeting.
+  void share(std::shared_ptr<Returns> returns) { inlet_.share(std::move(returns)); }
 
   net::Socket& socket() { return socket_; }
   // What was wrong with the bytes, if that ended the connection.
@@ -45,9 +44,7 @@ class Link {
   net::Io read_once(std::vector<wire::Frame>& frames, bool wait);
 
   net::Socket socket_;
-  const wire::FrameLimits limits_;
-  std::unique_ptr<Borrowings> borrowings_;
-  wire::FrameReader reader_;
+  Inlet inlet_;
   std::optional<Error> broken_;
 };
 

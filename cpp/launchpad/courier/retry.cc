@@ -153,7 +153,7 @@ void Retrier::Core::answered(const CallPtr& call, Answer answer, bool on_own_thr
           expedite(*call);
         return;
       }
-      answer = Error(Code::kCancelled, "the client was closed");
+      answer = closed_error();
     }
   }
   finish(call, std::move(answer), on_own_thread);

@@ -6,7 +6,6 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/share.h"
-#include "launchpad/wire/packing.h"
 
 namespace lp::courier {
 namespace {
@@ -26,7 +25,7 @@ Session::Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits 
       epoll_fd_(epoll_fd),
       self_(std::move(self)),
       limits_(limits),
-      reader_(kGreetingLimits) {}
+      inlet_(kGreetingLimits) {}
 
 void Session::set_corked_on_this_thread(const Session* session) { corked_session = session; }
 
@@ -39,59 +38,55 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
     const bool held =
         out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });
     if (held) return Turn::kHeld;
-    const std::span<std::byte> space = reader_.space();
-    const net::Moved moved = borrowings_ == nullptr
-                                 ? socket_.read(space, false)
-                                 : socket_.read(space, false, borrowings_->descriptors());
-    if (moved.io == net::Io::kClosed) return Turn::kClosed;
-    if (moved.io == net::Io::kInterrupted) continue;
-    if (moved.io == net::Io::kMoved) {
-      reader_.commit(moved.size);
-      while (true) {
-        auto next = reader_.next();
-        if (!next.ok()) {
-          base::log(base::LogLevel::kWarning, "closed a connection: " + next.error().message);
-          return Turn::kClosed;
-        }
-        if (!next->has_value()) break;
-        if (!greeted_) {
-          if (!greet(**next)) return Turn::kClosed;
-        } else if (const Status sorted = sort(std::move(**next), frames); !sorted.ok()) {
-          base::log(base::LogLevel::kWarning, "closed a connection: " + sorted.error().message);
-          return Turn::kClosed;
-        }
+    const net::Io io = inlet_.read(socket_, false);
+    if (io == net::Io::kClosed) return Turn::kClosed;
+    if (io == net::Io::kInterrupted) continue;
+    if (io == net::Io::kMoved) {
+      if (const Status taken = take_all(frames); !taken.ok()) {
+        base::log(base::LogLevel::kWarning, "closed a connection: " + taken.error().message);
+        return Turn::kClosed;
       }
       // A full read leaves more behind; a short one has drained the socket (epoll(7),
       // edge-triggered).
-      if (moved.size == space.size()) continue;
+      if (inlet_.filled()) continue;
     }
     if (edges_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel)) return Turn::kDrained;
     // Another edge came while this thread read; `seen` is its number now.
   }
 }
 
-bool Session::greet(const wire::Frame& frame) {
-  if (frame.type != wire::FrameType::kHello) {
-    base::log(base::LogLevel::kWarning, "closed a connection that did not start with a greeting");
-    return false;
+Status Session::take_all(std::vector<wire::Frame>& frames) {
+  while (true) {
+    LP_TRY_ASSIGN(auto next, inlet_.next());
+    if (!next) return {};
+    if (!greeted_)
+      LP_TRY(greet(*next));
+    else if (next->type == wire::FrameType::kReturn)
+      LP_TRY(out_.with([&](Out& out) { return out.box.give_back(*next); }));
+    else
+      frames.push_back(std::move(*next));
   }
+}
+
+Status Session::greet(const wire::Frame& frame) {
+  if (frame.type != wire::FrameType::kHello)
+    return Error(Code::kInvalidArgument, "it did not start with a greeting");
   auto peer = decode_peer(frame.payload);
   if (!peer.ok()) {
-    base::log(base::LogLevel::kWarning, "closed a connection: " + peer.error().message);
     answer(wire::FrameType::kError, 0, static_cast<uint64_t>(peer.error().code),
            encode_error(peer.error()));
-    return false;
+    return std::move(peer).error();
   }
   peer_ = std::move(peer).value();
   greeted_ = true;
-  reader_.set_limits(limits_);
+  inlet_.trust(limits_);
   peer_.shares = peer_.shares && socket_.passes_descriptors();
   out_.with([&](Out& out) {
     out.welcomed = true;
     welcome(out);
   });
   if (peer_.shares) begin_sharing();
-  return true;
+  return {};
 }
 
 void Session::welcome(Out& out) {
@@ -112,22 +107,8 @@ void Session::set_healthy(bool healthy) {
 void Session::begin_sharing() {
   auto returns =
       std::make_shared<Returns>([weak = weak_from_this()] { Flusher::for_returns().add(weak); });
-  borrowings_ = std::make_unique<Borrowings>(returns);
-  reader_.set_lent(borrowings_.get());
-  out_.with([&](Out& out) { out.box.share(returns); });
-}
-
-Status Session::sort(wire::Frame frame, std::vector<wire::Frame>& frames) {
-  if (frame.type == wire::FrameType::kReturn) {
-    return out_.with([&](Out& out) { return out.box.give_back(frame); });
-  }
-  if (borrowings_ != nullptr) {
-    LP_TRY_ASSIGN(const bool taken, borrowings_->take_frame(frame));
-    if (taken) return {};
-  }
-  if (frame.payload.packed) LP_TRY(wire::unpack(frame.payload, limits_));
-  frames.push_back(std::move(frame));
-  return {};
+  inlet_.share(returns);
+  out_.with([&](Out& out) { out.box.share(std::move(returns)); });
 }
 
 void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
@@ -136,9 +117,7 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
       type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   wire::Payload copies;
-  const wire::Payload& sent = peer_.shares               ? in_shared_memory(payload, copies)
-                              : peer_.packs && is_answer ? wire::packed(payload, copies)
-                                                         : payload;
+  const wire::Payload& sent = as_sent(payload, copies, peer_.shares, peer_.packs);
   out_.with([&](Out& out) {
     if (last) out.cancelled.clear();
     if (out.closing || closed()) return;

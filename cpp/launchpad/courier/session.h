@@ -11,9 +11,9 @@
 #include "launchpad/base/guarded.h"
 #include "launchpad/courier/flusher.h"
 #include "launchpad/courier/handshake.h"
+#include "launchpad/courier/inlet.h"
 #include "launchpad/courier/outbox.h"
 #include "launchpad/net/socket.h"
-#include "launchpad/wire/frame_reader.h"
 
 namespace lp::courier {
 
@@ -76,9 +76,9 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
     std::unordered_set<uint64_t> cancelled;
   };
 
-  bool greet(const wire::Frame& frame);
-  // Deals with a frame about shared memory, or appends it to `frames`.
-  Status sort(wire::Frame frame, std::vector<wire::Frame>& frames);
+  // Deals with every complete frame, or appends it to `frames`. An error ends the connection.
+  Status take_all(std::vector<wire::Frame>& frames);
+  Status greet(const wire::Frame& frame);
   void begin_sharing();
   void welcome(Out& out);
   void flush_locked(Out& out);
@@ -88,8 +88,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   const int epoll_fd_;
   const Peer self_;
   const wire::FrameLimits limits_;
-  std::unique_ptr<Borrowings> borrowings_;  // The reading thread's, as is the reader.
-  wire::FrameReader reader_;
+  Inlet inlet_;                     // The reading thread's.
   bool greeted_ = false;            // The reading thread's, until true.
   Peer peer_;                       // Set by the greeting, constant after.
   std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.

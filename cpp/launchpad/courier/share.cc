@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "launchpad/shm/pool.h"
+#include "launchpad/wire/packing.h"
 
 namespace lp::courier {
 namespace {
@@ -34,6 +35,12 @@ const wire::Payload& in_shared_memory(const wire::Payload& payload, wire::Payloa
     storage.sole = std::none_of(payload.buffers.begin(), payload.buffers.end(), foreign);
   }
   return storage;
+}
+
+const wire::Payload& as_sent(const wire::Payload& payload, wire::Payload& storage, bool shares,
+                             bool packs) {
+  if (shares) return in_shared_memory(payload, storage);
+  return packs ? wire::packed(payload, storage) : payload;
 }
 
 }  // namespace lp::courier

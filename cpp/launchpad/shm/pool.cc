@@ -45,11 +45,10 @@ std::shared_ptr<Block> Pool::allocate(size_t size) {
     refused = state.in_use >= kMaxSegments;
     if (refused) return nullptr;
     ++state.in_use;
-    // The one that was used last is the likeliest to be in the cache.
-    auto [first, last] = state.idle.equal_range(capacity);
+    // The one that came back last, and so lies last, is the likeliest to be in the cache.
+    const auto [first, last] = state.idle.equal_range(capacity);
     if (first == last) return nullptr;
-    const auto newest = std::max_element(
-        first, last, [](auto& a, auto& b) { return a.second.since < b.second.since; });
+    const auto newest = std::prev(last);
     auto found = std::move(newest->second.segment);
     state.idle.erase(newest);
     state.idle_bytes -= capacity;

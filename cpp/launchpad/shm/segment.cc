@@ -7,31 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <map>
-#include <utility>
-
-#include "launchpad/base/guarded.h"
 
 namespace lp::shm {
 namespace {
-
-using Identity = std::pair<dev_t, ino_t>;
-using Known = base::Guarded<std::map<Identity, std::weak_ptr<Segment>>>;
-
-// Leaked: segments may outlive static destruction.
-Known& known() {
-  static auto* const known = new Known();
-  return *known;
-}
-
-Result<Identity> identify(int fd, size_t capacity) {
-  struct stat file {};
-  if (::fstat(fd, &file) != 0 || file.st_size < 0 ||
-      static_cast<uint64_t>(file.st_size) < capacity) {
-    return Error(Code::kInvalidArgument, "a shared segment is smaller than was said");
-  }
-  return Identity{file.st_dev, file.st_ino};
-}
 
 Error no_memory(const char* step, size_t capacity) {
   return Error(Code::kResourceExhausted, "no shared memory of " + std::to_string(capacity) +
@@ -40,30 +18,46 @@ Error no_memory(const char* step, size_t capacity) {
 
 }  // namespace
 
-Segment::Segment(base::Fd fd, std::byte* data, size_t capacity, bool writable)
-    : fd_(std::move(fd)), data_(data), capacity_(capacity), writable_(writable) {}
+// Leaked: segments may outlive static destruction.
+Segment::Known& Segment::known() {
+  static auto* const known = new Known();
+  return *known;
+}
+
+Result<Segment::Identity> Segment::identify(int fd, size_t capacity) {
+  struct stat file {};
+  if (::fstat(fd, &file) != 0 || file.st_size < 0 ||
+      static_cast<uint64_t>(file.st_size) < capacity) {
+    return Error(Code::kInvalidArgument, "a shared segment is smaller than was said");
+  }
+  return Identity{file.st_dev, file.st_ino};
+}
+
+Segment::Segment(base::Fd fd, Identity identity, std::byte* data, size_t capacity, bool writable)
+    : fd_(std::move(fd)),
+      identity_(identity),
+      data_(data),
+      capacity_(capacity),
+      writable_(writable) {}
 
 Segment::~Segment() {
-  struct stat file {};
-  if (::fstat(fd_.get(), &file) == 0) {
-    known().with([&](auto& segments) {
-      const auto found = segments.find({file.st_dev, file.st_ino});
-      // Another object may stand for the same memory by now.
-      if (found != segments.end() && found->second.expired()) segments.erase(found);
-    });
-  }
+  known().with([&](auto& segments) {
+    const auto found = segments.find(identity_);
+    // Another object may stand for the same memory by now.
+    if (found != segments.end() && found->second.expired()) segments.erase(found);
+  });
   ::munmap(data_, capacity_);
 }
 
-Result<std::shared_ptr<Segment>> Segment::map(base::Fd fd, size_t capacity, bool writable) {
+Result<std::shared_ptr<Segment>> Segment::map(base::Fd fd, Identity identity, size_t capacity,
+                                              bool writable) {
   const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void* const memory = ::mmap(nullptr, capacity, access, MAP_SHARED, fd.get(), 0);
   if (memory == MAP_FAILED) return no_memory("mmap", capacity);
   // Where the system offers huge pages for shared memory; it rarely does.
   ::madvise(memory, capacity, MADV_HUGEPAGE);
-  LP_TRY_ASSIGN(const Identity identity, identify(fd.get(), capacity));
   auto segment = std::shared_ptr<Segment>(
-      new Segment(std::move(fd), static_cast<std::byte*>(memory), capacity, writable));
+      new Segment(std::move(fd), identity, static_cast<std::byte*>(memory), capacity, writable));
   known().with([&](auto& segments) { segments[identity] = segment; });
   return segment;
 }
@@ -77,7 +71,8 @@ Result<std::shared_ptr<Segment>> Segment::create(size_t capacity) {
   if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return no_memory("sealing", capacity);
   }
-  return map(std::move(fd), capacity, true);
+  LP_TRY_ASSIGN(const Identity identity, identify(fd.get(), capacity));
+  return map(std::move(fd), identity, capacity, true);
 }
 
 Result<std::shared_ptr<Segment>> Segment::open(base::Fd fd, size_t capacity) {
@@ -91,7 +86,7 @@ Result<std::shared_ptr<Segment>> Segment::open(base::Fd fd, size_t capacity) {
     return at == segments.end() ? nullptr : at->second.lock();
   });
   if (found != nullptr && found->capacity() >= capacity) return found;
-  return map(std::move(fd), capacity, false);
+  return map(std::move(fd), identity, capacity, false);
 }
 
 bool Segment::make_writable() {

@@ -4,11 +4,16 @@
 // that lie in it; any thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <utility>
 
 #include "launchpad/base/fd.h"
+#include "launchpad/base/guarded.h"
 #include "launchpad/base/result.h"
 
 namespace lp::shm {
@@ -38,11 +43,19 @@ class Segment {
   void discard_pages();
 
  private:
-  Segment(base::Fd fd, std::byte* data, size_t capacity, bool writable);
+  using Identity = std::pair<dev_t, ino_t>;  // The kernel's name for the memory.
 
-  static Result<std::shared_ptr<Segment>> map(base::Fd fd, size_t capacity, bool writable);
+  Segment(base::Fd fd, Identity identity, std::byte* data, size_t capacity, bool writable);
+
+  static Result<Identity> identify(int fd, size_t capacity);
+  static Result<std::shared_ptr<Segment>> map(base::Fd fd, Identity identity, size_t capacity,
+                                              bool writable);
+  // Those that live, so that the same memory is mapped once.
+  using Known = base::Guarded<std::map<Identity, std::weak_ptr<Segment>>>;
+  static Known& known();
 
   base::Fd fd_;
+  const Identity identity_;
   std::byte* const data_;
   const size_t capacity_;
   std::atomic<bool> writable_;

@@ -1,0 +1,41 @@
+// Inlet is how either end of a connection takes in what the other sends: bytes become frames, lent
+// memory is borrowed, what was packed is unpacked. Belongs to the thread that reads the connection.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "launchpad/courier/borrowings.h"
+#include "launchpad/net/socket.h"
+#include "launchpad/wire/frame_reader.h"
+
+namespace lp::courier {
+
+class Inlet {
+ public:
+  explicit Inlet(wire::FrameLimits limits) : limits_(limits), reader_(limits) {}
+
+  // Reads once; waits for the first byte if `wait`.
+  net::Io read(net::Socket& socket, bool wait);
+  // The last read filled the room that there was: more may be there.
+  bool filled() const { return filled_; }
+
+  // The next complete frame that its owner has to see; nothing if more bytes are needed; or what is
+  // wrong with the bytes, for ever.
+  Result<std::optional<wire::Frame>> next();
+
+  // The peer is known: these limits hold from now on, and packed frames are welcome.
+  void trust(wire::FrameLimits limits);
+  // Both ends share this host's memory: takes the descriptors that come along, and borrows what
+  // they stand for.
+  void share(std::shared_ptr<Returns> returns);
+
+ private:
+  wire::FrameLimits limits_;
+  bool trusted_ = false;
+  bool filled_ = false;
+  std::unique_ptr<Borrowings> borrowings_;
+  wire::FrameReader reader_;
+};
+
+}  // namespace lp::courier
