@@ -47,9 +47,16 @@ ENVIRONMENTS = {
         python="3.8",
         distribution="dm-launchpad",
     ),
+    # Its last TensorFlow is 2.15, which has no wheel for a Python after 3.11.
+    "reverb": Environment(
+        ("dm-reverb[tensorflow]==0.14.0", "numpy<2"), python="3.11", distribution="dm-reverb"
+    ),
+    "cpprb": Environment(("cpprb==11.0.0", "numpy"), distribution="cpprb"),
+    "torchrl": Environment(("torchrl==0.14.1", "numpy"), distribution="torchrl"),
+    "flashbax": Environment(("flashbax==0.1.3", "numpy"), distribution="flashbax"),
 }
 
-COURIER = "courier_api.py"
+COURIER, REVERB, PRIORITIZED = "courier_api.py", "reverb_api.py", "prioritized_peer.py"
 ENTRIES = (
     Entry("raw-cpp", LIMIT, "cpp", "cpp", "raw", "bare system calls in C++"),
     Entry("raw-py", LIMIT, "py", "own", "raw.py", "bare sockets and interpreters in Python"),
@@ -63,6 +70,15 @@ ENTRIES = (
         "a courier server of its own in C++, at a Unix socket",
     ),
     Entry("replay-cpp", OURS, "cpp", "cpp", "replay", "replay in C++, a server at a Unix socket"),
+    Entry(
+        "replay-py",
+        OURS,
+        "py",
+        "own",
+        REVERB,
+        "replay in Python (`import reverb`), a server at its address",
+        ("--name", "replay-py"),
+    ),
     Entry(
         "ours-py",
         OURS,
@@ -91,6 +107,15 @@ ENTRIES = (
         COURIER,
         "upstream Launchpad and courier",
         ("--name", "dm-launchpad"),
+    ),
+    Entry("dm-reverb", PEERS, "py", "reverb", REVERB, "upstream Reverb", ("--name", "dm-reverb")),
+    *(
+        Entry(name, PEERS, "py", name, PRIORITIZED, what, ("--name", name))
+        for name, what in (
+            ("cpprb", "cpprb's PrioritizedReplayBuffer"),
+            ("torchrl", "TorchRL's TensorDictPrioritizedReplayBuffer"),
+            ("flashbax", "flashbax's prioritised trajectory buffer on jax"),
+        )
     ),
     Entry("grpc-py", PEERS, "py", "grpc", "grpc_peer.py", "gRPC for Python over a Unix socket"),
     Entry("monarch", PEERS, "py", "monarch", "monarch_peer.py", "Monarch actors"),

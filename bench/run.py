@@ -76,7 +76,7 @@ def command_of(entry, programs, venvs):
         python = environments.python_of(entry.environment, venvs)
     elif entry.group == entries.OURS:
         environments.attempt(
-            [python, "-c", "import courier, launchpad"],
+            [python, "-c", "import courier, launchpad, reverb"],
             60,
             env=environment(entry, tempfile.gettempdir()),
         )

@@ -51,6 +51,23 @@ def sync(language, bound):
     )
 
 
+REPLAY = (("Python", "replay-py"), ("C++", "replay-cpp"))
+
+
+def replay(metric, bound):
+    """A rate of items of 1 KiB, in both languages."""
+    return tuple(
+        Target(
+            f"replay {language}, {metric}",
+            (name, "replay", metric),
+            bound,
+            above=True,
+            unit="items/s",
+        )
+        for language, name in REPLAY
+    )
+
+
 NOW = (
     *sync("py", 2.5),
     *sync("cpp", 1.6),
@@ -89,6 +106,36 @@ LATER = (
         ("ours-py-tcp", "sync_one_core", "p50"),
         1.5,
         ("raw-py", "sync_tcp_one_core", "p50"),
+    ),
+    *replay("insert", 50_000),
+    *replay("items of 10 steps", 100_000),
+    *replay("sample, one at a time", 30_000),
+    *replay("sample, streamed", 100_000),
+    *replay("sample, 256 at a time", 500_000),
+    *replay("64 priorities", 50_000),
+    *(
+        Target(
+            f"replay {language}, 256 at a time, 28 KiB",
+            (name, "replay_28_kib_bytes", "sample, 256 at a time"),
+            0.5,
+            ("raw-cpp", "memcpy", "16 MiB"),
+            above=True,
+        )
+        for language, name in REPLAY
+    ),
+    Target(
+        "replay in process, sample + update",
+        ("replay-cpp", "replay_in_process", "sample + update"),
+        2_000_000,
+        above=True,
+        unit="items/s",
+    ),
+    # 1.3 x the data and 150 B more.
+    Target(
+        "replay, memory of an item of 1 KiB",
+        ("replay-cpp", "replay_memory", "an item of 1 KiB"),
+        1.3 * 1024 + 150,
+        unit="B",
     ),
     Target("4 Python nodes", ("ours-py", "launch", "4 nodes"), 0.2, unit="s"),
     Target("32 Python nodes", ("ours-py", "launch", "32 nodes"), 0.6, unit="s"),

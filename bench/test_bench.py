@@ -84,6 +84,21 @@ def test_a_rate_costs_more_when_it_is_lower(results):
     assert "| x ours | 1 MiB |\n| --- | ---: |\n| grpc-cpp | 4.00 |" in text
 
 
+def test_replay_is_held_against_ours_in_its_language_and_in_one_process_against_cpp(results):
+    measured = [
+        row("replay-cpp", "replay", "insert", "items/s", 40_000),
+        row("replay-py", "replay", "insert", "items/s", 20_000),
+        row("dm-reverb", "replay", "insert", "items/s", 2_000),
+        row("replay-cpp", "replay_in_process", "sample + update", "items/s", 3_000_000),
+        row("cpprb", "replay_in_process", "sample + update", "items/s", 1_000_000),
+    ]
+    lines = lines_of(dict(results, measurements=measured))
+    assert "| replay-cpp | 40,000 |  |  |" in lines
+    assert "| dm-reverb | 2,000 |  | 10.0 |" in lines
+    assert "| cpprb | 1,000,000 |  | 3.00 |" in lines
+    assert "| replay Python, insert | >= 50,000 items/s | 20,000 | no |" in lines
+
+
 def test_every_kind_of_launch_is_held_against_bare_processes(results):
     assert "| ray | 2.00 | 100 |  |" in lines_of(results)
 

@@ -189,7 +189,7 @@ def measure(contender, options):
         "idle": ("idle", lambda: measure_idle(contender, options)),
         "import": ("measure_import", lambda: contender.measure_import()),
         "size": ("measure_size", lambda: contender.measure_size()),
-        "replay": ("measure_replay", lambda: contender.measure_replay()),
+        "replay": ("measure_replay", lambda: contender.measure_replay(options)),
     }
     if len(options.cores) == 2:
         contender.split(options.cores)
