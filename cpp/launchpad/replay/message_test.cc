@@ -75,6 +75,19 @@ TEST(Messages, ItemsOfDifferentLengthsArriveEachWithItsOwn) {
   EXPECT_EQ(steps.data<int64_t>()[1], 301);
 }
 
+// Written to, an array in borrowed memory would be a crash: it must be known to be read-only.
+TEST(Messages, AnItemOfABatchInSharedMemoryIsReadOnlyAsItsBatchIs) {
+  auto batches = gather(sampled({20'000, 20'000})).value();
+  const wire::Buffer& bytes = batches[0].columns[0].bytes;
+  ASSERT_NE(bytes.block(), nullptr);
+  bytes.block()->freeze();
+  for (size_t i = 0; i < 2; ++i) {
+    const ColumnData data = batches[0].column_of(i, 0);
+    EXPECT_TRUE(data.bytes.read_only());
+    EXPECT_EQ(data.tensor().value().data<int64_t>()[0], 100 * (int64_t(i) + 1));
+  }
+}
+
 TEST(Messages, StringsArriveItemByItem) {
   std::vector<SampledItem> items;
   for (const std::string text : {"one", "", "three"}) {

@@ -96,8 +96,7 @@ ColumnData SampleBatch::column_of(size_t item, size_t column) const {
     to = source.byte_ends[item];
   }
   // Shares the column's memory.
-  data.bytes = wire::Buffer(std::make_shared<const wire::Buffer>(source.bytes),
-                            source.bytes.data() + from, to - from);
+  data.bytes = source.bytes.part(from, to - from);
   return data;
 }
 

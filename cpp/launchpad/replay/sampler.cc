@@ -33,8 +33,7 @@ SampleBatch rest_of(const SampleBatch& batch, size_t first) {
     } else {
       from = column.byte_ends[first - 1];
     }
-    part.bytes = wire::Buffer(std::make_shared<const wire::Buffer>(column.bytes),
-                              column.bytes.data() + from, column.bytes.size() - from);
+    part.bytes = column.bytes.part(from, column.bytes.size() - from);
     rest.columns.push_back(std::move(part));
   }
   return rest;

@@ -35,15 +35,21 @@ class Buffer {
   std::byte* mutable_data() { return const_cast<std::byte*>(data_); }
   size_t size() const { return size_; }
   // The first `size` bytes of the same memory.
-  Buffer first(size_t size) const {
+  Buffer first(size_t size) const { return part(0, size); }
+  // `size` bytes of the same memory, from byte `from` on: as read-only as the whole, and it keeps
+  // all of it alive. They must lie inside.
+  Buffer part(size_t from, size_t size) const {
     Buffer part(*this);
+    if (from > 0) part.data_ += from;
     part.size_ = size;
     return part;
   }
   std::span<const std::byte> span() const { return {data_, size_}; }
 
   // The block of shared memory that it begins at the start of, or null.
-  shm::Block* block() const { return block_; }
+  shm::Block* block() const {
+    return block_ != nullptr && data_ == block_->segment()->data() ? block_ : nullptr;
+  }
   // Others may read this memory, or it is mapped so that writing is a crash.
   bool read_only() const { return block_ != nullptr && !block_->writable(); }
   // Makes the memory writable, if this is the only holder of it anywhere. False: copy it.
@@ -53,7 +59,7 @@ class Buffer {
   std::shared_ptr<const void> owner_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
-  shm::Block* block_ = nullptr;  // Kept alive by owner_.
+  shm::Block* block_ = nullptr;  // Where it lies, if in shared memory. Kept alive by owner_.
 };
 
 // From this size on, buffers travel between processes of one host in shared memory.

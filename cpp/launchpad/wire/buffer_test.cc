@@ -67,5 +67,26 @@ TEST(Buffer, FirstIsTheFrontOfTheSameMemory) {
   EXPECT_EQ(buffer.first(10).size(), 10u);
 }
 
+TEST(Buffer, APartKeepsTheWholeAliveAndIsReadOnlyLikeIt) {
+  Buffer part;
+  {
+    Buffer buffer = Buffer::allocate_shared(2 * kSharedBytes, false);
+    ASSERT_NE(buffer.block(), nullptr);
+    std::memset(buffer.mutable_data(), 7, buffer.size());
+    part = buffer.part(kSharedBytes, 10);
+    EXPECT_FALSE(part.read_only());
+    buffer.block()->freeze();
+    EXPECT_TRUE(part.read_only());
+    // Not while the whole is held, too.
+    EXPECT_FALSE(part.take());
+  }
+  // Who lends a block lends it from its start.
+  EXPECT_EQ(part.block(), nullptr);
+  EXPECT_EQ(part.size(), 10u);
+  EXPECT_EQ(part.data()[9], std::byte{7});
+  EXPECT_TRUE(part.take());
+  EXPECT_FALSE(part.read_only());
+}
+
 }  // namespace
 }  // namespace lp::wire
