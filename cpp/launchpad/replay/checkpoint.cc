@@ -48,8 +48,8 @@ uint64_t number_of(std::string_view name) {
 
 std::string new_segment_name() {
   char digits[24];
-  base::Rng rng(std::random_device{}() | uint64_t{std::random_device{}()} << 32);
-  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(rng()));
+  std::snprintf(digits, sizeof(digits), "%016llx",
+                static_cast<unsigned long long>(base::unique_seed()));
   return std::string(kSegment) + digits + std::string(kEnding);
 }
 

@@ -8,7 +8,7 @@ namespace lp::replay {
 namespace {
 
 uint64_t random_key() {
-  thread_local base::Rng rng(base::fresh_seed());
+  thread_local base::Rng rng(base::unique_seed());
   return rng();
 }
 

@@ -28,8 +28,8 @@ WriterCore::WriterCore(std::shared_ptr<courier::Channel> channel, TrajectoryWrit
                        const std::vector<TableInfo>& tables)
     : channel_(std::move(channel)),
       options_(std::move(options)),
-      // Sessions of different writers must differ, whatever LP_SEED is.
-      state_(options_, std::random_device()() | uint64_t{std::random_device()()} << 32) {
+      // Sessions of different writers must differ.
+      state_(options_, base::unique_seed()) {
   for (const TableInfo& table : tables) signatures_.emplace(table.name, table.signature);
 }
 
