@@ -3,6 +3,7 @@
 #include <lz4.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstring>
 
@@ -10,6 +11,13 @@ namespace lp::wire {
 namespace {
 
 constexpr int kZstdLevel = 1;  // Beyond it, time grows faster than bytes shrink.
+
+// The most that `size` bytes become: more room is never used.
+size_t most(Compression how, size_t size) {
+  if (how == Compression::kNone) return size;
+  if (how == Compression::kZstd) return ZSTD_compressBound(size);
+  return size > LZ4_MAX_INPUT_SIZE ? 0 : static_cast<size_t>(LZ4_COMPRESSBOUND(size));
+}
 
 // What was written to `out`, of `room` bytes; 0: it did not fit.
 size_t pack(Compression how, std::span<const std::byte> bytes, char* out, size_t room) {
@@ -20,7 +28,7 @@ size_t pack(Compression how, std::span<const std::byte> bytes, char* out, size_t
     return bytes.size();
   }
   if (how == Compression::kLz4) {
-    if (bytes.size() > LZ4_MAX_INPUT_SIZE || room > INT_MAX) return 0;
+    if (bytes.size() > LZ4_MAX_INPUT_SIZE) return 0;
     return static_cast<size_t>(
         LZ4_compress_default(in, out, static_cast<int>(bytes.size()), static_cast<int>(room)));
   }
@@ -34,6 +42,7 @@ bool is_compression(uint8_t number) { return number <= static_cast<uint8_t>(Comp
 
 bool compress(Compression how, std::span<const std::byte> bytes, size_t limit, std::string& out) {
   const size_t before = out.size();
+  limit = std::min(limit, most(how, bytes.size()));
   out.resize(before + limit);
   const size_t size = pack(how, bytes, out.data() + before, limit);
   const bool fits = size > 0 || (how == Compression::kNone && bytes.empty());

@@ -36,6 +36,13 @@ TEST_P(CompressionTest, WhatDoesNotFitTheLimitLeavesTheOutputAsItWas) {
   EXPECT_EQ(out, "before");
 }
 
+TEST_P(CompressionTest, ALimitBeyondWhatIsNeededTakesNoMemory) {
+  const std::string text(1000, 'x');
+  std::string out;
+  ASSERT_TRUE(compress(GetParam(), bytes_of(text), size_t{1} << 26, out));
+  EXPECT_LT(out.capacity(), 10'000U);
+}
+
 TEST_P(CompressionTest, DamageAndAWrongSizeAreDataLoss) {
   const std::string text = std::string(500, 'x') + std::string(500, 'y');
   std::string out;
