@@ -66,16 +66,16 @@ class PyServer {
     server_.reset();
   }
 
-  void bind(const std::string& method, nb::object function) {
-    unwrap("local", server_->router().bind(method, handler_of(function.ptr())));
+  void bind(const std::string& method, nb::object function, bool priority) {
+    unwrap("local", server_->router().bind(method, handler_of(function.ptr()), priority));
   }
   // Calls wait in the batcher, on no thread of this server.
-  void bind_batched(const std::string& method, nb::object batcher) {
+  void bind_batched(const std::string& method, nb::object batcher, bool priority) {
     auto* to = nb::cast<PyBatcher*>(batcher);
-    unwrap("local",
-           server_->router().bind(method, [to, owner = share(batcher.ptr())](courier::Call call) {
-             to->add(std::move(call));
-           }));
+    courier::Handler handler = [to, owner = share(batcher.ptr())](courier::Call call) {
+      to->add(std::move(call));
+    };
+    unwrap("local", server_->router().bind(method, std::move(handler), priority));
   }
   void unbind(const std::string& method) { server_->router().unbind(method); }
 
@@ -140,8 +140,9 @@ void bind_server(nb::module_& m) {
   nb::class_<PyServer>(m, "Server", "Answers calls with Python functions, on threads of its own.",
                        nb::is_weak_referenceable())
       .def(nb::init<const std::string&, int>(), nb::arg("name"), nb::arg("threads"))
-      .def("bind", &PyServer::bind, nb::arg("method"), nb::arg("function"))
-      .def("bind_batched", &PyServer::bind_batched, nb::arg("method"), nb::arg("batcher"))
+      .def("bind", &PyServer::bind, nb::arg("method"), nb::arg("function"), nb::arg("priority"))
+      .def("bind_batched", &PyServer::bind_batched, nb::arg("method"), nb::arg("batcher"),
+           nb::arg("priority"))
       .def("unbind", &PyServer::unbind, nb::arg("method"))
       .def("listen", &PyServer::listen, nb::arg("address"),
            "Binds the address; returns the real one.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from launchpad.flags import LAUNCH_TYPE
     from launchpad.launch.preflight import check
     from launchpad.nodes.cacher import CacherNode
-    from launchpad.nodes.courier.courier_utils import batched_handler
+    from launchpad.nodes.courier.courier_utils import batched_handler, priority_handler
     from launchpad.nodes.courier.node import CourierClient, CourierHandle, CourierNode
     from launchpad.nodes.cpp import CppNode
     from launchpad.nodes.dereference import Deferred, maybe_dereference
@@ -76,6 +76,7 @@ __all__ = [  # noqa: RUF022  In dictionary order, whatever the case.
     "MultiProcessingColocation",
     "MultiThreadingColocation",
     "NodeFailed",
+    "priority_handler",
     "Program",
     "PyClassNode",
     "PyNode",
@@ -109,7 +110,7 @@ _PLACES = {
     "flags": ("LAUNCH_TYPE",),
     "launch.preflight": ("check",),
     "nodes.cacher": ("CacherNode",),
-    "nodes.courier.courier_utils": ("batched_handler",),
+    "nodes.courier.courier_utils": ("batched_handler", "priority_handler"),
     "nodes.courier.node": ("CourierClient", "CourierHandle", "CourierNode"),
     "nodes.cpp": ("CppNode",),
     "nodes.dereference": ("Deferred", "maybe_dereference"),

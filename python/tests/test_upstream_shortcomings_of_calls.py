@@ -170,6 +170,25 @@ def test_12_the_pool_has_the_size_that_was_asked_for():
     server.Stop()
 
 
+def test_12_priority_is_given_to_a_method_of_a_busy_server():
+    server = courier.Server(thread_pool_size=1)
+    begun, end = threading.Event(), threading.Event()
+
+    def wait():
+        begun.set()
+        return end.wait(60)
+
+    server.Bind("wait", wait)
+    server.Bind("end", end.set, is_priority=True)
+    server.Start()
+    client = courier.Client(server.address, call_timeout=60)
+    waiting = client.futures.wait()
+    assert begun.wait(60)
+    client.end()
+    assert waiting.result(60)
+    server.Stop()
+
+
 @pytest.mark.parametrize("chunk", [False, True])
 def test_12_large_arrays_arrive_in_pieces_asked_for_or_not(shared_address, chunk):
     large = np.arange(5_000_000, dtype=np.int64)

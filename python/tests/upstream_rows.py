@@ -218,7 +218,8 @@ ROWS: dict[str, dict[str, str]] = {
         "arrays": "courier_arrays:every_dtype_arrives_in_both_byte_orders "
         "courier_arrays:every_layout_arrives courier_arrays:masks_and_subclasses_arrive "
         "differences:numpy arrays",
-        "options that do nothing": "differences:`is_priority`",
+        "is_priority": "courier_priority:a_priority_method_runs_although_the_only_thread_is_blocked"
+        " courier_priority:a_nodes_method_may_be_decorated differences:`is_priority`",
     },
     "13 Acme": {
         "layouts": "acme:the_steps_limiter_ends_all_nodes acme:acmes_parts_import",

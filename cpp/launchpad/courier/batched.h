@@ -20,6 +20,7 @@ struct BatchedOptions {
   uint32_t size = 1;          // A batch of so many runs at once.
   uint32_t timeout_ms = 200;  // A smaller one runs so long after its first call.
   int max_parallelism = 1;    // Batches that run at the same time, at most.
+  bool priority = false;      // As lp::priority<&T::method>() has it.
 };
 
 namespace courier {
@@ -39,18 +40,9 @@ struct EntryOf<BatchedMethod<Method>> {
   static constexpr bool is_batched = true;
 };
 
-// An entry of Methods<...> is a member pointer or a BatchedMethod.
+// Of an entry of Methods<...>: a member pointer, a BatchedMethod or a PriorityMethod.
 template <auto Entry>
 inline constexpr bool is_batched = EntryOf<std::remove_cv_t<decltype(Entry)>>::is_batched;
-
-// The member pointer of an entry.
-template <auto Entry>
-consteval auto pointer_of() {
-  if constexpr (is_batched<Entry>)
-    return Entry.method;
-  else
-    return Entry;
-}
 
 template <class T>
 struct ElementOf;

@@ -7,7 +7,7 @@
 #include <tuple>
 #include <type_traits>
 
-#include "launchpad/courier/batched.h"
+#include "launchpad/courier/priority.h"
 
 namespace lp {
 namespace courier {

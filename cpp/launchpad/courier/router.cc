@@ -6,15 +6,16 @@
 
 namespace lp::courier {
 
-Status Router::bind(std::string method, Handler handler) {
+Status Router::bind(std::string method, Handler handler, bool priority) {
   if (method.empty())
     return Error(Code::kInvalidArgument,
                  "a method's name must not be empty: give Bind a name, or \"*\" for all others");
   if (!handler) return Error(Code::kInvalidArgument, "the handler of '" + method + "' is missing");
   handlers_.with([&](auto& handlers) {
     handlers.insert_or_assign(std::move(method),
-                              std::make_shared<const Handler>(std::move(handler)));
+                              Bound{std::make_shared<const Handler>(std::move(handler)), priority});
   });
+  if (priority && !any_priority_.exchange(true) && on_first_priority_) on_first_priority_();
   return {};
 }
 
@@ -30,16 +31,18 @@ std::vector<std::string> Router::names() const {
   });
 }
 
-std::shared_ptr<const Handler> Router::find(const std::string& method) const {
-  return handlers_.with([&](const auto& handlers) -> std::shared_ptr<const Handler> {
+Router::Bound Router::find(const std::string& method) const {
+  return handlers_.with([&](const auto& handlers) -> Bound {
     auto found = handlers.find(method);
     if (found == handlers.end()) found = handlers.find("*");
-    return found == handlers.end() ? nullptr : found->second;
+    return found == handlers.end() ? Bound{} : found->second;
   });
 }
 
+bool Router::has_priority(const std::string& method) const { return find(method).priority; }
+
 void Router::run(Call call) const {
-  if (const auto handler = find(call.method())) {
+  if (const auto handler = find(call.method()).handler) {
     (*handler)(std::move(call));
     return;
   }

@@ -1,7 +1,10 @@
-// Router knows the methods of a server by name. "*" takes every name that has no handler of its
-// own. Any thread; handlers may be bound and unbound while calls run.
+// Router knows the methods of a server by name, and which of them have priority. "*" takes every
+// name that has no handler of its own. Any thread; handlers may be bound and unbound while calls
+// run.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,18 +23,33 @@ inline constexpr std::string_view kHealth = "__health__";
 class Router {
  public:
   // Replaces a handler of that name. INVALID_ARGUMENT for an empty name.
-  Status bind(std::string method, Handler handler);
+  // With priority its calls go before others, and run although all of the server's threads are
+  // busy.
+  Status bind(std::string method, Handler handler, bool priority = false);
   void unbind(const std::string& method);
   // Sorted.
   std::vector<std::string> names() const;
+
+  // Whether there ever was a method with priority.
+  bool any_priority() const { return any_priority_.load(std::memory_order_acquire); }
+  bool has_priority(const std::string& method) const;
+  // To be run with the first method that has priority. Before any bind.
+  void on_first_priority(std::function<void()> then) { on_first_priority_ = std::move(then); }
 
   // Runs the method's handler, or answers NOT_FOUND with the names there are.
   void run(Call call) const;
 
  private:
-  std::shared_ptr<const Handler> find(const std::string& method) const;
+  struct Bound {
+    std::shared_ptr<const Handler> handler;
+    bool priority = false;
+  };
+  // No handler: there is none of that name.
+  Bound find(const std::string& method) const;
 
-  base::Guarded<std::map<std::string, std::shared_ptr<const Handler>, std::less<>>> handlers_;
+  base::Guarded<std::map<std::string, Bound, std::less<>>> handlers_;
+  std::atomic<bool> any_priority_{false};
+  std::function<void()> on_first_priority_;
 };
 
 }  // namespace lp::courier

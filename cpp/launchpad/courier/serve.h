@@ -179,7 +179,7 @@ void serve(Router& router, T& object, const BatchThreads& threads = {}) {
       handler = batched_handler<method>(object, full_name, Entry.options, threads);
     else
       handler = plain_handler<method>(object, full_name);
-    const Status bound = router.bind(name, std::move(handler));
+    const Status bound = router.bind(name, std::move(handler), has_priority<Entry>());
     LP_CHECK(bound.ok());
   });
 }

@@ -21,7 +21,8 @@ class ServerCore;
 struct ServerOptions {
   std::string name{};              // How errors name it, e.g. "producer/0".
   std::string language = "cpp";    // Told to clients.
-  int threads = 16;                // Handlers that run at the same time, at most.
+  int threads = 16;                // Handlers that run at the same time, at most; as many more with
+                                   // priority.
   size_t max_queued_calls = 4096;  // Read but not running. Beyond it no more is read: clients wait.
   wire::FrameLimits limits{};      // What it reads, at most.
   // Run at the start of each of its threads.

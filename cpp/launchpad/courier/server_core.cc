@@ -44,7 +44,11 @@ ServerCore::ServerCore(ServerOptions options)
     : options_(std::move(options)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      limit_(options_.threads),
+      queue_(options_.threads) {
+  router_.on_first_priority([this] { reserve_threads(); });
+}
 
 Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   if (started_.exchange(true)) return Error(Code::kFailedPrecondition, "Server already started");
@@ -62,6 +66,21 @@ Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   return {};
 }
 
+void ServerCore::keep_a_reader() {
+  if (idle_.load(std::memory_order_acquire) > 0) return;
+  int threads = threads_.load(std::memory_order_acquire);
+  while (threads < limit_.load(std::memory_order_acquire)) {
+    if (threads_.compare_exchange_weak(threads, threads + 1)) return spawn_thread();
+  }
+}
+
+// Calls that run now take no place, so threads are added for them, too.
+void ServerCore::reserve_threads() {
+  queue_.with([](Queue& queue) { queue.calls.limit(); });
+  limit_.fetch_add(options_.threads + life_.with([](Life& life) { return life.running; }));
+  if (started() && !stopping_.load(std::memory_order_acquire)) keep_a_reader();
+}
+
 void ServerCore::spawn_thread() {
   life_.with([](Life& life) { ++life.threads; });
   std::thread([self = shared_from_this()] {
@@ -75,8 +94,8 @@ void ServerCore::spawn_thread() {
 void ServerCore::work() {
   Cork cork;
   while (!ending_.load(std::memory_order_acquire)) {
-    if (auto call = next_call(cork))
-      run(std::move(*call));
+    if (auto next = next_call(cork))
+      run_next(std::move(*next));
     else if (auto session = next_readable())
       read(session);
     else
@@ -85,40 +104,40 @@ void ServerCore::work() {
   }
 }
 
-std::optional<Call> ServerCore::next_call(Cork& cork) {
+std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
   bool more = false;
-  auto call = queue_.with([&](Queue& queue) -> std::optional<Call> {
-    if (queue.calls.empty()) return std::nullopt;
-    std::optional<Call> next(std::move(queue.calls.front()));
-    queue.calls.pop_front();
+  auto next = queue_.with([&](Queue& queue) {
+    auto taken = queue.calls.pop();
+    if (!taken) return taken;
     ++queue.finished;
     more = !queue.calls.empty();
     if (more) {
-      if (queue.corked.empty() || queue.corked.back() != next->session()) {
-        queue.corked.push_back(next->session());
+      if (queue.corked.empty() || queue.corked.back() != taken->call.session()) {
+        queue.corked.push_back(taken->call.session());
       }
       if (!queue.timer_armed) arm_timer(queue, kStealAfter);
     }
-    return next;
+    return taken;
   });
   // Nothing may be left behind when the thread goes on to something that may take long: the last
   // call, an event, or another session's call.
   if (cork.session &&
-      (!more || call->session() != cork.session || cork.answers >= kMaxCorkedAnswers)) {
+      (!more || next->call.session() != cork.session || cork.answers >= kMaxCorkedAnswers)) {
     cork.session->flush();
     cork = {};
   }
   if (more) {
-    cork.session = call->session();
+    cork.session = next->call.session();
     ++cork.answers;
     Session::set_corked_on_this_thread(cork.session.get());
   }
-  return call;
+  return next;
 }
 
 std::shared_ptr<Session> ServerCore::next_readable() {
   return queue_.with([&](Queue& queue) -> std::shared_ptr<Session> {
-    if (queue.readable.empty()) return nullptr;
+    // Whoever finishes calls of a full queue comes here, too.
+    if (queue.readable.empty() || queue.calls.size() >= options_.max_queued_calls) return nullptr;
     auto session = std::move(queue.readable.front());
     queue.readable.pop_front();
     return session;
@@ -149,7 +168,7 @@ void ServerCore::on_timer() {
   uint64_t expirations = 0;
   [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
   std::vector<std::shared_ptr<Session>> corked;
-  auto call = queue_.with([&](Queue& queue) -> std::optional<Call> {
+  auto next = queue_.with([&](Queue& queue) -> std::optional<Backlog::Next> {
     queue.timer_armed = false;
     corked.swap(queue.corked);
     if (queue.calls.empty()) return std::nullopt;
@@ -157,15 +176,15 @@ void ServerCore::on_timer() {
       arm_timer(queue, kStealAfter);
       return std::nullopt;
     }
-    std::optional<Call> next(std::move(queue.calls.front()));
-    queue.calls.pop_front();
+    auto taken = queue.calls.pop();
+    if (!taken) return taken;
     ++queue.finished;
     // The rest must not wait as long again: wake one more thread now.
     if (!queue.calls.empty()) arm_timer(queue, base::Nanos(1));
-    return next;
+    return taken;
   });
   for (const auto& session : corked) session->flush();
-  if (call) run(std::move(*call));
+  if (next) run_next(std::move(*next));
 }
 
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
@@ -211,9 +230,10 @@ void ServerCore::drop(const std::shared_ptr<Session>& session) {
 
 void ServerCore::read(const std::shared_ptr<Session>& session) {
   // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in
-  // the socket.
+  // the socket. Not so a client that has no call here yet, if its first may have priority.
   const bool full = queue_.with([&](Queue& queue) {
     if (queue.calls.size() < options_.max_queued_calls) return false;
+    if (router_.any_priority() && session->calls() == 0) return false;
     queue.readable.push_back(session);
     return true;
   });
@@ -245,11 +265,20 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
       session->cancel(frame.id);
     }
   }
-  if (calls.size() == 1) return run(std::move(calls.front()));
   if (calls.empty()) return;
+  const bool any_priority = router_.any_priority();
+  if (calls.size() == 1 && !any_priority) return run(std::move(calls.front()));
   queue_.with([&](Queue& queue) {
-    for (Call& call : calls) queue.calls.push_back(std::move(call));
+    for (Call& call : calls) {
+      const bool priority = any_priority && router_.has_priority(call.method());
+      queue.calls.push(std::move(call), priority);
+    }
   });
+}
+
+void ServerCore::run_next(Backlog::Next next) {
+  run(std::move(next.call));
+  if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
 }
 
 void ServerCore::run(Call call) {
@@ -259,11 +288,7 @@ void ServerCore::run(Call call) {
   });
   if (refused) return call.fail(stopping_error(options_.name));
   // Somebody must go on waiting for events while this thread is away.
-  if (idle_.load(std::memory_order_acquire) == 0 &&
-      threads_.load(std::memory_order_acquire) < options_.threads &&
-      threads_.fetch_add(1, std::memory_order_acq_rel) < options_.threads) {
-    spawn_thread();
-  }
+  keep_a_reader();
   if (call.deadline().passed()) {
     call.fail(Error(Code::kDeadlineExceeded, "the deadline of '" + call.method() +
                                                  "' passed before the call was run: it was not"));
@@ -311,7 +336,7 @@ void ServerCore::stop(const base::Deadline& grace) {
     owned.reset();
   });
   std::deque<Call> queued;
-  queue_.with([&](Queue& queue) { queued.swap(queue.calls); });
+  queue_.with([&](Queue& queue) { queued = queue.calls.clear(); });
   for (Call& call : queued) call.fail(stopping_error(options_.name));
   const int own = running_core == this ? 1 : 0;
   life_.wait(

@@ -6,6 +6,9 @@
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
 // and takes over the rest. So many small calls cost no thread hop, and a slow one delays the others
 // by no more than that.
+//
+// Once a method has priority, as many threads again may be made, which no other call takes (see
+// Backlog): they read, run priority calls, and leave the others to those who have a place.
 #pragma once
 
 #include <atomic>
@@ -17,6 +20,7 @@
 
 #include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
+#include "launchpad/courier/backlog.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/courier/session.h"
 
@@ -42,7 +46,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   enum class Phase { kServing, kStopping, kStopped };
 
   struct Queue {
-    std::deque<Call> calls;
+    explicit Queue(int places) : calls(places) {}
+
+    Backlog calls;
     std::deque<std::shared_ptr<Session>> readable;  // Whose next turn of reading is due.
     std::vector<std::shared_ptr<Session>>
         corked;  // What the timer flushes, should their thread block.
@@ -61,10 +67,13 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     int running = 0;  // Handlers.
   };
 
+  // Unless a thread waits for events already, or there are as many as may be.
+  void keep_a_reader();
   void spawn_thread();
+  void reserve_threads();
   void work();
   // The next queued call. Flushes the cork before a call that may leave it behind.
-  std::optional<Call> next_call(Cork& cork);
+  std::optional<Backlog::Next> next_call(Cork& cork);
   std::shared_ptr<Session> next_readable();
   void wait_for_event();
   void on_timer();
@@ -72,6 +81,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // By the owner of the session's turn.
   void read(const std::shared_ptr<Session>& session);
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
+  void run_next(Backlog::Next next);
   void run(Call call);
   void hand_to_method(Call call);
   void drop(const std::shared_ptr<Session>& session);
@@ -91,7 +101,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::atomic<bool> ending_{false};
   std::atomic<bool> healthy_{true};
   std::atomic<int> idle_{0};     // Threads that wait for events.
-  std::atomic<int> threads_{0};  // Threads there are, or are being made.
+  std::atomic<int> threads_{0};  // Threads there are, or are being made,
+  std::atomic<int> limit_;       // and at most.
   base::Guarded<Queue> queue_;
   base::Guarded<Life> life_;
   base::Guarded<std::unordered_map<int, std::shared_ptr<Session>>> sessions_;

@@ -60,6 +60,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   void cancel(uint64_t id);
   // A call came in / was answered; says when the set of cancelled ids can be forgotten.
   void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }
+  // How many are not answered.
+  int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
   const Peer& peer() const { return peer_; }
   int fd() const { return socket_.fd(); }

@@ -19,7 +19,7 @@ class Server:
     Args:
       name: how errors name it.
       port: the tcp port to listen at, on localhost; None: a free one.
-      thread_pool_size: how many methods run at the same time, at most.
+      thread_pool_size: how many methods run at the same time, at most; as many more with priority.
     """
 
     def __init__(
@@ -32,16 +32,20 @@ class Server:
     def Bind(
         self, method_name: str, py_func: Callable[..., Any], is_priority: bool = False
     ) -> None:
-        """Offers a function under a name; "*" takes every name without one of its own."""
-        del is_priority  # Every call gets a thread when one is free.
+        """Offers a function under a name; "*" takes every name without one of its own.
+
+        Calls of a function with priority (`is_priority`, or `lp.priority_handler`) go before
+        others, and run although the whole pool is busy with others.
+        """
         if not callable(py_func):
             raise TypeError(f"the handler of {method_name!r} is not callable: {py_func!r}")
+        priority = is_priority or getattr(py_func, "_is_priority", None) is True
         # What lp.batched_handler made says so; other callables may have any attribute.
         batches = vars(py_func).get("_batches") if inspect.isfunction(py_func) else None
         if batches is None:
-            self._server.bind(method_name, py_func)
+            self._server.bind(method_name, py_func, priority)
         else:
-            self._server.bind_batched(method_name, batches.batcher())
+            self._server.bind_batched(method_name, batches.batcher(), priority)
 
     BindHandler = Bind
 

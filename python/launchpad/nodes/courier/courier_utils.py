@@ -1,5 +1,6 @@
-"""batched_handler: a function that is called one by one and runs on whole batches; and
-make_courier_server. A call that waits for its batch costs no thread of a server.
+"""batched_handler: a function that is called one by one and runs on whole batches;
+priority_handler: one that runs although its server is busy; and make_courier_server. A call that
+waits for its batch costs no thread of a server.
 """
 
 from __future__ import annotations
@@ -130,6 +131,25 @@ def batched_handler(
         return cast(Function, wrapper)
 
     return decorate
+
+
+def priority_handler(function: Function) -> Function:
+    """Gives a method priority: calls of it go before others, and run although all threads of the
+    node's server are busy with methods that have none. As many of them run at the same time as the
+    server has threads.
+
+    A decorator of a method in a class body, or of a function for `courier.Server.Bind`. Around what `lp.batched_handler` made, not inside it.
+
+    Raises:
+      TypeError: what is given is no function, e.g. a bound method: decorate it in its class.
+    """
+    if not inspect.isfunction(function):
+        raise TypeError(
+            f"priority_handler decorates functions, not {function!r}: put it before the `def` in "
+            "the class, or pass is_priority=True to Bind"
+        )
+    function.__dict__["_is_priority"] = True
+    return function
 
 
 def make_courier_server(instance: Any, *courier_args: Any, **courier_kwargs: Any) -> Server:
