@@ -138,7 +138,8 @@ def priority_handler(function: Function) -> Function:
     node's server are busy with methods that have none. As many of them run at the same time as the
     server has threads.
 
-    A decorator of a method in a class body, or of a function for `courier.Server.Bind`. Around what `lp.batched_handler` made, not inside it.
+    A decorator of a method in a class body, or of a function for `courier.Server.Bind`. Around what
+    `lp.batched_handler` made, not inside it.
 
     Raises:
       TypeError: what is given is no function, e.g. a bound method: decorate it in its class.
