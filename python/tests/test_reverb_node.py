@@ -7,6 +7,8 @@ import pathlib
 import pickle
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -56,6 +58,19 @@ def test_a_handle_becomes_a_client_of_a_node_that_is_run_by_hand():
     client = handle.dereference()
     assert isinstance(client, reverb.Client)
     assert client.server_address == node.reverb_address.resolve()
+
+
+def test_a_node_that_is_run_by_hand_serves_and_writes_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHECKPOINTS", str(tmp_path))
+    node = lp.ReverbNode(lambda: [table()], checkpointer, 0.0005)
+    address_builder.bind_addresses([node])
+    threading.Thread(target=node.run, daemon=True).start()
+    client = node.create_handle().dereference()
+    client.insert([np.int64(7)], {"t": 1.0})
+    assert client.server_info(LIMIT)["t"].current_size == 1
+    deadline = time.monotonic() + LIMIT
+    while not os.listdir(tmp_path):
+        assert time.monotonic() < deadline, "no checkpoint was written"
 
 
 def checkpointer():

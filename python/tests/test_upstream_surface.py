@@ -30,6 +30,7 @@ SIGNATURES = {
     "MultiProcessingColocation": "nodes num_retries_on_failure",
     "DockerConfig": "code_directory docker_requirements hw_requirements python_path",
     "CacherNode": "source_handle refresh_interval_ms stale_after_ms",
+    "ReverbNode": "priority_tables_fn checkpoint_ctor checkpoint_time_delta_minutes",
     "batched_handler": "batch_size max_parallelism timeout pad_batch",
     "Address": "name",
     "SimpleLocalAddressBuilder": "",

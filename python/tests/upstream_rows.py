@@ -107,6 +107,17 @@ ROWS: dict[str, dict[str, str]] = {
         "colocation:no_process_stays_however_the_launcher_ends "
         "colocation:no_temporary_folder_stays_however_the_launcher_ends",
         "CacherNode": "cacher:a_node_serves_the_methods_of_another_and_keeps_them_fresh",
+        "ReverbNode": "reverb_node:an_agent_of_actors_replay_and_learner_runs "
+        "reverb_node:a_replay_node_may_live_beside_others_in_one differences:`lp.ReverbNode`",
+        "ReverbNode: tables are made in the node": "reverb_node:drawing_and_importing_launchpad_do_"
+        "not_import_reverb",
+        "ReverbNode: checkpoints": "reverb_node:a_time_between_checkpoints_is_positive "
+        "reverb_node:a_node_writes_checkpoints_and_starts_from_the_newest",
+        "ReverbNode: the handle, reverb_address": "reverb_node:a_handle_becomes_a_client_of_a_node_"
+        "that_is_run_by_hand",
+        "ReverbNode: run": "reverb_node:a_node_that_is_run_by_hand_serves_and_writes_checkpoints "
+        "reverb_node:a_stop_ends_what_waits_for_the_replay_node "
+        "differences:waits for a `lp.ReverbNode`",
         "Deferred": "upstream_surface:a_deferred_says_where_it_was_written "
         "upstream_surface:a_deferred_is_built_once "
         "upstream_surface:a_deferreds_own_exception_is_raised_if_the_flag_asks_for_it",

@@ -4,6 +4,7 @@ is imported only where one of them runs.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,16 +84,21 @@ class ReverbNode(courier.CourierNode):
             checkpointer = server_lib.checkpointers.default_checkpointer()
         context = _core.context()
         builder = self._address.builder
-        if context is None or not isinstance(builder, NodeAddressBuilder):
+        server: server_lib.NodeServer | server_lib.Server
+        if context is not None and isinstance(builder, NodeAddressBuilder):
+            inner = builder.number if builder.number != context.task else None
+            server = server_lib.NodeServer(tables, checkpointer, inner)
+            checkpoint = server.checkpoint
+        else:
             port = get_port_from_address(self._address.resolve())
-            server_lib.Server(tables, port, checkpointer).wait()
-            return
-        inner = builder.number if builder.number != context.task else None
-        server = server_lib.NodeServer(tables, checkpointer, inner)
+            server = server_lib.Server(tables, port, checkpointer)
+            checkpoint = server.localhost_client().checkpoint
+        # Run by hand, without a program, it serves for ever.
+        wait = threading.Event().wait if context is None else context.wait_for_stop
         try:
-            while not context.wait_for_stop(None if delta is None else delta * 60):
+            while not wait(None if delta is None else delta * 60):
                 try:
-                    server.checkpoint()
+                    checkpoint()
                 except RuntimeError as error:
                     logging.error("the replay node goes on without this checkpoint: %s", error)
         finally:
