@@ -9,9 +9,6 @@
 namespace lp::replay {
 namespace {
 
-// Larger data stays where it came in; smaller is worth a copy next to the chunk's fields.
-constexpr size_t kInlineBytes = 4096;
-
 Error damaged(const std::string& what) {
   return Error(Code::kDataLoss, "a damaged chunk: " + what);
 }
@@ -182,12 +179,6 @@ size_t Chunk::bytes() const {
   return sizeof(Chunk) + size_ + (blocks_ != nullptr ? columns() * sizeof(Block) : 0);
 }
 
-const std::byte* Chunk::raw_rows(size_t column) const {
-  const Block found = block(column);
-  if (found.codec != BlockCodec::kRaw || !spec(column).type) return nullptr;
-  return data_ + found.begin;
-}
-
 Status Chunk::read_group(size_t column, const Block& block, uint32_t group,
                          std::vector<std::byte>& out) const {
   const size_t row_bytes = layout_->row_bytes[column];
@@ -246,6 +237,17 @@ Status Chunk::read_strings(size_t column, uint32_t first, uint32_t count, int32_
     out.append(bytes + begin, end_of(table, row) - begin);
   }
   return {};
+}
+
+uint64_t Chunk::string_bytes(size_t column, uint32_t first, uint32_t count, int32_t step) const {
+  const std::byte* table = data_ + block(column).begin;
+  const auto size_of = [&](int64_t row) { return end_of(table, row) - end_of(table, row - 1); };
+  if (step == 0) return uint64_t{count} * size_of(first);
+  if (step == 1)
+    return end_of(table, int64_t{first} + count - 1) - end_of(table, int64_t{first} - 1);
+  uint64_t bytes = 0;
+  for (int64_t i = 0; i < count; ++i) bytes += size_of(first + i * step);
+  return bytes;
 }
 
 }  // namespace lp::replay

@@ -22,6 +22,9 @@ namespace lp::replay {
 inline constexpr size_t kMaxColumns = 1 << 14;  // Of a chunk, of a trajectory.
 inline constexpr uint32_t kMaxRows = 1 << 24;   // Of a column of a chunk.
 inline constexpr size_t kMaxChunkBytes = size_t{1} << 31;
+// Smaller data is copied next to a chunk's fields, and travels in a message's body. Larger data
+// stays where it came in, and travels as a buffer.
+inline constexpr size_t kInlineBytes = 4096;
 // Rows are compressed together up to so many raw bytes.
 inline constexpr size_t kGroupBytes = 64 << 10;
 
@@ -84,8 +87,8 @@ class Chunk final : public Counted {
   // The same for a column of strings.
   Status read_strings(size_t column, uint32_t first, uint32_t count, int32_t step,
                       std::string& out) const;
-  // The raw rows where they lie, if the block is raw and not of strings; else null.
-  const std::byte* raw_rows(size_t column) const;
+  // How many bytes that appends, of rows that exist. At most kMaxRows different ones are looked at.
+  uint64_t string_bytes(size_t column, uint32_t first, uint32_t count, int32_t step) const;
 
   static void destroy(const Chunk* chunk);
 

@@ -44,6 +44,48 @@ TEST(Messages, AWriteArrivesAsItWasSent) {
             got.items[0].layout.get());
 }
 
+TEST(Messages, AWriteThatWouldBeAnsweredTwiceIsRefused) {
+  LayoutCache cache;
+  WriteRequest both = request();
+  both.awaited = {1, 2};
+  EXPECT_EQ(decode_write(encode(both), cache).error().code, Code::kInvalidArgument);
+  both.items.clear();
+  EXPECT_EQ(decode_write(encode(both), cache).value().awaited, both.awaited);
+}
+
+// A chunk of 8,000 bytes whose data is made to lie in the message's body, as no writer does it: it
+// would be a view of memory that ends with the call.
+TEST(Messages, LargeDataInAMessagesBodyIsRefused) {
+  LayoutCache cache;
+  WriteRequest write;
+  ChunkBuilder builder(1, 1, {.compress = false});
+  for (int64_t i = 0; i < 1000; ++i) {
+    builder.append(0, Spec{DType::kInt64, {}}, std::as_bytes(std::span(&i, 1)));
+  }
+  write.chunks = {std::move(builder).build().value()};
+  write.items = {{"t", 5, 0.5, whole(write.chunks[0])->layout(), {1}}};
+  wire::Payload payload = encode(write);
+  ASSERT_EQ(payload.buffers.size(), 1U);
+  const std::string_view data(reinterpret_cast<const char*>(payload.buffers[0].data()), 8000);
+  // The flag is after the chunk's size and rows; what follows is aligned.
+  std::string marker;
+  ByteWriter out(marker);
+  out.number(uint64_t{8000});
+  out.number(uint8_t{1});
+  out.number(uint32_t{1000});
+  const size_t flag = payload.body.find(marker) + marker.size();
+  ASSERT_EQ(payload.body.at(flag), 0);
+  const std::string rest = payload.body.substr(flag + 1);
+  payload.body.resize(flag);
+  payload.body.push_back(1);
+  ByteWriter(payload.body).align(16);
+  payload.body.append(data).append(rest);
+  payload.buffers.clear();
+  const size_t size = payload.body.size() - 6;
+  for (size_t i = 0; i < 4; ++i) payload.body[2 + i] = static_cast<char>(size >> (8 * (3 - i)));
+  EXPECT_EQ(decode_write(payload, cache).error().code, Code::kInvalidArgument);
+}
+
 std::vector<SampledItem> sampled(const std::vector<int>& lengths) {
   std::vector<SampledItem> items;
   uint64_t key = 1;

@@ -8,7 +8,6 @@
 namespace lp::replay {
 namespace {
 
-constexpr size_t kInBody = 4096;   // Larger data becomes a buffer of its own.
 constexpr size_t kAlignment = 16;  // Of data in the body, so that arrays can be views of it.
 constexpr uint8_t kVersion = 1;
 
@@ -23,7 +22,7 @@ class Message {
   }
   ByteWriter out() { return ByteWriter(payload_.body); }
   void data(std::span<const std::byte> bytes, const wire::Buffer& buffer) {
-    const bool inside = bytes.size() <= kInBody;
+    const bool inside = bytes.size() <= kInlineBytes;
     out().number(static_cast<uint8_t>(inside));
     if (inside) {
       out().align(kAlignment);
@@ -48,7 +47,8 @@ class Message {
 // The bytes of a Message, and its buffers one after the other.
 class Opened {
  public:
-  // `owner` keeps the payload alive for data in the body; null: such data is only borrowed.
+  // `owner` keeps the payload alive for data in the body; null: such data is only borrowed, and
+  // small enough for Chunk::make to copy it.
   Opened(const wire::Payload& payload, bool arguments, std::shared_ptr<const void> owner)
       : payload_(payload), owner_(std::move(owner)), in_(content(payload, arguments)) {
     const auto* start = payload.body.data();
@@ -61,6 +61,8 @@ class Opened {
   wire::Buffer data(uint64_t size) {
     const bool inside = in_.number<uint8_t>() != 0;
     if (inside) {
+      // A larger chunk would keep a view of memory that is gone when the call is.
+      if (size > kInlineBytes) in_.fail();
       in_.align(kAlignment, offset_);
       const std::string_view bytes = in_.raw(size);
       return wire::Buffer(owner_, bytes.data(), bytes.size());
@@ -177,7 +179,7 @@ wire::Payload encode(const WriteRequest& request) {
   for (const ChunkRef& chunk : request.chunks) {
     write_chunk_head(out, *chunk);
     message.data(chunk->data(),
-                 chunk->data().size() > kInBody ? chunk->shared_data() : wire::Buffer());
+                 chunk->data().size() > kInlineBytes ? chunk->shared_data() : wire::Buffer());
   }
   std::map<const Layout*, uint32_t> layouts;
   std::map<std::string_view, uint32_t> tables;
@@ -240,6 +242,8 @@ Result<WriteRequest> decode_write(const wire::Payload& payload, LayoutCache& cac
     request.items.push_back(std::move(item));
   }
   if (!in.ok() || request.first == 0 || request.base == 0) return bad("a write");
+  // It would be answered twice: for its items, and for those that it awaits.
+  if (!request.awaited.empty() && !request.items.empty()) return bad("a write");
   return request;
 }
 

@@ -9,6 +9,10 @@ namespace {
 // More in one answer is somebody's mistake.
 constexpr uint64_t kMaxBatchBytes = uint64_t{1} << 33;
 
+Error too_large() {
+  return Error(Code::kResourceExhausted, "the samples are too large for one answer; ask for fewer");
+}
+
 // The steps of column `index` of `items`, one after the other.
 Status gather_column(std::span<const SampledItem> items, size_t index,
                      SampleBatch::Column& column) {
@@ -27,7 +31,11 @@ Status gather_column(std::span<const SampledItem> items, size_t index,
   if (same) column.ends.clear();
   const auto row_bytes = column.spec.row_bytes();
   if (!row_bytes) {
+    uint64_t bytes = 0;
+    for (const SampledItem& item : items) bytes += item.trajectory->step_bytes(index);
+    if (bytes > kMaxBatchBytes) return too_large();
     auto text = std::make_shared<std::string>();
+    text->reserve(bytes);
     for (const SampledItem& item : items) {
       LP_TRY(item.trajectory->read_strings(index, *text));
       column.byte_ends.push_back(text->size());
@@ -35,10 +43,7 @@ Status gather_column(std::span<const SampledItem> items, size_t index,
     column.bytes = wire::Buffer(text, text->data(), text->size());
     return {};
   }
-  if (*row_bytes > 0 && steps > kMaxBatchBytes / *row_bytes) {
-    return Error(Code::kResourceExhausted,
-                 "the samples are too large for one answer; ask for fewer");
-  }
+  if (*row_bytes > 0 && steps > kMaxBatchBytes / *row_bytes) return too_large();
   // Large columns are put where a client on this host can read them.
   column.bytes = wire::Buffer::allocate_shared(steps * *row_bytes, true);
   std::byte* out = column.bytes.mutable_data();

@@ -50,6 +50,21 @@ Status check_column(size_t index, const ColumnSlices& column, std::span<const Ch
   return {};
 }
 
+uint64_t bytes_of(const ColumnSlices& column, std::span<const ChunkRef> chunks) {
+  const auto row_bytes = spec_of(column, chunks).row_bytes();
+  if (row_bytes) {
+    const auto steps = static_cast<uint64_t>(column.length());
+    const bool huge = *row_bytes > 0 && steps > kMaxTrajectoryBytes / *row_bytes;
+    return huge ? UINT64_MAX : steps * *row_bytes;
+  }
+  uint64_t bytes = 0;
+  for (const Slice& slice : column.slices) {
+    bytes += chunks[slice.chunk]->string_bytes(slice.column, slice.first, slice.count, slice.step);
+    if (bytes > kMaxTrajectoryBytes) break;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 int64_t ColumnSlices::length() const {
@@ -84,11 +99,9 @@ Result<TrajectoryRef> Trajectory::make(LayoutRef layout, std::span<const ChunkRe
   for (size_t i = 0; i < layout->columns.size(); ++i) {
     const ColumnSlices& column = layout->columns[i];
     LP_TRY(check_column(i, column, chunks));
-    const uint64_t row_bytes = spec_of(column, chunks).row_bytes().value_or(0);
-    const auto steps = static_cast<uint64_t>(column.length());
-    if (row_bytes > 0 && steps > kMaxTrajectoryBytes / row_bytes) total = kMaxTrajectoryBytes;
-    total += row_bytes * steps;
-    if (total > kMaxTrajectoryBytes) return bad(i, "the trajectory is too large");
+    const uint64_t bytes = bytes_of(column, chunks);
+    if (bytes > kMaxTrajectoryBytes - total) return bad(i, "the trajectory is too large");
+    total += bytes;
   }
   void* memory = ::operator new(sizeof(Trajectory) + chunks.size() * sizeof(ChunkRef));
   return TrajectoryRef(new (memory) Trajectory(std::move(layout), chunks));
@@ -132,6 +145,10 @@ Status Trajectory::read_strings(size_t column, std::string& out) const {
                                               out));
   }
   return {};
+}
+
+uint64_t Trajectory::step_bytes(size_t column) const {
+  return bytes_of(layout_->columns[column], chunks());
 }
 
 size_t Trajectory::bytes() const { return sizeof(Trajectory) + count_ * sizeof(ChunkRef); }

@@ -53,6 +53,8 @@ class Trajectory final : public Counted {
   const Spec& spec(size_t column) const;
   int64_t length(size_t column) const { return layout_->columns[column].length(); }
   bool squeezed(size_t column) const { return layout_->columns[column].squeeze; }
+  // Bytes of its steps: what `read` and `read_strings` write.
+  uint64_t step_bytes(size_t column) const;
   // As a signature sees it.
   ColumnShape shape(size_t column) const;
   // Whether a column has the same elements in both, so that they can lie in one array.

@@ -54,5 +54,28 @@ TEST(Trajectory, OneThatWouldFillTheMemoryIsRefused) {
   EXPECT_EQ(huge.error().code, Code::kInvalidArgument);
 }
 
+TEST(Trajectory, ColumnsWhoseBytesWouldWrapAroundAreRefused) {
+  ChunkBuilder builder(1, 1);
+  const std::vector<std::byte> row(size_t{1} << 20);
+  builder.append(0, Spec{DType::kUint8, {1 << 20}}, row);
+  const ChunkRef chunk = std::move(builder).build().value();
+  // 2^13 slices of 2^31 steps of 2^20 bytes: 2^64.
+  const ColumnSlices column{std::vector<Slice>(1 << 13, Slice{0, 0, 0, 1U << 31, 0}), false};
+  EXPECT_EQ(make({column}, {chunk}).error().code, Code::kInvalidArgument);
+}
+
+TEST(Trajectory, StringsThatWouldFillTheMemoryAreRefused) {
+  const std::string text = encode_strings(std::vector<std::string>{std::string(1 << 20, 'x')});
+  ChunkBuilder builder(1, 1);
+  builder.append(0, Spec{std::nullopt, {1}}, std::as_bytes(std::span(text)));
+  const std::vector<ChunkRef> chunks{std::move(builder).build().value()};
+  EXPECT_EQ(make({{{Slice{0, 0, 0, 1U << 20, 0}}, false}}, chunks).error().code,
+            Code::kInvalidArgument);
+  const auto some = make({{{Slice{0, 0, 0, 3, 0}, Slice{0, 0, 0, 1, -1}}, false}}, chunks).value();
+  std::string out;
+  ASSERT_TRUE(some->read_strings(0, out).ok());
+  EXPECT_EQ(some->step_bytes(0), out.size());
+}
+
 }  // namespace
 }  // namespace lp::replay
