@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <thread>
 
+#include "launchpad/courier/client.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/replay/client.h"
+#include "launchpad/replay/messages.h"
 #include "launchpad/replay/store.h"
 #include "launchpad/replay/test_items.h"
 
@@ -176,6 +178,47 @@ TEST_F(Reconnect, ChunksThatTheServerForgotAreSentAgain) {
     ASSERT_TRUE(writer->flush(0, soon()).ok());
   }
   EXPECT_EQ(contents(), up_to(30));
+}
+
+TEST_F(Reconnect, AnItemThatWasLostWithItsTableIsNotSaidToBeIn) {
+  make_store(1);
+  start();
+  const auto writer = client().writer({.num_keep_alive_refs = 3}, soon()).value();
+  for (int64_t value = 0; value < 3; ++value) write(*writer, value);
+  ASSERT_TRUE(writer->flush(2, soon()).ok());
+  while (table_->info().waiting_inserts < 2) std::this_thread::yield();
+  table_->close();
+  EXPECT_EQ(writer->flush(0, base::Deadline::after(milliseconds(100))).error().code,
+            Code::kDeadlineExceeded);
+  EXPECT_EQ(writer->pending_items(), 2);
+  EXPECT_EQ(store_->writers().at(0).last, 1U);
+}
+
+TEST_F(Reconnect, WritesThatCameTooEarlyAreNotKeptWithoutBound) {
+  make_store(10);
+  start();
+  const auto channel = courier::make_shared_channel(net::Address::parse(address()).value(), {});
+  base::Guarded<std::pair<int, int>> counts{0, 0};  // Taken, sent back.
+  const auto send = [&](uint64_t first) {
+    WriteRequest request;
+    request.session = 1;
+    request.first = first;
+    request.items = {{"q", first, 1.0, whole(numbers(1, 0, 1))->layout(), {}}};
+    auto call = channel->start(kWriteCall, encode(request), {}, [&](const courier::Answer& answer) {
+      EXPECT_TRUE(answer.ok() || answer.error().code == Code::kFailedPrecondition);
+      counts.with_notify([&](auto& state) { ++(answer.ok() ? state.first : state.second); });
+    });
+    ASSERT_TRUE(call.ok());
+  };
+  const auto wait_for = [&](std::pair<int, int> wanted) {
+    counts.wait(
+        soon().at(), [&](auto& state) { return state == wanted; },
+        [&](auto& state, bool) { EXPECT_EQ(state, wanted); });
+  };
+  for (uint64_t first = 2; first <= 200; ++first) send(first);
+  wait_for({0, 135});
+  send(1);
+  wait_for({65, 135});
 }
 
 TEST_F(Reconnect, ASamplerGoesOnAfterABreak) {

@@ -112,6 +112,7 @@ std::shared_ptr<WriterSession> StoreCore::session(uint64_t number) {
   return sessions_.with([&](auto& sessions) {
     auto& session = sessions[number];
     if (session == nullptr) session = make_session(0);
+    session->hear();  // Under the lock: it is not forgotten before it got the write.
     return session;
   });
 }
@@ -136,8 +137,12 @@ void StoreCore::forget_writers() {
   const auto sessions = sessions_.with([](const auto& all) { return all; });
   for (const auto& [number, session] : sessions) {
     session->forget_chunks(now - options_.forget_chunks_after);
-    if (!session->idle_since(now - options_.forget_writers_after)) continue;
-    sessions_.with([&](auto& all) { all.erase(number); });
+    sessions_.with([&, number = number](auto& all) {
+      const auto found = all.find(number);
+      if (found != all.end() && found->second->idle_since(now - options_.forget_writers_after)) {
+        all.erase(found);
+      }
+    });
   }
 }
 

@@ -3,18 +3,30 @@
 #include "launchpad/wire/codec.h"
 
 namespace lp::replay {
+namespace {
 
+// A writer has few calls on their way; those of connections that broke may be here, too.
+constexpr size_t kMaxEarly = 64;
+
+}  // namespace
+
+// Without the lock, which guards what an Open holds beside its call.
 void WriterSession::answer(const Answers& answers) {
-  for (const auto& [open, waiting] : answers) {
-    if (open->refused) {
-      open->call.fail(*open->refused);
+  for (const auto& [open, outcome] : answers) {
+    if (!outcome.ok()) {
+      open->call.fail(outcome.error());
       continue;
     }
     wire::Payload payload;
     wire::Writer writer(payload);
-    wire::write(writer, waiting);
+    wire::write(writer, outcome.value());
     open->call.reply(payload);
   }
+}
+
+WriterSession::Outcome WriterSession::outcome_of(const State& state, const Open& open) {
+  if (open.refused) return *open.refused;
+  return waiting_of(state, open);
 }
 
 std::vector<uint64_t> WriterSession::waiting_of(const State& state, const Open& open) {
@@ -28,14 +40,11 @@ std::vector<uint64_t> WriterSession::waiting_of(const State& state, const Open& 
 void WriterSession::write(courier::Call call, WriteRequest request) {
   Answers answers;
   state_.with([&](State& state) {
-    state.heard = base::steady_clock().now();
     // What the writer knows to be in is in, also if this server has forgotten it.
     state.accepted = std::max(state.accepted, request.base - 1);
+    state.lost.erase(state.lost.begin(), state.lost.lower_bound(request.base));
     if (request.first > state.accepted + 1 && request.awaited.empty()) {
-      const uint64_t first = request.first;
-      // Of the same one, sent twice, the later counts: the earlier's connection is gone.
-      state.early.erase(first);
-      state.early.try_emplace(first, Early{std::move(call), std::move(request)});
+      keep_early(state, std::move(call), std::move(request), answers);
     } else {
       take(state, std::move(call), std::move(request), answers);
     }
@@ -49,6 +58,20 @@ void WriterSession::write(courier::Call call, WriteRequest request) {
 }
 
 // Under the lock.
+void WriterSession::keep_early(State& state, courier::Call call, WriteRequest request,
+                               Answers& answers) {
+  const uint64_t first = request.first;
+  // Of the same one, sent twice, the later counts: the earlier's connection is gone.
+  state.early.erase(first);
+  state.early.try_emplace(first, Early{std::move(call), std::move(request)});
+  if (state.early.size() <= kMaxEarly) return;
+  auto latest = state.early.extract(std::prev(state.early.end()));
+  answers.emplace_back(
+      std::make_shared<Open>(std::move(latest.mapped().call)),
+      Error(Code::kFailedPrecondition, "too many writes overtook the one before: send it again"));
+}
+
+// Under the lock.
 void WriterSession::take(State& state, courier::Call call, WriteRequest request, Answers& answers) {
   const auto open = std::make_shared<Open>(std::move(call));
   for (ChunkRef& chunk : request.chunks) state.chunks.try_emplace(chunk->key(), std::move(chunk));
@@ -58,7 +81,8 @@ void WriterSession::take(State& state, courier::Call call, WriteRequest request,
   if (!request.awaited.empty()) {
     open->numbers = std::move(request.awaited);
     for (const uint64_t number : open->numbers) {
-      if (number > state.accepted && !open->refused) {
+      const bool here = number <= state.accepted && !state.lost.contains(number);
+      if (!here && !open->refused) {
         open->refused = Error(Code::kFailedPrecondition,
                               "item " + std::to_string(number) + " is not here: send it again");
       }
@@ -69,7 +93,7 @@ void WriterSession::take(State& state, courier::Call call, WriteRequest request,
       return;
     }
   }
-  if (open->left == 0) answers.emplace_back(open, waiting_of(state, *open));
+  if (open->left == 0) answers.emplace_back(open, outcome_of(state, *open));
 }
 
 void WriterSession::take_items(State& state, const WriteRequest& request, const OpenRef& open) {
@@ -77,9 +101,9 @@ void WriterSession::take_items(State& state, const WriteRequest& request, const 
   for (const NamedItem& item : request.items) {
     const uint64_t own = number++;
     open->numbers.push_back(own);
-    if (own <= state.accepted) continue;
+    if (own <= state.accepted && !state.lost.contains(own)) continue;
     if (item.chunks.empty()) {
-      state.accepted = own;
+      state.accepted = std::max(state.accepted, own);
       continue;
     }
     if (state.waiting.size() >= max_waiting_) {
@@ -92,7 +116,8 @@ void WriterSession::take_items(State& state, const WriteRequest& request, const 
       open->refused = std::move(prepared).error();
       return;
     }
-    state.accepted = own;
+    state.accepted = std::max(state.accepted, own);
+    state.lost.erase(own);
     if (!prepared.ok()) {
       if (!open->refused) open->refused = std::move(prepared).error();
       continue;
@@ -142,7 +167,7 @@ void WriterSession::give() {
     state_.with([&](State& state) {
       state.giving = false;
       for (const Ready& each : ready) {
-        if (--each.open->left == 0) answers.emplace_back(each.open, waiting_of(state, *each.open));
+        if (--each.open->left == 0) answers.emplace_back(each.open, outcome_of(state, *each.open));
       }
     });
     answer(answers);
@@ -153,13 +178,14 @@ void WriterSession::finished(uint64_t number, const OpenRef& open, const Status&
   Answers answers;
   state_.with([&](State& state) {
     state.waiting.erase(number);
+    // Its table ends, and may be back with the next server: who sends it again means it.
+    if (!status.ok() && status.error().code == Code::kUnavailable) state.lost.insert(number);
     // An error goes to the write that brought the item, or to who awaits it.
     if (!status.ok() && !open->refused) open->refused = status.error();
     std::erase_if(state.awaiting, [&](const OpenRef& awaiting) {
-      auto waiting = waiting_of(state, *awaiting);
-      if (waiting.size() == awaiting->numbers.size()) return false;
+      if (waiting_of(state, *awaiting).size() == awaiting->numbers.size()) return false;
       if (!status.ok()) awaiting->refused = status.error();
-      answers.emplace_back(awaiting, std::move(waiting));
+      answers.emplace_back(awaiting, outcome_of(state, *awaiting));
       return true;
     });
   });
@@ -168,8 +194,15 @@ void WriterSession::finished(uint64_t number, const OpenRef& open, const Status&
 
 uint64_t WriterSession::last() const {
   return state_.with([](const State& state) {
-    return state.waiting.empty() ? state.accepted : *state.waiting.begin() - 1;
+    uint64_t last = state.accepted;
+    if (!state.waiting.empty()) last = std::min(last, *state.waiting.begin() - 1);
+    if (!state.lost.empty()) last = std::min(last, *state.lost.begin() - 1);
+    return last;
   });
+}
+
+void WriterSession::hear() {
+  state_.with([](State& state) { state.heard = base::steady_clock().now(); });
 }
 
 void WriterSession::stop() {
@@ -186,7 +219,8 @@ void WriterSession::stop() {
 
 bool WriterSession::idle_since(base::TimePoint before) const {
   return state_.with([&](const State& state) {
-    return state.heard < before && state.waiting.empty() && state.ready.empty();
+    return state.heard < before && state.waiting.empty() && state.ready.empty() &&
+           state.early.empty() && state.awaiting.empty();
   });
 }
 

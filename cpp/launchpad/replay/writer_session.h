@@ -31,6 +31,8 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
   // of those that wait there; and if it awaits items, not before one of these waits no more.
   void write(courier::Call call, WriteRequest request);
 
+  // A write is about to come: the writer is not idle.
+  void hear();
   // The number of the last item before the first that is not put in.
   uint64_t last() const;
   // Fails the writes that wait.
@@ -64,15 +66,18 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
     explicit State(uint64_t last) : accepted(last) {}
     uint64_t accepted;  // All items up to this number were taken.
     std::unordered_map<uint64_t, ChunkRef> chunks;
-    std::set<uint64_t> waiting;  // Items that are not in their tables, by number.
+    std::set<uint64_t> waiting;  // Items that are not in their tables, by number,
+    std::set<uint64_t> lost;     // and those that will not be, unless they are sent again.
     std::deque<Ready> ready;     // To be given to their tables, by one thread at a time.
     bool giving = false;
     std::vector<OpenRef> awaiting;
     std::map<uint64_t, Early> early;  // Writes that overtook the one before, by their first item.
     base::TimePoint heard = base::steady_clock().now();
   };
-  using Answers = std::vector<std::pair<OpenRef, std::vector<uint64_t>>>;
+  using Outcome = Result<std::vector<uint64_t>>;
+  using Answers = std::vector<std::pair<OpenRef, Outcome>>;
 
+  static void keep_early(State& state, courier::Call call, WriteRequest request, Answers& answers);
   void take(State& state, courier::Call call, WriteRequest request, Answers& answers);
   void take_items(State& state, const WriteRequest& request, const OpenRef& open);
   Result<Ready> prepare(State& state, uint64_t number, const NamedItem& item);
@@ -80,6 +85,7 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
   void finished(uint64_t number, const OpenRef& open, const Status& status);
   // Which of its items wait.
   static std::vector<uint64_t> waiting_of(const State& state, const Open& open);
+  static Outcome outcome_of(const State& state, const Open& open);
   static void answer(const Answers& answers);
 
   const FindTable find_table_;
