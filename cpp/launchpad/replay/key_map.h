@@ -59,6 +59,13 @@ class KeyMap {
     size_ = 0;
   }
 
+  // All bits of `key` move each bit of it: both halves of a product of 128 bits.
+  static uint64_t mixed(uint64_t key, uint64_t salt) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(key ^ salt) * 0x9e3779b97f4a7c15U;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+
   void prefetch(uint64_t key) const { __builtin_prefetch(&entries_[home(key)]); }
 
  private:
@@ -76,10 +83,7 @@ class KeyMap {
 
   size_t mask() const { return entries_.size() - 1; }
   size_t next(size_t at) const { return (at + 1) & mask(); }
-  size_t home(uint64_t key) const {
-    uint64_t mixed = (key ^ salt_) * 0x9e3779b97f4a7c15U;
-    return (mixed ^ (mixed >> 32)) & mask();
-  }
+  size_t home(uint64_t key) const { return mixed(key, salt_) & mask(); }
   void grow() {
     std::vector<Entry> old(entries_.size() * 2);
     old.swap(entries_);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <unordered_map>
 
 #include "launchpad/base/rng.h"
@@ -28,6 +29,19 @@ TEST(KeyMap, HoldsWhatAnyOtherMapHoldsThroughAnyChanges) {
   for (const auto& [key, value] : model) {
     ASSERT_NE(map.find(key), nullptr);
     ASSERT_EQ(*map.find(key), value);
+  }
+}
+
+// Else a map of such keys is one long list.
+TEST(KeyMap, KeysThatDifferInAnyBitsBeginAtDifferentPlaces) {
+  const uint64_t seed = base::fresh_seed();
+  SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
+  base::Rng rng(seed);
+  for (int shift = 0; shift <= 52; ++shift) {
+    const uint64_t salt = rng();
+    std::set<uint64_t> homes;
+    for (uint64_t i = 0; i < 4096; ++i) homes.insert(KeyMap::mixed(i << shift, salt) % 4096);
+    EXPECT_GT(homes.size(), 1000U) << shift;
   }
 }
 
