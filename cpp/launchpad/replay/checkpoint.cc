@@ -59,6 +59,12 @@ std::string_view text_of(const wire::Buffer& buffer) {
   return {reinterpret_cast<const char*>(buffer.data()), buffer.size()};
 }
 
+std::set<std::string> segments_in(const Manifest& manifest) {
+  std::set<std::string> segments;
+  for (const auto& [identity, place] : manifest.chunks) segments.insert(place.segment);
+  return segments;
+}
+
 // What a load brings, before any of it is given to the store.
 struct Loaded {
   Manifest manifest;
@@ -83,17 +89,21 @@ class CheckpointerCore {
   Result<Loaded> read(const std::string& folder, const std::string& name) const;
   Status fill(Store& store, Loaded loaded) const;
   Manifest describe(Store& store, std::vector<ChunkRef>& chunks) const;
-  // Where each chunk is kept, now that those that were not are written.
-  Status place(Manifest& manifest, const std::vector<ChunkRef>& chunks);
+  // Where each chunk is kept, now that those that were not are written, into `segment`.
+  Status place(Manifest& manifest, const std::vector<ChunkRef>& chunks, const std::string& segment);
   Status write_segment(const std::string& name, const std::vector<const Chunk*>& chunks);
   Status write_whole(const std::string& name, const std::string& bytes);
   void drop_worn_segments(const Manifest& manifest);
+  // Null: it cannot be read.
+  const std::set<std::string>* segments_of(const std::string& name);
   void clean();
 
   const CheckpointOptions options_;
   FileSystem& files_;
   ChunkPlaces places_;                       // Of the last checkpoint in the folder.
   std::map<std::string, uint64_t> written_;  // Bytes of each segment, as far as known.
+  // What each manifest in the folder uses, as far as known.
+  std::map<std::string, std::set<std::string>> segments_of_;
 };
 
 Result<std::vector<std::string>> CheckpointerCore::manifests(const std::string& folder) const {
@@ -116,6 +126,7 @@ Manifest CheckpointerCore::describe(Store& store, std::vector<ChunkRef>& chunks)
     table.info = store.tables()[i]->info();
     table.info.counts = snapshots[i].counts;
     table.info.num_deleted_episodes = snapshots[i].num_deleted_episodes;
+    table.info.num_unique_samples = snapshots[i].num_unique_samples;
     for (const Item& item : snapshots[i].items) {
       SavedItem saved{item.key, item.priority, item.times_sampled, item.trajectory->layout(), {}};
       for (const ChunkRef& chunk : item.trajectory->chunks()) {
@@ -161,7 +172,8 @@ Status CheckpointerCore::write_segment(const std::string& name,
   return file->sync();
 }
 
-Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& chunks) {
+Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& chunks,
+                               const std::string& segment) {
   drop_worn_segments(manifest);
   std::vector<const Chunk*> missing;
   std::set<ChunkIdentity> listed;
@@ -171,7 +183,7 @@ Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& 
       missing.push_back(chunks[i].get());
     }
   }
-  if (!missing.empty()) LP_TRY(write_segment(new_segment_name(), missing));
+  if (!missing.empty()) LP_TRY(write_segment(segment, missing));
   for (auto& [identity, place] : manifest.chunks) place = places_.at(identity);
   return {};
 }
@@ -192,24 +204,38 @@ Result<std::string> CheckpointerCore::save(Store& store) {
   LP_TRY_ASSIGN(const auto before, manifests(options_.folder));
   std::vector<ChunkRef> chunks;
   Manifest manifest = describe(store, chunks);
-  const auto rollback = places_;
   const uint64_t number = before.empty() ? 1 : number_of(before.back()) + 1;
   const std::string name = manifest_name(number);
+  const std::string segment = new_segment_name();
   const auto write = [&]() -> Status {
-    LP_TRY(place(manifest, chunks));
+    LP_TRY(place(manifest, chunks, segment));
     return write_whole(name, encode(manifest));
   };
   const Status written = write();
   if (!written.ok()) {
     // What was written of it is not relied upon.
-    places_ = rollback;
+    std::erase_if(places_, [&](const auto& entry) { return entry.second.segment == segment; });
+    written_.erase(segment);
     return written.error();
   }
   ChunkPlaces kept;
   for (const auto& [identity, place] : manifest.chunks) kept.emplace(identity, place);
   places_ = std::move(kept);
+  segments_of_[name] = segments_in(manifest);
   clean();
   return path(name);
+}
+
+const std::set<std::string>* CheckpointerCore::segments_of(const std::string& name) {
+  auto known = segments_of_.find(name);
+  if (known == segments_of_.end()) {
+    const auto bytes = files_.read(path(name));
+    if (!bytes.ok()) return nullptr;
+    const auto manifest = decode_manifest(text_of(bytes.value()));
+    if (!manifest.ok()) return nullptr;
+    known = segments_of_.emplace(name, segments_in(manifest.value())).first;
+  }
+  return &known->second;
 }
 
 // Removes checkpoints beyond those to keep, and segments that none uses. Files of others stay; what
@@ -226,14 +252,13 @@ void CheckpointerCore::clean() {
   for (size_t i = 0; i < manifests.size(); ++i) {
     if (i + keep < manifests.size()) {
       (void)files_.remove(path(manifests[i]));
+      segments_of_.erase(manifests[i]);
       continue;
     }
-    const auto bytes = files_.read(path(manifests[i]));
-    if (!bytes.ok()) return;
-    const auto manifest = decode_manifest(text_of(bytes.value()));
+    const auto* segments = segments_of(manifests[i]);
     // Of one that cannot be read it is not known what it uses: nothing is removed then.
-    if (!manifest.ok()) return;
-    for (const auto& [identity, place] : manifest.value().chunks) used.insert(place.segment);
+    if (segments == nullptr) return;
+    used.insert(segments->begin(), segments->end());
   }
   for (const std::string& name : names.value()) {
     const bool left_over = is_segment(name) && !used.contains(name);
@@ -286,7 +311,8 @@ Status CheckpointerCore::fill(Store& store, Loaded loaded) const {
                        "' but table was not found in provided list of tables. Available tables: [" +
                        available + "]");
     }
-    Table::Snapshot snapshot{{}, saved.info.counts, saved.info.num_deleted_episodes};
+    Table::Snapshot snapshot{
+        {}, saved.info.counts, saved.info.num_deleted_episodes, saved.info.num_unique_samples};
     for (const SavedItem& item : saved.items) {
       std::vector<ChunkRef> chunks;
       for (const uint32_t chunk : item.chunks) chunks.push_back(loaded.chunks[chunk]);
@@ -326,6 +352,7 @@ Result<std::optional<std::string>> CheckpointerCore::load(Store& store) {
           places.emplace(identity, place);
           written_[place.segment] = std::max(written_[place.segment], place.offset + place.size);
         }
+        segments_of_[names.back()] = segments_in(loaded.value().manifest);
       }
       LP_TRY(fill(store, std::move(loaded).value()));
       places_ = std::move(places);

@@ -25,6 +25,7 @@ class MemoryFiles final : public FileSystem {
   // Steps until every call fails, as if the process had been killed; -1: never.
   int64_t life = -1;
   int64_t steps = 0;
+  int64_t reads = 0;
 
   Status make_folder(const std::string&) override { return step(); }
   Result<std::vector<std::string>> list(const std::string& folder) override {
@@ -42,6 +43,7 @@ class MemoryFiles final : public FileSystem {
   }
   Result<wire::Buffer> read(const std::string& path) override {
     LP_TRY(step());
+    ++reads;
     const auto found = now_.find(path);
     if (found == now_.end()) return Error(Code::kNotFound, "no file " + path);
     auto copy = std::make_shared<std::string>(found->second->bytes);
@@ -128,7 +130,8 @@ struct World {
     for (const auto& table : tables) {
       const auto snapshot = table->snapshot();
       text += std::to_string(snapshot.counts.inserts) + "/" +
-              std::to_string(snapshot.counts.samples) + ":";
+              std::to_string(snapshot.counts.samples) + "/" +
+              std::to_string(table->info().num_unique_samples) + ":";
       for (const Item& item : snapshot.items) {
         text += " " + std::to_string(item.key) + "=" + std::to_string(item.times_sampled);
         for (const int64_t value : values(*item.trajectory)) text += "," + std::to_string(value);
@@ -244,6 +247,16 @@ TEST(Checkpoint, AFailedSaveIsAnErrorAndTheNextOneIsWhole) {
     ASSERT_TRUE(world.checkpointer.save(*world.store).ok());
     EXPECT_EQ(loaded_state(files), world.state());
   }
+}
+
+TEST(Checkpoint, WhatItWroteItselfIsNotReadAgain) {
+  MemoryFiles files;
+  World world(files);
+  for (uint64_t round = 0; round < 4; ++round) {
+    world.fill(round * 10, 10);
+    ASSERT_TRUE(world.checkpointer.save(*world.store).ok());
+  }
+  EXPECT_EQ(files.reads, 0);
 }
 
 TEST(Checkpoint, ADamagedOneIsSkippedForTheOneBefore) {

@@ -37,16 +37,6 @@ std::vector<ColumnSlices> read_columns(ByteReader& in) {
   return columns;
 }
 
-template <class Map, class Make>
-auto& shared(Map& map, size_t most, std::string_view bytes, Make make) {
-  auto found = map.find(std::string(bytes));
-  if (found == map.end()) {
-    if (map.size() >= most) map.clear();
-    found = map.emplace(std::string(bytes), make()).first;
-  }
-  return found->second;
-}
-
 }  // namespace
 
 void write_spec(ByteWriter& out, const Spec& spec) {
@@ -112,10 +102,26 @@ void write_layout(ByteWriter& out, const Layout& layout) {
   out.string(columns);
 }
 
+template <class T, class Make>
+T LayoutCache::shared(Map<T>& map, std::string_view bytes, Make make) {
+  const auto found = map.find(bytes);
+  if (found != map.end()) return found->second;
+  T made = make();
+  if (!made || bytes.size() > kMostBytes) return made;
+  if (bytes_ + bytes.size() > kMostBytes || map.size() >= kMost) {
+    layouts_.clear();
+    columns_.clear();
+    bytes_ = 0;
+  }
+  bytes_ += bytes.size();
+  map.emplace(bytes, made);
+  return made;
+}
+
 Result<LayoutRef> LayoutCache::layout(ByteReader& in) {
   const std::string_view bytes = in.string();
   ByteReader inner(bytes);
-  LayoutRef& layout = shared(layouts_, kMost, bytes, [&]() -> LayoutRef {
+  LayoutRef layout = shared(layouts_, bytes, [&]() -> LayoutRef {
     auto columns = read_columns(inner);
     return inner.ok() && inner.at_end() ? make_ref<const Layout>(std::move(columns)) : nullptr;
   });
@@ -126,7 +132,7 @@ Result<LayoutRef> LayoutCache::layout(ByteReader& in) {
 Result<Ref<const ChunkLayout>> LayoutCache::columns(ByteReader& in) {
   const std::string_view bytes = in.string();
   ByteReader inner(bytes);
-  auto& layout = shared(columns_, kMost, bytes, [&]() -> Ref<const ChunkLayout> {
+  auto layout = shared(columns_, bytes, [&]() -> Ref<const ChunkLayout> {
     auto specs = read_specs(inner);
     return inner.ok() && inner.at_end() ? make_ref<const ChunkLayout>(std::move(specs)) : nullptr;
   });
@@ -153,7 +159,7 @@ Result<ChunkHead> read_chunk_head(ByteReader& in, LayoutCache& cache) {
     } else {
       block.rows = in.number<uint32_t>();
       block.rows_per_group = in.number<uint32_t>();
-      block.codec = static_cast<BlockCodec>(in.number<uint8_t>());
+      block.codec = static_cast<wire::Compression>(in.number<uint8_t>());
       block.delta = in.number<uint8_t>() != 0;
       block.begin = in.number<uint64_t>();
       block.size = in.number<uint64_t>();

@@ -2,6 +2,7 @@
 // not trusted. Layouts that were read before are shared. One thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,9 +28,23 @@ class LayoutCache {
   Result<Ref<const ChunkLayout>> columns(ByteReader& in);
 
  private:
-  static constexpr size_t kMost = 4096;  // Then all is forgotten, and read anew.
-  std::unordered_map<std::string, LayoutRef> layouts_;
-  std::unordered_map<std::string, Ref<const ChunkLayout>> columns_;
+  // Beyond so many bytes and of each so many, all is forgotten, and read anew.
+  static constexpr size_t kMostBytes = 1 << 20;
+  static constexpr size_t kMost = 4096;
+
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  template <class T>
+  using Map = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+  // What `bytes` stand for: known, or made; null if `make` makes none.
+  template <class T, class Make>
+  T shared(Map<T>& map, std::string_view bytes, Make make);
+
+  Map<LayoutRef> layouts_;
+  Map<Ref<const ChunkLayout>> columns_;
+  size_t bytes_ = 0;  // Of what was read, in both.
 };
 
 struct ChunkHead {

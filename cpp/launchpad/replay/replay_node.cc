@@ -24,6 +24,11 @@ Status NodeBody::check() const {
   if (tables_.empty()) {
     return Error(Code::kInvalidArgument, "At least one table must be provided");
   }
+  if (!options_.checkpoint_folder.empty() && options_.checkpoint_every <= base::Nanos(0)) {
+    return Error(Code::kInvalidArgument, "checkpoint_every (" +
+                                             std::to_string(options_.checkpoint_every.count()) +
+                                             " ns) must be positive");
+  }
   std::set<std::string> names;
   for (const TableOptions& table : tables_) {
     LP_TRY(check_table(table));

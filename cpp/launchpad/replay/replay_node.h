@@ -23,7 +23,7 @@ struct ReplayNodeOptions {
   // Checkpoints lie here: the newest is loaded at the start, and one is written at each interval
   // and when the program stops. Empty: none.
   std::string checkpoint_folder{};
-  // The interval.
+  // The interval; more than none.
   base::Nanos checkpoint_every{600'000'000'000};
 };
 

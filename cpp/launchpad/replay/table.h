@@ -136,6 +136,7 @@ class Table {
     std::vector<Item> items{};  // Oldest first.
     RateLimiter::Counts counts{};
     int64_t num_deleted_episodes = 0;
+    int64_t num_unique_samples = 0;
   };
   Snapshot snapshot() const;
   // Of several tables at one moment.

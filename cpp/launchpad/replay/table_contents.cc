@@ -16,7 +16,6 @@ TableContents::TableContents(const TableOptions& options, uint64_t seed)
       elsewhere_(rng_()) {}
 
 TableContents::~TableContents() {
-  Trash trash;
   for (Slot slot = 0; slot < used_; ++slot) {
     if (at(slot).trajectory) discount(*at(slot).trajectory);
   }
@@ -265,7 +264,7 @@ void TableContents::fill(TableInfo& info) const {
 }
 
 Table::Snapshot TableContents::snapshot(std::vector<uint64_t>& sequences) const {
-  Table::Snapshot snapshot{{}, limiter_.counts(), deleted_episodes_};
+  Table::Snapshot snapshot{{}, limiter_.counts(), deleted_episodes_, unique_samples_};
   snapshot.items.reserve(size());
   sequences.reserve(size());
   for (Slot slot = 0; slot < used_; ++slot) {
@@ -282,6 +281,7 @@ void TableContents::restore(Table::Snapshot snapshot, Trash& trash) {
   for (Item& item : snapshot.items) put(std::move(item));
   limiter_.restore(snapshot.counts);
   deleted_episodes_ = snapshot.num_deleted_episodes;
+  unique_samples_ = snapshot.num_unique_samples;
   // The options may be tighter than those that the items were saved under.
   evict(trash);
 }
