@@ -4,7 +4,7 @@
 #include <cstring>
 #include <new>
 
-#include "launchpad/wire/compression.h"
+#include "launchpad/replay/delta.h"
 
 namespace lp::replay {
 namespace {
@@ -14,10 +14,6 @@ Error damaged(const std::string& what) {
 }
 Error bad(const std::string& what) {
   return Error(Code::kInvalidArgument, "not a chunk of steps: " + what);
-}
-
-wire::Compression compression_of(BlockCodec codec) {
-  return codec == BlockCodec::kLz4 ? wire::Compression::kLz4 : wire::Compression::kZstd;
 }
 
 // The end of entry `index` in a table of ends; where its data begins for index -1 is 0.
@@ -35,34 +31,6 @@ uint32_t groups_of(const Block& block) {
 // Entries in the table of ends before a block's data.
 uint64_t table_entries(const Block& block, bool strings) {
   return strings ? block.rows : groups_of(block);
-}
-
-template <class T>
-void add_previous(std::byte* rows, size_t row_bytes, uint32_t count) {
-  for (uint32_t row = 1; row < count; ++row) {
-    std::byte* now = rows + row * row_bytes;
-    const std::byte* before = now - row_bytes;
-    for (size_t at = 0; at < row_bytes; at += sizeof(T)) {
-      T a, b;
-      std::memcpy(&a, before + at, sizeof(T));
-      std::memcpy(&b, now + at, sizeof(T));
-      b = static_cast<T>(b + a);
-      std::memcpy(now + at, &b, sizeof(T));
-    }
-  }
-}
-
-void undo_delta(DType dtype, std::byte* rows, size_t row_bytes, uint32_t count) {
-  switch (dtype_size(dtype)) {
-    case 1:
-      return add_previous<uint8_t>(rows, row_bytes, count);
-    case 2:
-      return add_previous<uint16_t>(rows, row_bytes, count);
-    case 4:
-      return add_previous<uint32_t>(rows, row_bytes, count);
-    default:
-      return add_previous<uint64_t>(rows, row_bytes, count);
-  }
 }
 
 }  // namespace
@@ -110,7 +78,7 @@ Result<ChunkRef> Chunk::make(uint64_t key, uint64_t episode, Ref<const ChunkLayo
   bool plain = chunk->layout_->fixed;
   uint64_t at = 0;
   for (size_t i = 0; plain && i < blocks.size(); ++i) {
-    plain = blocks[i].codec == BlockCodec::kRaw && blocks[i].rows == blocks[0].rows &&
+    plain = blocks[i].codec == wire::Compression::kNone && blocks[i].rows == blocks[0].rows &&
             blocks[i].begin == at;
     at += blocks[i].size;
   }
@@ -132,8 +100,9 @@ Status Chunk::check_blocks(std::span<const Block> blocks) {
     if (block.begin > size_ || block.size > size_ - block.begin) {
       return bad("a column lies outside of its data");
     }
-    if (block.codec > BlockCodec::kZstd) return bad("an unknown compression");
-    const bool raw = block.codec == BlockCodec::kRaw;
+    if (!wire::is_compression(static_cast<uint8_t>(block.codec)))
+      return bad("an unknown compression");
+    const bool raw = block.codec == wire::Compression::kNone;
     if (raw != (block.rows_per_group == 0) || (block.delta && (raw || strings))) {
       return bad("a column's form is contradictory");
     }
@@ -188,8 +157,7 @@ Status Chunk::read_group(size_t column, const Block& block, uint32_t group,
   const std::byte* bytes = table + groups_of(block) * sizeof(uint32_t);
   const uint32_t begin = end_of(table, int64_t{group} - 1);
   out.resize(rows * row_bytes);
-  LP_TRY(wire::decompress(compression_of(block.codec),
-                          {bytes + begin, end_of(table, group) - begin}, out));
+  LP_TRY(wire::decompress(block.codec, {bytes + begin, end_of(table, group) - begin}, out));
   if (block.delta) undo_delta(*spec(column).type, out.data(), row_bytes, rows);
   return {};
 }
@@ -199,7 +167,7 @@ Status Chunk::read(size_t column, uint32_t first, uint32_t count, int32_t step,
   const Block found = block(column);
   const size_t row_bytes = layout_->row_bytes[column];
   if (row_bytes == 0 || count == 0) return {};
-  if (found.codec == BlockCodec::kRaw) {
+  if (found.codec == wire::Compression::kNone) {
     const std::byte* rows = data_ + found.begin;
     if (step == 1) {
       std::memcpy(out, rows + first * row_bytes, count * row_bytes);

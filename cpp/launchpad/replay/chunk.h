@@ -16,6 +16,7 @@
 #include "launchpad/replay/ref.h"
 #include "launchpad/replay/spec.h"
 #include "launchpad/wire/buffer.h"
+#include "launchpad/wire/compression.h"
 
 namespace lp::replay {
 
@@ -37,14 +38,12 @@ struct ChunkLayout final : Counted {
   bool fixed = true;              // No column of strings.
 };
 
-enum class BlockCodec : uint8_t { kRaw = 0, kLz4 = 1, kZstd = 2 };
-
 // Where a column's rows lie in the chunk's bytes. Strings, and compressed groups, are found by a
 // table of end positions (4 bytes each, little endian) before the data.
 struct Block {
   uint32_t rows = 0;
   uint32_t rows_per_group = 0;  // Of a compressed block; else 0.
-  BlockCodec codec = BlockCodec::kRaw;
+  wire::Compression codec = wire::Compression::kNone;
   bool delta = false;  // Rows of a group hold the difference to the row before, by elements.
   uint64_t begin = 0;
   uint64_t size = 0;
@@ -126,16 +125,12 @@ class ChunkBuilder {
  public:
   explicit ChunkBuilder(uint64_t key, uint64_t episode, ChunkOptions options = {});
 
-  uint64_t key() const { return key_; }
-  uint64_t episode() const { return episode_; }
   // Appends one step to a column, which may be new (at the end: its number is columns()). The row
   // must have passed check_row. Returns the row's number in its column.
   uint32_t append(size_t column, const Spec& spec, std::span<const std::byte> row);
   size_t columns() const { return columns_.size(); }
-  uint32_t rows(size_t column) const;
   uint32_t max_rows() const;  // Of the longest column.
   size_t raw_bytes() const { return raw_bytes_; }
-  bool empty() const { return columns_.empty(); }
   // A row that was appended.
   std::span<const std::byte> row(size_t column, uint32_t row) const;
 

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "launchpad/replay/chunk.h"
-#include "launchpad/wire/compression.h"
+#include "launchpad/replay/delta.h"
 
 namespace lp::replay {
 namespace {
@@ -27,58 +27,35 @@ bool can_delta(const Spec& spec) {
   }
 }
 
-template <class T>
-void subtract_previous(std::byte* rows, size_t row_bytes, size_t count) {
-  for (size_t row = count; row-- > 1;) {
-    std::byte* now = rows + row * row_bytes;
-    const std::byte* before = now - row_bytes;
-    for (size_t at = 0; at < row_bytes; at += sizeof(T)) {
-      T a, b;
-      std::memcpy(&a, before + at, sizeof(T));
-      std::memcpy(&b, now + at, sizeof(T));
-      b = static_cast<T>(b - a);
-      std::memcpy(now + at, &b, sizeof(T));
-    }
-  }
-}
-
-void make_delta(DType dtype, std::byte* rows, size_t row_bytes, size_t count) {
-  switch (dtype_size(dtype)) {
-    case 1:
-      return subtract_previous<uint8_t>(rows, row_bytes, count);
-    case 2:
-      return subtract_previous<uint16_t>(rows, row_bytes, count);
-    case 4:
-      return subtract_previous<uint32_t>(rows, row_bytes, count);
-    default:
-      return subtract_previous<uint64_t>(rows, row_bytes, count);
-  }
-}
-
 // The rows in compressed groups, with the table of their ends before; false: it does not pay.
-bool compress_groups(std::string rows, const Spec& spec, size_t row_bytes, Block& block,
-                     std::string& out) {
+bool compress_groups(std::span<const std::byte> rows, const Spec& spec, size_t row_bytes,
+                     Block& block, std::string& out) {
   const size_t before = out.size();
   const size_t total = rows.size();
   const auto per_group = static_cast<uint32_t>(std::max<size_t>(1, kGroupBytes / row_bytes));
   const uint32_t groups = (block.rows + per_group - 1) / per_group;
   out.resize(before + groups * sizeof(uint32_t));
   const size_t data = out.size();
+  std::vector<std::byte> changed;  // A group's differences.
   for (uint32_t group = 0; group < groups; ++group) {
     const size_t begin = size_t{group} * per_group * row_bytes;
     const size_t size = std::min(total - begin, per_group * row_bytes);
-    auto* bytes = reinterpret_cast<std::byte*>(rows.data()) + begin;
-    if (block.delta) make_delta(*spec.type, bytes, row_bytes, size / row_bytes);
+    auto group_rows = rows.subspan(begin, size);
+    if (block.delta) {
+      changed.assign(group_rows.begin(), group_rows.end());
+      make_delta(*spec.type, changed.data(), row_bytes, size / row_bytes);
+      group_rows = changed;
+    }
     const size_t room = before + total * 3 / 4;
     if (out.size() >= room ||
-        !wire::compress(wire::Compression::kLz4, {bytes, size}, room - out.size(), out)) {
+        !wire::compress(wire::Compression::kLz4, group_rows, room - out.size(), out)) {
       out.resize(before);
       return false;
     }
     const auto end = static_cast<uint32_t>(out.size() - data);
     std::memcpy(out.data() + before + group * sizeof(end), &end, sizeof(end));
   }
-  block.codec = BlockCodec::kLz4;
+  block.codec = wire::Compression::kLz4;
   block.rows_per_group = per_group;
   return true;
 }
@@ -96,10 +73,6 @@ uint32_t ChunkBuilder::append(size_t column, const Spec& spec, std::span<const s
   if (!spec.type) target.ends.push_back(static_cast<uint32_t>(target.bytes.size()));
   raw_bytes_ += row.size();
   return target.rows++;
-}
-
-uint32_t ChunkBuilder::rows(size_t column) const {
-  return column < columns_.size() ? columns_[column].rows : 0;
 }
 
 uint32_t ChunkBuilder::max_rows() const {
@@ -137,7 +110,8 @@ Result<ChunkRef> ChunkBuilder::build(const Ref<const ChunkLayout>& layout) && {
     const bool large = row_bytes > 0 && column.bytes.size() >= kCompressFrom;
     block.delta = options_.delta && options_.compress && large && can_delta(column.spec);
     if (!(options_.compress && large &&
-          compress_groups(column.bytes, column.spec, row_bytes, block, data))) {
+          compress_groups(std::as_bytes(std::span(column.bytes)), column.spec, row_bytes, block,
+                          data))) {
       block.delta = false;
       for (const uint32_t end : column.ends) {
         data.append(reinterpret_cast<const char*>(&end), sizeof(end));

@@ -144,11 +144,11 @@ TEST(Chunk, BlocksThatDoNotFitTheirBytesAreRefused) {
   EXPECT_TRUE(refused([](auto& blocks) { blocks[0].begin = ~uint64_t{0}; }));
   EXPECT_TRUE(refused([](auto& blocks) { blocks[0].size = ~uint64_t{0}; }));
   EXPECT_TRUE(refused([](auto& blocks) { blocks[0].rows = ~uint32_t{0}; }));
-  EXPECT_TRUE(refused([](auto& blocks) { blocks[0].codec = static_cast<BlockCodec>(9); }));
+  EXPECT_TRUE(refused([](auto& blocks) { blocks[0].codec = static_cast<wire::Compression>(9); }));
   EXPECT_TRUE(refused([](auto& blocks) { blocks[1].rows = 5; }));
-  EXPECT_TRUE(refused([](auto& blocks) { blocks[1].codec = BlockCodec::kLz4; }));
+  EXPECT_TRUE(refused([](auto& blocks) { blocks[1].codec = wire::Compression::kLz4; }));
   EXPECT_TRUE(refused([](auto& blocks) {
-    blocks[0].codec = BlockCodec::kRaw;
+    blocks[0].codec = wire::Compression::kNone;
     blocks[0].rows_per_group = 0;
   }));
 }

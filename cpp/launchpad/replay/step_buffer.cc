@@ -126,6 +126,7 @@ void StepBuffer::put(const Cell& cell) {
   if (!group.open) {
     group.open = std::make_shared<ChunkSlot>();
     group.open->key = rng_();
+    group.open->group = column.group;
     group.open->builder = std::make_unique<ChunkBuilder>(group.open->key, episode_, options_.chunk);
   }
   ChunkBuilder& builder = *group.open->builder;
@@ -161,7 +162,7 @@ Status StepBuffer::seal(ChunkSlot& slot) {
   if (slot.builder == nullptr) return {};
   slot.full = true;
   // Consecutive chunks of a group have the same columns, mostly.
-  auto& layout = groups_.front().layout;
+  auto& layout = groups_[slot.group].layout;
   auto built = std::move(*slot.builder).build(layout);
   slot.builder = nullptr;
   if (!built.ok()) return built.error();

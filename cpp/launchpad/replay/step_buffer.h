@@ -18,6 +18,7 @@ namespace lp::replay {
 // A chunk of a writer's: open while steps are added, then sealed.
 struct ChunkSlot {
   uint64_t key = 0;
+  size_t group = 0;                         // Of columns.
   std::unique_ptr<ChunkBuilder> builder{};  // While open.
   ChunkRef chunk{};                         // Once sealed.
   bool sent = false;                        // The server has it.
