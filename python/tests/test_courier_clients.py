@@ -14,6 +14,7 @@ import pytest
 from pybind11_abseil.status import StatusCode, StatusNotOk
 
 import courier
+from courier.python import pybind
 
 
 @pytest.fixture
@@ -56,6 +57,22 @@ def test_a_star_catches_every_unknown_method(serve):
     client = client_of(serve(**{"*": lambda *args: ("star", args), "known": lambda: "known"}))
     assert client.anything(1) == ("star", (1,))
     assert client.known() == "known"
+
+
+def test_upstreams_handlers_are_bound_and_called(serve):
+    server = serve()
+    server.BindHandler("double", pybind.BuildPyCallHandler(lambda value: 2 * value))
+    triple = pybind.BuildBatchedHandlerWrapper("triple", lambda v: 3 * v, 1, 1, 50, False)
+    server.BindHandler("triple", triple)
+    with pytest.raises(ValueError, match=r"Mismatched endpoint name.*'triple'"):
+        server.BindHandler("other", triple)
+    client = client_of(server)
+    assert (client.double(2), client.triple(3)) == (4, 9)
+
+
+def test_values_become_bytes_by_upstreams_names():
+    value = {"a": [1, 2.5], "b": (None, b"c")}
+    assert pybind.DeserializeFromString(pybind.SerializeToString(value)) == value
 
 
 def test_methods_can_be_bound_again_and_taken_back(serve):

@@ -49,6 +49,7 @@ IMPORTS = [
     "import courier; from pybind11_abseil.status import StatusNotOk",
     "from courier.python.client import Client, StatusNotOk",
     "from courier.python.py_server import Server",
+    "from courier.python import pybind; pybind.BuildPyCallHandler",
     "import launchpad as lp; lp.context.LaunchType; lp.address.Address; lp.program.Program",
     "import launchpad as lp; lp.nodes; lp.flags; lp.program_stopper; lp.stop_program",
 ]

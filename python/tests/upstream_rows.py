@@ -157,6 +157,7 @@ ROWS: dict[str, dict[str, str]] = {
         "flags of jax": "upstream_behaviour:flags_of_jax_are_given_to_jax",
         "DockerConfig": "vertex_ai:what_is_missing_is_named "
         "vertex_ai:requirements_of_xmanager_are_taken",
+        "to_docker_executables": "differences:`launch_type='vertex_ai'`",
         "worker pools": "vertex_ai:equal_nodes_share_a_pool_but_for_the_first_which_is_alone "
         "vertex_ai:more_than_four_pools_are_an_error",
     },
@@ -229,6 +230,9 @@ ROWS: dict[str, dict[str, str]] = {
         "arrays": "courier_arrays:every_dtype_arrives_in_both_byte_orders "
         "courier_arrays:every_layout_arrives courier_arrays:masks_and_subclasses_arrive "
         "differences:numpy arrays",
+        "handlers": "courier_clients:upstreams_handlers_are_bound_and_called",
+        "native helpers": "courier_clients:values_become_bytes_by_upstreams_names "
+        "differences:`courier.python.pybind`",
         "is_priority": "courier_priority:a_priority_method_runs_although_the_only_thread_is_blocked"
         " courier_priority:a_nodes_method_may_be_decorated differences:`is_priority`",
     },

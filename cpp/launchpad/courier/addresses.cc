@@ -28,7 +28,13 @@ Result<Addresses> Addresses::parse(std::string_view text) {
     addresses.policy = Policy::kRoundRobin;
   else
     strip(text, kPickFirst);
-  if (!strip(text, "ipv4")) strip(text, "ipv6");
+  // "dns:80" is port 80 of a host of that name, unlike "dns:host:80".
+  const std::string_view first = text.substr(0, text.find(','));
+  if (first.find(':') != first.rfind(':') && strip(text, "dns")) {
+    if (text.starts_with("///")) text.remove_prefix(3);
+  } else if (!strip(text, "ipv4")) {
+    strip(text, "ipv6");
+  }
   while (true) {
     const size_t comma = text.find(',');
     LP_TRY_ASSIGN(net::Address address, net::Address::parse(text.substr(0, comma)));

@@ -18,8 +18,8 @@ enum class Policy {
 Result<Policy> parse_policy(std::string_view name);
 
 struct Addresses {
-  // "a", or "a,b"; before it "round_robin:" or "pick_first:", if wanted, and "ipv4:" or "ipv6:", as
-  // gRPC has it. INVALID_ARGUMENT for a bad one.
+  // "a", or "a,b"; before it "round_robin:" or "pick_first:", if wanted, and "ipv4:", "ipv6:",
+  // "dns:" or "dns:///", as gRPC has it. INVALID_ARGUMENT for a bad one.
   static Result<Addresses> parse(std::string_view text);
   // Parses to the same.
   std::string str() const;

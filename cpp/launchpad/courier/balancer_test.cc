@@ -173,6 +173,9 @@ TEST(Addresses, ParseWhatTheyPrint) {
   for (const char* text : {"a:1", "round_robin:a:1,b:2", "unix:/a,unix:/b"})
     EXPECT_EQ(Addresses::parse(text).value().str(), text);
   EXPECT_EQ(Addresses::parse("ipv4:1.2.3.4:5,6.7.8.9:10").value().str(), "1.2.3.4:5,6.7.8.9:10");
+  EXPECT_EQ(Addresses::parse("dns:///a:1,b:2").value().str(), "a:1,b:2");
+  EXPECT_EQ(Addresses::parse("dns:a:1").value().str(), "a:1");
+  EXPECT_EQ(Addresses::parse("dns:80").value().str(), "dns:80");
   for (const char* text : {"", "a:1,", "round_robin:", "a:1,http://b/c"})
     EXPECT_EQ(Addresses::parse(text).error().code, Code::kInvalidArgument) << text;
 }

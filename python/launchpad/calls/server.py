@@ -41,7 +41,14 @@ class Server:
             raise TypeError(f"the handler of {method_name!r} is not callable: {py_func!r}")
         priority = is_priority or getattr(py_func, "_is_priority", None) is True
         # What lp.batched_handler made says so; other callables may have any attribute.
-        batches = vars(py_func).get("_batches") if inspect.isfunction(py_func) else None
+        marks = vars(py_func) if inspect.isfunction(py_func) else {}
+        endpoint = marks.get("_endpoint", method_name)
+        if endpoint != method_name:
+            raise ValueError(
+                f"Mismatched endpoint name. The handler is {endpoint!r}'s: bind it under that "
+                f"name, not {method_name!r}"
+            )
+        batches = marks.get("_batches")
         if batches is None:
             self._server.bind(method_name, py_func, priority)
         else:
