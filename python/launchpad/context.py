@@ -51,6 +51,10 @@ class LaunchContext:
 
     def __init__(self) -> None:
         self._values: tuple[LaunchType, Any, Callable[..., None] | None] | None = None
+        self._run: Any = None  # The core's context of the node that has this one, while it runs.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_run": None}
 
     def initialize(
         self,
@@ -100,6 +104,20 @@ def get_context() -> LaunchContext:
     return context
 
 
+def begin(context: LaunchContext) -> None:
+    """Makes it the context of the calling thread, in which its node begins to run."""
+    from launchpad import _core
+
+    context._run = _core.context()
+    _local.context = context
+
+
 def set_context(context: LaunchContext) -> None:
-    """Makes it the calling thread's; done at the start of each node."""
+    """Makes it the calling thread's: a thread that a node started then belongs to the node, also
+    for lp.stop, lp.wait_for_stop and lp.stop_event. Give it what get_context gave the node.
+    """
+    from launchpad import _core
+
+    if context._run is not None:
+        _core.set_thread_context(context._run)
     _local.context = context

@@ -197,3 +197,49 @@ def test_a_thread_stuck_in_a_call_to_an_ended_node_is_freed():
     assert entered.wait(20)
     manager.stop_and_wait()
     assert manager.done
+
+
+def in_own_thread(first, do):
+    """What it gives in a thread that begins with `first`."""
+    results = []
+
+    def run():
+        first()
+        results.append(do())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return results
+
+
+def test_a_thread_of_ones_own_belongs_to_the_node_whose_context_it_is_given():
+    seen = []
+    both_run = threading.Barrier(2)
+
+    def node():
+        both_run.wait(60)  # Two programs run here: whose thread it is must be said.
+        given = lp.context.get_context()
+        with pytest.raises(RuntimeError, match="set_context"):
+            raise in_own_thread(lambda: None, stopping_or_why)[0]
+        assert in_own_thread(lambda: lp.context.set_context(given), stopping_or_why) == [False]
+        both_run.wait(60)
+        in_own_thread(lambda: lp.context.set_context(given), lp.stop)
+        seen.append(lp.wait_for_stop(60))
+        both_run.wait(60)
+
+    managers = []
+    for _ in range(2):
+        program = lp.Program("p")
+        program.add_node(lp.PyNode(node), label="n")
+        managers.append(lp.launch(program, "test_mt", serialize_py_nodes=False))
+    for manager in managers:
+        manager.wait()
+    assert seen == [True, True]
+
+
+def stopping_or_why():
+    try:
+        return lp.wait_for_stop(0)
+    except RuntimeError as error:
+        return error

@@ -189,6 +189,16 @@ ROWS = {
     "vertex_ai without resources": Row(
         lambda: launched("vertex_ai"), ValueError, "", "needs a DockerConfig for the label 'n'"
     ),
+    "what is no program": Row(
+        lambda: lp.launch([lp.PyNode(nothing)]), TypeError, "", "takes an lp.Program, or a list of"
+    ),
+    "a stop outside of a program": Row(lp.stop, RuntimeError, "", "context.set_context("),
+    "a wait for the stop outside of a program": Row(
+        lp.wait_for_stop, RuntimeError, "", "works only in a node of a running program"
+    ),
+    "a stop event outside of a program": Row(
+        lp.stop_event, RuntimeError, "", "works only in a node of a running program"
+    ),
     # 5: contexts.
     "a context before the launch": Row(
         lambda: lp.PyNode(nothing).launch_context.launch_type,
@@ -253,6 +263,15 @@ ROWS = {
         ValueError,
         "MultiThreadingColocation requires at least one node.",
         "add_node",
+    ),
+    "less than no retries": Row(
+        lambda: lp.MultiProcessingColocation([lp.PyNode(nothing)], num_retries_on_failure=-1),
+        ValueError,
+        "",
+        "must be 0 or more",
+    ),
+    "a cache of what is no handle": Row(
+        lambda: lp.CacherNode(lp.CourierNode(Server), 1, 1), TypeError, "", "as add_node"
     ),
     "processes of what is no PyNode": Row(
         lambda: lp.MultiProcessingColocation([3]),

@@ -96,17 +96,21 @@ def _chosen_type(launch_type: LaunchType | str | None) -> LaunchType:
 
 
 def _first(programs: Any, launch_type: Any) -> Program:
-    if not isinstance(programs, Sequence):
-        return programs
-    if not programs:
+    from launchpad.program import Program
+
+    given = programs if isinstance(programs, Sequence) else [programs]
+    if not given:
         raise ValueError("there is no program to launch: the list is empty")
-    if len(programs) > 1:
+    for each in given:
+        if not isinstance(each, Program):
+            raise TypeError(f"lp.launch takes an lp.Program, or a list of them, not {each!r}")
+    if len(given) > 1:
         print(
             f"Multiple programs are provided but launch type is {launch_type}. "
             "Launching only the first one.",
             file=sys.stderr,
         )
-    return programs[0]
+    return given[0]
 
 
 def parse_flags() -> None:

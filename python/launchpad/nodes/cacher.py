@@ -143,6 +143,11 @@ class CacherNode(CourierNode):
                 "refresh_interval_ms and stale_after_ms must be positive, they are "
                 f"{refresh_interval_ms} and {stale_after_ms}"
             )
+        if not isinstance(source_handle, base.Handle):
+            raise TypeError(
+                "a CacherNode needs the handle of a CourierNode, as add_node or create_handle "
+                f"gives it, not {source_handle!r}"
+            )
         super().__init__(
             _Cacher,
             source_handle,

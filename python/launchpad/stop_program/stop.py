@@ -25,7 +25,8 @@ def _context(what: str) -> _core.Context:
     if context is None:
         raise RuntimeError(
             f"{what} works only in a node of a running program. In a thread of your own, when "
-            "several programs run in this process, call launchpad._core.set_thread_context first."
+            "several programs run in this process, first call launchpad.context.set_context(what "
+            "launchpad.context.get_context() gave the node)."
         )
     return context
 

@@ -36,6 +36,10 @@ class MultiProcessingColocation(Colocation):
     """
 
     def __init__(self, nodes: Sequence[PyNode[Any]], num_retries_on_failure: int = 0) -> None:
+        if num_retries_on_failure < 0:
+            raise ValueError(
+                f"num_retries_on_failure must be 0 or more, not {num_retries_on_failure}"
+            )
         self._num_retries_on_failure = num_retries_on_failure
         super().__init__(nodes)
 

@@ -71,7 +71,7 @@ class PyNode(base.Node, Generic[WorkerHandle]):
         return self._execute
 
     def _execute(self) -> Any:
-        context_lib.set_context(self._launch_context)
+        context_lib.begin(self._launch_context)
         args, kwargs = structure.dereference_all((self._partial_args, self._partial_kwargs))
         return self._function(*args, **kwargs)
 
