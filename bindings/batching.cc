@@ -58,9 +58,7 @@ class Entry final : public courier::Waiting {
       return;
     }
     try {
-      answer_ = encode_result(result.ptr(), {.typed_only = call_->caller_language() != "python",
-                                             .snapshot = true,
-                                             .share = call_->caller_shares()});
+      answer_ = encode_result(result.ptr(), result_options(*call_));
     } catch (nb::python_error& error) {
       answer_ = describe(error.value());
     } catch (const std::exception& error) {

@@ -2,19 +2,13 @@
 
 #include "bindings/buffer_object.h"
 #include "bindings/gil.h"
+#include "bindings/imports.h"
 
 namespace lp::bindings {
 namespace {
 
 // Buffers below this size stay inside the pickle.
 constexpr Py_ssize_t kInlineBytes = 4096;
-
-// module.name, looked up once. No static initialiser: its lock and the GIL would wait for each
-// other.
-nb::object cached(PyObject*& slot, const char* module, const char* name) {
-  if (slot == nullptr) slot = nb::object(nb::module_::import_(module).attr(name)).release().ptr();
-  return nb::borrow(slot);
-}
 
 nb::object call(const nb::object& function, const nb::tuple& args, const nb::dict& kwargs) {
   nb::object result = nb::steal(call_python(function.ptr(), args.ptr(), kwargs.ptr()));

@@ -17,9 +17,9 @@ namespace {
 
 using Timeout = std::optional<double>;
 
-// Runs f() without the GIL; its value, or the error raised.
+// Runs f() without the GIL; its result, but for what ends a program.
 template <class F>
-auto call(F&& f) {
+auto result_of(F&& f) {
   auto result = [&] {
     const GilReleased released;
     return f();
@@ -29,7 +29,13 @@ auto call(F&& f) {
   if (!result.ok() && result.error().code == Code::kAborted) {
     if (const auto stops = program_stops()) raise_replay(*stops);
   }
-  return take(std::move(result));
+  return result;
+}
+
+// Its value, or the error raised.
+template <class F>
+auto call(F&& f) {
+  return take(result_of(std::forward<F>(f)));
 }
 
 PyReplayClient connect(const std::string& address) {
@@ -115,7 +121,8 @@ void bind_replay_client(nb::module_& m) {
       .def(
           "checkpoint",
           [](const PyReplayClient& self, Timeout timeout) {
-            return call([&] { return self.calls.checkpoint(to_deadline(timeout)); });
+            return take_checkpoint(
+                result_of([&] { return self.calls.checkpoint(to_deadline(timeout)); }));
           },
           nb::arg("timeout").none(), "The path of what the server wrote.");
 }

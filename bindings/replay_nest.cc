@@ -3,12 +3,15 @@
 #include <nanobind/stl/optional.h>
 
 #include "bindings/arrays.h"
+#include "bindings/imports.h"
 #include "bindings/module.h"
 
 namespace lp::bindings {
 namespace {
 
 constexpr int kMaxDepth = 100;
+
+PyObject* tree_is_nested = nullptr;
 
 bool is_plain_leaf(PyObject* value) {
   return value == Py_None || PyFloat_Check(value) || PyLong_Check(value) ||
@@ -17,11 +20,7 @@ bool is_plain_leaf(PyObject* value) {
 
 // As dm-tree sees it; asked only of what is none of the usual.
 bool is_nested(PyObject* value) {
-  static PyObject* const function = [] {
-    const nb::object tree = nb::module_::import_("tree");
-    return nb::object(tree.attr("is_nested")).release().ptr();
-  }();
-  return nb::cast<bool>(nb::handle(function)(nb::handle(value)));
+  return nb::cast<bool>(cached(tree_is_nested, "tree", "is_nested")(nb::handle(value)));
 }
 
 bool is_named_tuple(PyObject* value) {
@@ -170,17 +169,6 @@ PyObject* Nest::build(const Part& part, PyObject* const*& next) {
 
 void bind_replay_nest(nb::module_& m) {
   nb::class_<Nest>(m, "ReplayNest", "A structure of dicts, lists and tuples, without its leaves.")
-      .def_prop_ro("size", &Nest::size)
-      .def(
-          "flatten",
-          [](const Nest& self, nb::handle value) -> nb::object {
-            std::vector<PyObject*> leaves;
-            if (!self.flatten(value.ptr(), leaves)) return nb::none();
-            nb::list list;
-            for (PyObject* leaf : leaves) list.append(nb::handle(leaf));
-            return list;
-          },
-          nb::arg("value").none(), "The leaves in dm-tree's order; None: of another structure.")
       .def(
           "build",
           [](const Nest& self, nb::list leaves) {

@@ -18,7 +18,6 @@ class Nest {
   // None: a part of it is of another kind (or keys cannot be ordered).
   static std::optional<Nest> of(PyObject* example);
 
-  size_t size() const { return size_; }
   // Appends the value's leaves, borrowed, in dm-tree's order. False: it is of another structure;
   // then `leaves` is as it was.
   bool flatten(PyObject* value, std::vector<PyObject*>& leaves) const;

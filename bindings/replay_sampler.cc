@@ -12,9 +12,8 @@
 namespace lp::bindings {
 namespace {
 
-std::optional<base::Nanos> to_nanos(const std::optional<double>& seconds) {
-  if (!seconds) return std::nullopt;
-  return base::Nanos(static_cast<int64_t>(*seconds * 1e9));
+std::optional<base::Nanos> limit_of(const std::optional<double>& seconds) {
+  return seconds ? std::optional(to_nanos(*seconds)) : std::nullopt;
 }
 
 std::string describe(const replay::ColumnShape& column) {
@@ -153,8 +152,8 @@ PySampler* make_sampler(const PyReplayClient& client, const std::string& table, 
   options.batch = batch;
   options.min_batch = min_batch;
   options.max_samples = max_samples;
-  options.rate_limiter_timeout = to_nanos(rate_limiter_timeout);
-  options.retry_for = to_nanos(retry_timeout);
+  options.rate_limiter_timeout = limit_of(rate_limiter_timeout);
+  options.retry_for = limit_of(retry_timeout);
   return new PySampler(client, std::move(options), nest,
                        signature_from_python(nb::str(""), columns), timesteps);
 }

@@ -45,7 +45,7 @@ class PyReplayServer {
       const GilReleased released;
       return checkpointer_->load(*store_);
     }();
-    restored_ = take(std::move(loaded)).value_or("");
+    take(std::move(loaded));
   }
   ~PyReplayServer() {
     const GilReleased released;
@@ -77,9 +77,8 @@ class PyReplayServer {
       const GilReleased released;
       return save();
     }();
-    return take(std::move(saved));
+    return take_checkpoint(std::move(saved));
   }
-  const std::string& restored() const { return restored_; }
 
  private:
   std::string serve(std::unique_ptr<net::Listener> listener) {
@@ -110,7 +109,6 @@ class PyReplayServer {
   std::shared_ptr<const run::Context> context_;
   std::unique_ptr<replay::Checkpointer> checkpointer_;
   std::mutex saving_;
-  std::string restored_;
   std::unique_ptr<replay::Store> store_;
   std::vector<std::unique_ptr<courier::Server>> servers_;
   base::Guarded<bool> stopped_{false};
@@ -131,9 +129,7 @@ void bind_replay_server(nb::module_& m) {
       .def("stop", &PyReplayServer::stop, "Wakes everybody who waits for a table.")
       .def("wait", &PyReplayServer::wait, nb::arg("timeout") = nb::none(),
            "Until it is stopped; false: not within so many seconds.")
-      .def("checkpoint", &PyReplayServer::checkpoint, "The path of what it wrote.")
-      .def_prop_ro("restored", &PyReplayServer::restored,
-                   "The checkpoint that was loaded, or \"\".");
+      .def("checkpoint", &PyReplayServer::checkpoint, "The path of what it wrote.");
 }
 
 }  // namespace lp::bindings

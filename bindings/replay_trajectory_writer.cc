@@ -183,7 +183,6 @@ void bind_replay_writer(nb::module_& m) {
       .def("configure", &PyWriter::configure, nb::arg("column"), nb::arg("num_keep_alive_refs"),
            nb::arg("max_chunk_length").none())
       .def_prop_ro("history_length", &PyWriter::history_length)
-      .def("is_set", &PyWriter::is_set, nb::arg("column"))
       .def(
           "select",
           [](const std::shared_ptr<PyWriter>& self, size_t column, nb::handle key) {

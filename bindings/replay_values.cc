@@ -7,15 +7,21 @@
 #include <cstring>
 
 #include "bindings/arrays.h"
+#include "bindings/imports.h"
 #include "launchpad/run/context.h"
 
 namespace lp::bindings {
 namespace {
 
-// A function of reverb.arrays, held for ever.
-PyObject* from_python(const char* name) {
-  return nb::object(nb::module_::import_("reverb.arrays").attr(name)).release().ptr();
-}
+// What `cached` found.
+PyObject* deadline_error = nullptr;
+PyObject* plain_array = nullptr;
+PyObject* array_of_strings = nullptr;
+PyObject* strings_dtype = nullptr;
+PyObject* numpy_uint64 = nullptr;
+PyObject* numpy_float64 = nullptr;
+PyObject* numpy_int64 = nullptr;
+PyObject* numpy_int32 = nullptr;
 
 // Fresh memory of `count` T.
 template <class T>
@@ -38,14 +44,17 @@ void raise_replay(const Error& error) {
   if (error.code == Code::kResourceExhausted) type = PyExc_IndexError;
   if (error.code == Code::kUnimplemented) type = PyExc_NotImplementedError;
   if (error.code == Code::kDeadlineExceeded) {
-    static PyObject* const deadline =
-        nb::object(nb::module_::import_("reverb.errors").attr("DeadlineExceededError"))
-            .release()
-            .ptr();
-    type = deadline;
+    type = cached(deadline_error, "reverb.errors", "DeadlineExceededError").ptr();
   }
   PyErr_SetString(type, error.message.c_str());
   throw nb::python_error();
+}
+
+std::string take_checkpoint(Result<std::string> saved) {
+  // A full disk is no index: the program goes on without this checkpoint.
+  if (!saved.ok() && saved.error().code == Code::kResourceExhausted)
+    raise_replay(Error(Code::kInternal, saved.error().message));
+  return take(std::move(saved));
 }
 
 std::optional<Error> program_stops() {
@@ -115,8 +124,8 @@ bool Leaf::set_view(PyObject* value) {
 }
 
 bool Leaf::set_plain(PyObject* value) {
-  static PyObject* const plain = from_python("plain");
-  nb::object made = nb::steal(PyObject_CallOneArg(plain, value));
+  const nb::object plain = cached(plain_array, "reverb.arrays", "plain");
+  nb::object made = nb::steal(PyObject_CallOneArg(plain.ptr(), value));
   if (!made.is_valid()) return false;
   const bool pair = PyTuple_Check(made.ptr());
   if (pair && PyList_Check(PyTuple_GET_ITEM(made.ptr(), 0)))
@@ -175,37 +184,26 @@ nb::object array_of(const replay::ColumnData& column) {
     texts.append(nb::bytes(text.data(), text.size()));
   nb::list shape;
   for (int64_t size : column.shape) shape.append(size);
-  static PyObject* const make = from_python("strings");
-  return steal_or_raise(PyObject_CallFunctionObjArgs(make, texts.ptr(), shape.ptr(), nullptr));
+  return cached(array_of_strings, "reverb.arrays", "strings")(texts, shape);
 }
 
 nb::object dtype_object_of(const replay::ElementType& type) {
-  if (!type) {
-    static PyObject* const strings = from_python("STRINGS");
-    return nb::borrow(strings);
-  }
+  if (!type) return cached(strings_dtype, "reverb.arrays", "STRINGS");
   PyObject* dtype = numpy_dtype(*type);
   if (dtype == nullptr) throw nb::python_error();
   return nb::borrow(dtype);
 }
 
 std::array<nb::object, 5> scalars_of(const replay::SampleInfo& info) {
-  static const std::array<PyObject*, 4> types = [] {
-    const nb::object numpy = nb::module_::import_("numpy");
-    std::array<PyObject*, 4> found{};
-    const char* names[] = {"uint64", "float64", "int64", "int32"};
-    for (size_t i = 0; i < 4; ++i) found[i] = nb::object(numpy.attr(names[i])).release().ptr();
-    return found;
-  }();
-  const auto scalar = [](PyObject* type, PyObject* number) {
+  const auto scalar = [](PyObject*& slot, const char* name, PyObject* number) {
     const nb::object owned = steal_or_raise(number);
-    return steal_or_raise(PyObject_CallOneArg(type, owned.ptr()));
+    return steal_or_raise(PyObject_CallOneArg(cached(slot, "numpy", name).ptr(), owned.ptr()));
   };
-  return {scalar(types[0], PyLong_FromUnsignedLongLong(info.key)),
-          scalar(types[1], PyFloat_FromDouble(info.probability)),
-          scalar(types[2], PyLong_FromLongLong(info.table_size)),
-          scalar(types[1], PyFloat_FromDouble(info.priority)),
-          scalar(types[3], PyLong_FromLong(info.times_sampled))};
+  return {scalar(numpy_uint64, "uint64", PyLong_FromUnsignedLongLong(info.key)),
+          scalar(numpy_float64, "float64", PyFloat_FromDouble(info.probability)),
+          scalar(numpy_int64, "int64", PyLong_FromLongLong(info.table_size)),
+          scalar(numpy_float64, "float64", PyFloat_FromDouble(info.priority)),
+          scalar(numpy_int32, "int32", PyLong_FromLong(info.times_sampled))};
 }
 
 std::array<nb::object, 5> arrays_of(std::span<const replay::SampleInfo> infos) {

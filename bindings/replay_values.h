@@ -28,6 +28,9 @@ T take(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(result).value();
 }
 
+// The path of what was written, or RuntimeError: it could not be.
+std::string take_checkpoint(Result<std::string> saved);
+
 // What a wait for the replay node of a program that is being stopped ends with: that node takes no
 // more. None: no program is, here.
 std::optional<Error> program_stops();

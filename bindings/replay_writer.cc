@@ -181,16 +181,16 @@ uint64_t PyWriter::create_item(const std::string& table, double priority,
   return take(writer_->create_item(table, priority, columns));
 }
 
-std::vector<PyObject*> PyWriter::leaves_of(nb::handle trajectory) {
+std::vector<PyObject*> PyWriter::leaves_of(nb::handle trajectory, nb::object& owner) {
   std::vector<PyObject*> leaves;
   for (const Nest& nest : item_nests_) {
     if (nest.flatten(trajectory.ptr(), leaves)) return leaves;
   }
   std::optional<Nest> nest = Nest::of(trajectory.ptr());
   if (!nest) {
-    // dm-tree's own kinds of mappings and sequences: their leaves live in the trajectory.
-    const nb::object flat = nb::module_::import_("tree").attr("flatten")(trajectory);
-    for (nb::handle leaf : flat) leaves.push_back(leaf.ptr());
+    // dm-tree's own kinds of mappings and sequences, which may make their leaves as they are asked.
+    owner = nb::module_::import_("tree").attr("flatten")(trajectory);
+    for (nb::handle leaf : owner) leaves.push_back(leaf.ptr());
     return leaves;
   }
   nest->flatten(trajectory.ptr(), leaves);
@@ -203,7 +203,8 @@ uint64_t PyWriter::create_item(const std::string& table, double priority, nb::ha
   static PyObject* const cells_name = PyUnicode_InternFromString("_cells");
   static PyObject* const squeeze_name = PyUnicode_InternFromString("is_squeezed");
   std::vector<replay::TrajectoryColumn> columns;
-  for (PyObject* leaf : leaves_of(trajectory)) {
+  nb::object owner;
+  for (PyObject* leaf : leaves_of(trajectory, owner)) {
     const nb::object cells = nb::steal(PyObject_GetAttr(leaf, cells_name));
     const nb::object squeeze = nb::steal(PyObject_GetAttr(leaf, squeeze_name));
     if (!cells.is_valid() || !squeeze.is_valid() || !nb::isinstance<Cells>(cells)) {

@@ -48,8 +48,6 @@ class PyWriter : public std::enable_shared_from_this<PyWriter> {
   // The column's value in that step; none: there is none any more, or never was.
   std::optional<replay::StepRef> at(size_t column, int64_t step) const;
   bool step_is_open() const { return open_; }
-  // Whether the open step has a value in the column.
-  bool is_set(size_t column) const;
 
   uint64_t create_item(const std::string& table, double priority,
                        std::span<const replay::TrajectoryColumn> columns);
@@ -80,8 +78,11 @@ class PyWriter : public std::enable_shared_from_this<PyWriter> {
   // DEADLINE_EXCEEDED at the tick, unless the program is being stopped. Without the GIL.
   Status flush_once(int64_t block_until_num_items, const base::Deadline& tick);
   void note(std::span<const replay::Cell> cells, bool partial);
+  // Whether the open step has a value in the column.
+  bool is_set(size_t column) const;
   void check_not_set(size_t column, nb::handle value) const;
-  std::vector<PyObject*> leaves_of(nb::handle trajectory);
+  // Borrowed, of `trajectory` and `owner`.
+  std::vector<PyObject*> leaves_of(nb::handle trajectory, nb::object& owner);
 
   std::unique_ptr<replay::TrajectoryWriter> writer_;
   ColumnNames names_;

@@ -22,10 +22,7 @@ courier::Answer invoke(PyObject* function, const courier::Call& call) {
     const nb::object result =
         nb::steal(call_python(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
     if (!result.is_valid()) throw nb::python_error();
-    wire::Payload payload =
-        encode_result(result.ptr(), {.typed_only = call.caller_language() != "python",
-                                     .snapshot = true,
-                                     .share = call.caller_shares()});
+    wire::Payload payload = encode_result(result.ptr(), result_options(call));
     payload.sole = true;
     return payload;
   } catch (nb::python_error& error) {

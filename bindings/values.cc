@@ -4,6 +4,7 @@
 #include "bindings/decode.h"
 #include "bindings/encode.h"
 #include "bindings/pickles.h"
+#include "launchpad/courier/call.h"
 #include "launchpad/wire/reader.h"
 #include "launchpad/wire/writer.h"
 
@@ -69,6 +70,12 @@ std::pair<nb::tuple, nb::object> decode_call(const wire::Payload& payload) {
     raise_python();
   }
   return {std::move(args), std::move(kwargs)};
+}
+
+EncodeOptions result_options(const courier::Call& call) {
+  return {.typed_only = call.caller_language() != "python",
+          .snapshot = true,
+          .share = call.caller_shares()};
 }
 
 wire::Payload encode_result(PyObject* value, const EncodeOptions& options) {

@@ -10,6 +10,10 @@
 
 #include "launchpad/wire/payload.h"
 
+namespace lp::courier {
+class Call;
+}
+
 namespace lp::bindings {
 
 namespace nb = nanobind;
@@ -25,6 +29,8 @@ wire::Payload encode_call(PyObject* args, PyObject* kwargs, const EncodeOptions&
 // (args, kwargs); kwargs is null if there are none.
 std::pair<nb::tuple, nb::object> decode_call(const wire::Payload& payload);
 
+// How a result travels to who called.
+EncodeOptions result_options(const courier::Call& call);
 wire::Payload encode_result(PyObject* value, const EncodeOptions& options);
 nb::object decode_result(const wire::Payload& payload);
 

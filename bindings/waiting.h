@@ -17,10 +17,14 @@ namespace nb = nanobind;
 // How often a waiting main thread looks for signals.
 inline constexpr base::Nanos kSignalTick{250'000'000};
 
+// Not less than none, and not more than can be waited for.
+inline base::Nanos to_nanos(double seconds) {
+  if (!(seconds > 0)) return base::Nanos(0);  // NaN, too.
+  return base::Nanos(static_cast<int64_t>(std::min(seconds * 1e9, 4e18)));
+}
+
 inline base::Deadline to_deadline(const std::optional<double>& seconds) {
-  if (!seconds) return {};
-  const double nanos = std::clamp(*seconds * 1e9, 0.0, 4e18);
-  return base::Deadline::after(base::Nanos(static_cast<int64_t>(nanos)));
+  return seconds ? base::Deadline::after(to_nanos(*seconds)) : base::Deadline();
 }
 
 // Asked by waiting channels at every tick: true if Python wants to raise (KeyboardInterrupt, say);
