@@ -122,7 +122,9 @@ void StoreCore::on_sample(courier::Call call) {
   request.deadline = call.deadline();
   if (sample.value().timeout_ns >= 0) {
     const auto own = base::Deadline::after(base::Nanos(sample.value().timeout_ns));
-    if (request.deadline.never() || *own.at() < *request.deadline.at()) request.deadline = own;
+    const bool sooner =
+        !own.never() && !request.deadline.never() && *own.at() < *request.deadline.at();
+    if (request.deadline.never() || sooner) request.deadline = own;
   }
   const auto shared = std::make_shared<courier::Call>(std::move(call));
   request.gone = [shared] { return shared->cancelled(); };
