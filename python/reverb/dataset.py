@@ -282,7 +282,11 @@ class Dataset:
             return prefetching.first_ready(inner, width, block, scope)
 
         def spec() -> Any:
-            first = next(self._make(Scope()))
+            scope = Scope()
+            try:
+                first = next(self._make(scope))
+            finally:
+                scope.close()
             return (map_func(*first) if type(first) is tuple else map_func(first)).element_spec
 
         return self._then(make, spec)

@@ -88,11 +88,28 @@ def parallel_map(
     """function(element) in order, by several threads."""
     pool = futures.ThreadPoolExecutor(calls if calls > 0 else None, "reverb-map")
     scope.add(lambda: pool.shutdown(wait=False, cancel_futures=True))
-    width = pool._max_workers
-    running = [pool.submit(function, e) for e in itertools.islice(elements, width)]
+    closed: futures.Future[None] = futures.Future()
+    scope.add(lambda: closed.set_result(None))
+    running: list[futures.Future[Any]] = []
+
+    def submit(count: int) -> None:
+        for element in itertools.islice(elements, count):
+            try:
+                running.append(pool.submit(function, element))
+            except RuntimeError:
+                if not scope.closed:
+                    raise
+                return
+
+    submit(pool._max_workers)
     while running:
-        result = running.pop(0).result()
-        running += [pool.submit(function, e) for e in itertools.islice(elements, 1)]
+        first = running.pop(0)
+        if not first.done():
+            futures.wait((first, closed), return_when=futures.FIRST_COMPLETED)
+        if scope.closed:
+            return
+        result = first.result()
+        submit(1)
         yield result
     pool.shutdown()
 
@@ -125,18 +142,17 @@ def first_ready(
     lock = threading.Lock()
 
     def feed() -> None:
-        while True:
-            with lock:
-                mine = next(waiting, None)
-            if mine is None:
-                break
-            try:
+        try:
+            while True:
+                with lock:
+                    mine = next(waiting, None)
+                if mine is None:
+                    break
                 if not all(map(pipe.put, mine)):
                     return
-            except BaseException as error:
-                pipe.put(_Failure(error))
-                return
-        pipe.put(_END)
+            pipe.put(_END)
+        except BaseException as error:
+            pipe.put(_Failure(error))
 
     for _ in range(width):
         _start(feed)

@@ -5,6 +5,7 @@ Each iterator has a stream of its own, which is read in the background.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -13,14 +14,15 @@ import tree
 
 from launchpad import _core
 from reverb import client as client_lib
-from reverb import local_servers, replay_sample
+from reverb import errors, local_servers, replay_sample
 from reverb import signature as signature_lib
 from reverb.dataset import Dataset, Scope
 from reverb.specs import TensorShape, TensorSpec, spell_dtype, spell_shape
 
 Self = TypeVar("Self", bound="ReplayDataset")
 
-_SIGNATURE_SECS = 30.0
+# How often a wait for the server looks whether it was closed.
+_TICK_SECS = 2.0
 # Samples in one answer of the server, at most.
 _ANSWER = 64
 
@@ -147,7 +149,7 @@ class ReplayDataset(Dataset):
     def _open(self, scope: Scope, answer: int, at_least: int) -> _core.ReplaySampler:
         """A new stream, after a look at the table's signature."""
         native = _core.ReplayClient(local_servers.address_of(self._server_address))
-        self._check_signature(native)
+        self._check_signature(native, scope)
         # The nest must not depend on the user's own classes of mappings.
         data = tree.map_structure(lambda _: 0, self._data_spec)
         nest = _core.replay_nest(replay_sample.ReplaySample(replay_sample.SampleInfo.zeros(), data))
@@ -169,9 +171,24 @@ class ReplayDataset(Dataset):
         scope.add(sampler.close)
         return sampler
 
-    def _check_signature(self, native: _core.ReplayClient) -> None:
+    def _infos(self, native: _core.ReplayClient, scope: Scope) -> list[dict[str, Any]]:
+        """The tables' states; none, if the scope is closed before the server is there."""
+        limit = self._retry_timeout
+        end = None if limit is None else time.monotonic() + limit
+        while not scope.closed:
+            left = _TICK_SECS if end is None else min(_TICK_SECS, max(0, end - time.monotonic()))
+            try:
+                return native.info(left)
+            except errors.DeadlineExceededError:
+                if end is not None and time.monotonic() >= end:
+                    raise RuntimeError(
+                        f"no replay server was at {self._server_address} for {limit} s"
+                    ) from None
+        return []
+
+    def _check_signature(self, native: _core.ReplayClient, scope: Scope) -> None:
         """Raises ValueError if the table's signature is not what is asked for."""
-        tables = {info["name"]: info["signature"] for info in native.info(_SIGNATURE_SECS)}
+        tables = {info["name"]: info["signature"] for info in self._infos(native, scope)}
         if tables.get(self._table) is None:
             return
         columns = tables[self._table][1]

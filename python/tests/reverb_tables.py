@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,29 @@ def table(
         "rate_limiter": reverb.rate_limiters.MinSize(min_size),
     }
     return reverb.Table(name=name, max_size=max_size, **{**known, **options})
+
+
+@contextlib.contextmanager
+def serving(*tables: reverb.Table, **options: Any) -> Iterator[reverb.Server]:
+    """A server until the block's end."""
+    server = reverb.Server(tables, **options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def clean_client(server: reverb.Server) -> reverb.Client:
+    """A client of a server whose tables are empty now."""
+    client = server.localhost_client()
+    empty(client)
+    return client
+
+
+def empty(client: reverb.Client) -> None:
+    """Resets all tables."""
+    for name in client.server_info(LIMIT):
+        client.reset(name)
 
 
 def data_of(sample: Any) -> Any:

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from reverb_tables import Background
 
 import reverb
 from reverb.dataset import Dataset
@@ -95,6 +96,29 @@ def test_interleave_without_order_gives_each_element_once():
     assert sorted(listed(ready)) == [10 * x + i for x in range(5) for i in range(4)]
 
 
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_what_interleaves_function_raises_is_raised(deterministic):
+    def fail(x):
+        raise KeyError("none of these")
+
+    found = range_(3).interleave(fail, 2, num_parallel_calls=2, deterministic=deterministic)
+    reader = Background(lambda: listed(found))
+    with pytest.raises(KeyError, match=r"none of these"):
+        reader.result()
+
+
+def test_the_spec_of_an_interleaved_dataset_leaves_nothing_open():
+    scopes = []
+
+    def make(scope):
+        scopes.append(scope)
+        return iter([1])
+
+    source = Dataset(make, lambda: None)
+    assert source.interleave(lambda _: range_(3)).element_spec.dtype == np.int64
+    assert [scope.closed for scope in scopes] == [True]
+
+
 def test_prefetch_gives_all_and_hands_errors_on():
     assert listed(range_(50).prefetch(4)) == list(range(50))
 
@@ -129,6 +153,24 @@ def test_close_ends_an_iterator_that_waits():
         next(iterator)
     closer.join()
     blocked.set()
+
+
+def test_close_ends_a_parallel_map_that_waits_for_its_function():
+    started, blocked = threading.Event(), threading.Event()
+
+    def wait(x):
+        started.set()
+        blocked.wait()
+        return x
+
+    iterator = iter(range_(5).map(wait, num_parallel_calls=2))
+    reader = Background(lambda: list(iterator))
+    assert started.wait(20)
+    iterator.close()
+    try:
+        assert reader.result() == []
+    finally:
+        blocked.set()
 
 
 def test_closing_a_dataset_closes_its_iterators():

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from reverb_tables import LIMIT, Background, table, wait_until
+from reverb_tables import Background, clean_client, serving, table, wait_until
 
 import reverb
 
@@ -19,22 +19,18 @@ S = reverb.selectors
 
 @pytest.fixture(scope="module")
 def server():
-    server = reverb.Server(
-        [table("signed", signature=SIGNATURE, sampler=S.Fifo()),
-         reverb.Table.queue("q", 1000, signature=SIGNATURE),
-         reverb.Table.queue("steps", 1000, signature={"x": reverb.TensorSpec((2,), np.float32)}),
-         reverb.Table.queue("plain", 1000)]
-    )  # fmt: skip
-    yield server
-    server.stop()
+    with serving(
+        table("signed", signature=SIGNATURE, sampler=S.Fifo()),
+        reverb.Table.queue("q", 1000, signature=SIGNATURE),
+        reverb.Table.queue("steps", 1000, signature={"x": reverb.TensorSpec((2,), np.float32)}),
+        reverb.Table.queue("plain", 1000),
+    ) as server:
+        yield server
 
 
 @pytest.fixture
 def client(server):
-    client = server.localhost_client()
-    for name in client.server_info(LIMIT):
-        client.reset(name)
-    return client
+    return clean_client(server)
 
 
 def fill(client, name, count, lengths=(3,)):
@@ -249,6 +245,17 @@ def test_numbers_that_cannot_be_are_refused(kind, options, text):
 def test_dtypes_and_shapes_must_have_one_structure():
     with pytest.raises(ValueError, match=r"must have the same structure"):
         reverb.TrajectoryDataset("localhost:1", "t", {"a": np.int64}, {"b": ()}, 1)
+
+
+def test_a_stream_waits_for_its_server_until_its_time_to_retry_is_over_or_it_is_closed(run_dir):
+    address = f"unix:{run_dir}/no.sock"
+    short = reverb.TrajectoryDataset(address, "t", [np.int64], [()], 1, retry_timeout_secs=0.05)
+    with pytest.raises(RuntimeError, match=r"no replay server was at .* for 0.05 s"):
+        next(iter(short))
+    iterator = iter(reverb.TrajectoryDataset(address, "t", [np.int64], [()], 1))
+    reader = Background(lambda: list(iterator))
+    iterator.close()
+    assert reader.result() == []
 
 
 def test_a_server_that_is_not_there_is_waited_for_only_so_long(run_dir):
