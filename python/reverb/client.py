@@ -50,11 +50,13 @@ class Client:
         self._native: Any = None
         self._pid = 0
         self._signatures: dict[str, Any] | None = None
+        self._checks: dict[str, signature_lib.StepCheck | None] = {}
 
     @property
     def _client(self) -> _core.ReplayClient:
         if self._pid != os.getpid():
-            _left_behind.append(self._native)
+            if self._native is not None:
+                _left_behind.append(self._native)
             self._native = _core.ReplayClient(local_servers.address_of(self._server_address))
             self._pid = os.getpid()
         return self._native
@@ -216,6 +218,7 @@ class Client:
             ) from None
         infos = {table["name"]: table_info.from_native(table) for table in tables}
         self._signatures = {name: info.signature for name, info in infos.items()}
+        self._checks = {}
         return infos
 
     def checkpoint(self, *, timeout: float | None = None) -> str:
@@ -295,15 +298,21 @@ class Client:
         self, table: str, leaves: Sequence[Any], timeout: float | None, offset: int = 0
     ) -> None:
         """Raises ValueError if a table is not there, or a step does not fit its signature."""
-        try:
-            signature = self._signature(table, timeout)
-        except ValueError:
-            raise ValueError(
-                f"Unable to find signatures for table '{table}' in signature cache.  "
-                f"Available tables: {list(self._signatures or ())}."
-            ) from None
-        if signature is not None:
-            signature_lib.check_step(table, signature, leaves, offset)
+        known: signature_lib.StepCheck | None
+        if table in (checks := self._checks):
+            known = checks[table]
+        else:
+            try:
+                signature = self._signature(table, timeout)
+            except ValueError:
+                raise ValueError(
+                    f"Unable to find signatures for table '{table}' in signature cache.  "
+                    f"Available tables: {list(self._signatures or ())}."
+                ) from None
+            known = None if signature is None else signature_lib.StepCheck(table, signature)
+            self._checks[table] = known
+        if known is not None:
+            known(leaves, offset)
 
 
 def _check_keep_alive(num_keep_alive_refs: int) -> None:

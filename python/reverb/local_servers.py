@@ -26,9 +26,11 @@ def add(port: int, address: str) -> None:
         _addresses[os.getpid(), port] = address
 
 
-def remove(port: int) -> None:
+def remove(port: int, address: str) -> None:
+    """What `add` was told; another server may have the port by now, and stays."""
     with _lock:
-        _addresses.pop((os.getpid(), port), None)
+        if _addresses.get((os.getpid(), port)) == address:
+            del _addresses[os.getpid(), port]
 
 
 def address_of(server_address: str) -> str:

@@ -95,10 +95,8 @@ class Message:
 
     def WhichOneof(self, oneof: str) -> str | None:
         """Which field of the group was set."""
-        for name, field in self.FIELDS.items():
-            if field.oneof == oneof and name in self._present():
-                return name
-        return None
+        present = self._present()
+        return next((name for name in present if self.FIELDS[name].oneof == oneof), None)
 
     def ClearField(self, name: str) -> None:
         self._set.pop(name, None)

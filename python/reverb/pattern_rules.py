@@ -13,6 +13,15 @@ from absl import logging
 from reverb import patterns
 
 
+class _Condition:
+    """A condition, looked at once: it is asked at each step."""
+
+    def __init__(self, proto: patterns.ConditionProto) -> None:
+        self.left = proto.WhichOneof("left")
+        self.source: int = proto.flat_source_index
+        self.holds = proto.test()
+
+
 class Rule:
     """A config and what it has done."""
 
@@ -26,6 +35,7 @@ class Rule:
         ]
         self.needed = patterns.history_needed(config)
         self.at_end = any(c.is_end_episode for c in config.conditions)
+        self.conditions = [_Condition(condition) for condition in config.conditions]
         self.steps_since = 0
         self.applied_to_step = False
         self.item: Any = None  # Its user's own form of it.
@@ -40,11 +50,16 @@ class Rule:
         self.steps_since = 0
         self.applied_to_step = True
 
-    def priority(self, values: Callable[[int], np.ndarray[Any, Any]]) -> float:
-        """Of an item, if it is computed; values(i) are the steps of the item's column i."""
+    def priority(self, values: Callable[[int], np.ndarray[Any, Any] | None]) -> float | None:
+        """Of an item, if it is computed; values(i) are the steps of the item's column i. None:
+        there are no values, so there is no item.
+        """
         how = self.config.priority.td_error
         place = [source for source, _, _ in self.columns].index(how.flat_source_index)
-        errors = np.abs(values(place))
+        steps = values(place)
+        if steps is None:
+            return None
+        errors = np.abs(steps)
         weight = how.max_priority_weight
         return float(weight * errors.max() + (1 - weight) * errors.mean())
 
@@ -110,19 +125,19 @@ class Rules:
                 continue
             if all(
                 self._holds(condition, rule, length, newest, end_of_episode)
-                for condition in rule.config.conditions
+                for condition in rule.conditions
             ):
                 yield rule
 
     def _holds(
         self,
-        condition: patterns.ConditionProto,
+        condition: _Condition,
         rule: Rule,
         length: int,
         newest: Callable[[int], Any],
         end_of_episode: bool,
     ) -> bool:
-        left = condition.WhichOneof("left")
+        left = condition.left
         if left == "step_index":
             return condition.holds(self._step_index)
         if left == "steps_since_applied":
@@ -131,7 +146,7 @@ class Rules:
             return condition.holds(length)
         if left == "is_end_episode":
             return condition.holds(int(end_of_episode))
-        value = newest(condition.flat_source_index)
+        value = newest(condition.source)
         if value is None:
             return False
         array = np.asarray(value)
@@ -141,7 +156,7 @@ class Rules:
                 "A condition on column %d never holds: it compares integers or booleans, scalars; "
                 "the column has shape %s and dtype %s.",
                 10,
-                condition.flat_source_index,
+                condition.source,
                 array.shape,
                 array.dtype,
             )

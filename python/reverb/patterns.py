@@ -54,16 +54,17 @@ class ConditionProto(Message):
         "inverse": Field(8, bool),
     }
 
-    def holds(self, number: int) -> bool:
-        """Whether the left side's number satisfies it."""
-        cmp = self.WhichOneof("cmp")
+    def test(self) -> Callable[[int], bool]:
+        """Tells of the left side's number whether it satisfies the condition as it is now."""
+        cmp, inverse = self.WhichOneof("cmp"), self.inverse
         if cmp == "eq":
-            found = number == self.eq
-        elif cmp == "ge":
-            found = number >= self.ge
-        else:
-            found = number % self.mod_eq.mod == self.mod_eq.eq
-        return found != self.inverse
+            equal = self.eq
+            return lambda number: (number == equal) != inverse
+        if cmp == "ge":
+            least = self.ge
+            return lambda number: (number >= least) != inverse
+        mod, rest = self.mod_eq.mod, self.mod_eq.eq
+        return lambda number: (number % mod == rest) != inverse
 
 
 class ConstantPriorityFn(Message):

@@ -129,16 +129,8 @@ class Table:
         signature: reverb_types.SpecNest = None,
     ) -> Table:
         """First in, first out, each item once; inserts wait while it is full."""
-        return cls(
-            name=name,
-            sampler=item_selectors.Fifo(),
-            remover=item_selectors.Fifo(),
-            max_size=max_size,
-            max_times_sampled=1,
-            rate_limiter=rate_limiters.Queue(max_size),
-            extensions=extensions,
-            signature=signature,
-        )
+        order, limiter = item_selectors.Fifo, rate_limiters.Queue(max_size)
+        return cls(name, order(), order(), max_size, limiter, 1, extensions, signature)
 
     @classmethod
     def stack(
@@ -149,16 +141,8 @@ class Table:
         signature: reverb_types.SpecNest = None,
     ) -> Table:
         """Last in, first out, each item once; inserts wait while it is full."""
-        return cls(
-            name=name,
-            sampler=item_selectors.Lifo(),
-            remover=item_selectors.Lifo(),
-            max_size=max_size,
-            max_times_sampled=1,
-            rate_limiter=rate_limiters.Stack(max_size),
-            extensions=extensions,
-            signature=signature,
-        )
+        order, limiter = item_selectors.Lifo, rate_limiters.Stack(max_size)
+        return cls(name, order(), order(), max_size, limiter, 1, extensions, signature)
 
     @property
     def name(self) -> str:
@@ -266,7 +250,8 @@ class Server:
                 f"Failed to BuildAndStart gRPC server: port {port}: {error}"
             ) from error
         self._port = int(address.rsplit(":", 1)[1])
-        local_servers.add(self._port, self._server.listen(local_servers.new_address()))
+        self._local_address = self._server.listen(local_servers.new_address())
+        local_servers.add(self._port, self._local_address)
 
     def __del__(self) -> None:
         if "_server" in self.__dict__:
@@ -284,8 +269,8 @@ class Server:
 
     def stop(self) -> None:
         """Takes no more calls; everybody who waits for a table gets an error."""
-        if "_port" in self.__dict__:
-            local_servers.remove(self._port)
+        if "_local_address" in self.__dict__:
+            local_servers.remove(self._port, self._local_address)
         self._server.stop()
 
     def wait(self) -> None:

@@ -69,32 +69,52 @@ def describe(columns: Sequence[tuple[str, Any, Any]]) -> str:
     return ", ".join(parts)
 
 
-def check_step(table: str, signature: Any, leaves: Sequence[Any], offset: int = 0) -> None:
-    """Raises ValueError if a step does not fit a signature, be that of steps or of whole items."""
-    columns = to_native(signature)[1]
-    arrays = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in leaves]
-    given = describe([("", array.dtype, array.shape) for array in arrays])
-    cannot = f"Unable to CreateItem in table '{table}' because Append was called with a tensor "
-    if len(arrays) != len(columns):
-        raise ValueError(
-            f"{cannot}signature inconsistent with table signature.  Append for timestep offset "
-            f"{offset} was called with {len(arrays)} tensors, but table requires {len(columns)} "
-            f"tensors per entry.  Table signature: {describe(columns)}, data signature: {given}."
-        )
-    for index, (array, (name, dtype, dims)) in enumerate(zip(arrays, columns)):
-        shape = TensorShape(dims)
-        fits = shape.is_compatible_with(array.shape) or (
-            bool(shape.rank) and shape[1:].is_compatible_with(array.shape)
-        )
-        if as_dtype(array.dtype) != as_dtype(dtype) or not fits:
+class StepCheck:
+    """Whether steps fit a table's signature, be that of steps or of whole items."""
+
+    def __init__(self, table: str, signature: Any) -> None:
+        self._table = table
+        self._columns = to_native(signature)[1]
+        self._expected = []
+        for _, dtype, dims in self._columns:
+            shape = TensorShape(dims)
+            shapes = [shape, shape[1:]] if shape.rank else [shape]
+            self._expected.append((as_dtype(dtype), shapes))
+
+    def __call__(self, leaves: Sequence[Any], offset: int) -> None:
+        """Raises ValueError if a step does not fit; `offset`: which one before the last it is."""
+        arrays = [leaf if hasattr(leaf, "dtype") else np.asarray(leaf) for leaf in leaves]
+        if len(arrays) != len(self._columns):
             raise ValueError(
-                f"{cannot}signature inconsistent with the table signature. At timestep offset "
-                f"{offset}, flattened index {index}, saw a tensor of dtype "
-                f"{spell_dtype(array.dtype)}, shape {spell_shape(array.shape)}, but expected "
-                f"tensor '{name}' of dtype {spell_dtype(dtype)} and shape compatible with "
-                f"{spell_shape(shape)}.  (Flattened) table signature: {describe(columns)}, data "
-                f"signature: {given}."
+                f"{self._cannot()} table signature.  Append for timestep offset {offset} was "
+                f"called with {len(arrays)} tensors, but table requires {len(self._columns)} "
+                f"tensors per entry.  Table signature: {describe(self._columns)}, data "
+                f"signature: {_described(arrays)}."
             )
+        for index, (array, (expected, shapes)) in enumerate(zip(arrays, self._expected)):
+            if as_dtype(array.dtype) == expected and any(
+                shape.is_compatible_with(array.shape) for shape in shapes
+            ):
+                continue
+            name, dtype, dims = self._columns[index]
+            raise ValueError(
+                f"{self._cannot()} the table signature. At timestep offset {offset}, flattened "
+                f"index {index}, saw a tensor of dtype {spell_dtype(array.dtype)}, shape "
+                f"{spell_shape(array.shape)}, but expected tensor '{name}' of dtype "
+                f"{spell_dtype(dtype)} and shape compatible with {spell_shape(dims)}.  "
+                f"(Flattened) table signature: {describe(self._columns)}, data signature: "
+                f"{_described(arrays)}."
+            )
+
+    def _cannot(self) -> str:
+        return (
+            f"Unable to CreateItem in table '{self._table}' because Append was called with a "
+            "tensor signature inconsistent with"
+        )
+
+
+def _described(arrays: Sequence[Any]) -> str:
+    return describe([("", array.dtype, array.shape) for array in arrays])
 
 
 def _describe(nest: Any) -> Any:

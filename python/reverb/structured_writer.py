@@ -141,12 +141,9 @@ class StructuredWriter:
     def _apply(self, end_of_episode: bool) -> None:
         writer = self._writer
         for rule in self._rules.due(writer.history_length, writer.newest, end_of_episode):
+            priority: float | None = rule.constant_priority
             if rule.computes_priority:
-                if writer.pattern_values(rule.item, 0) is None:
-                    continue
                 values: Any = functools.partial(writer.pattern_values, rule.item)
                 priority = rule.priority(values)
-            else:
-                priority = rule.constant_priority
-            if writer.create_pattern_item(rule.table, priority, rule.item):
+            if priority is not None and writer.create_pattern_item(rule.table, priority, rule.item):
                 rule.applied()

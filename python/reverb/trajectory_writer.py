@@ -66,6 +66,8 @@ class TrajectoryWriter:
         self._column_of: dict[tuple[Any, ...], int] = {}
         self._configs: dict[tuple[Any, ...], tuple[int, int | None]] = {}
         self._history: Any = None
+        # The paths of the last step's values, if its structure is one that only dm-tree knows.
+        self._grown_for: list[Any] | None = None
         self._closed = False
 
     def __enter__(self) -> TrajectoryWriter:
@@ -144,12 +146,13 @@ class TrajectoryWriter:
         """
         if self._writer.append(data, partial_step):
             return
-        self._grow(data)
-        leaves, columns = [], []
-        for path, leaf in tree.flatten_with_path(data):
-            leaves.append(leaf)
-            # None may stand for a whole part of the structure.
-            columns.append(self._column_of.get(path, -1))
+        flat = tree.flatten_with_path(data)
+        # Structures that only dm-tree can take apart come here each time.
+        if self._configs or [path for path, leaf in flat if leaf is not None] != self._grown_for:
+            self._grow(data)
+        leaves = [leaf for _, leaf in flat]
+        # None may stand for a whole part of the structure.
+        columns = [self._column_of.get(path, -1) for path, _ in flat]
         self._writer.append_leaves(leaves, columns, partial_step)
 
     def create_item(self, table: str, priority: float, trajectory: Any) -> None:
@@ -214,7 +217,10 @@ class TrajectoryWriter:
         nest = _core.replay_nest(data)
         if nest is None:
             self._writer.set_names(names)
+            flat = tree.flatten_with_path(data)
+            self._grown_for = [path for path, leaf in flat if leaf is not None]
         else:
+            self._grown_for = None
             paths = [path for path, _ in tree.flatten_with_path(data)]
             self._writer.add_structure(
                 nest, [self._column_of.get(path, -1) for path in paths], names

@@ -40,8 +40,10 @@ class Writer:
         self._client = client
         self._max_sequence_length = max_sequence_length
         self._max_in_flight_items = max_in_flight_items
-        # The shapes and dtypes of the last steps, for the check of items.
-        self._steps: collections.deque[list[Any]] = collections.deque(maxlen=max_sequence_length)
+        # The last steps, for the check of items, each with the tables that it fits.
+        self._steps: collections.deque[tuple[list[Any], set[str]]] = collections.deque(
+            maxlen=max_sequence_length
+        )
         self._closed = False
 
     def __enter__(self) -> Writer:
@@ -92,13 +94,14 @@ class Writer:
     def _append(self, leaves: list[Any]) -> None:
         if self._closed:
             raise RuntimeError("Calling method Append after Close has been called")
-        if self._steps and len(leaves) != len(self._steps[-1]):
+        before = len(self._steps[-1][0]) if self._steps else len(leaves)
+        if len(leaves) != before:
             raise ValueError(
                 "Number of tensors per timestep was inconsistent. Previously it was "
-                f"{len(self._steps[-1])}, but is now {len(leaves)}."
+                f"{before}, but is now {len(leaves)}."
             )
         self._writer.append_leaves(leaves, list(range(len(leaves))), False)
-        self._steps.append(leaves)
+        self._steps.append((leaves, set()))
 
     def create_item(self, table: str, num_timesteps: int, priority: float) -> None:
         """Makes an item of the last steps, and sends it in the background.
@@ -117,10 +120,14 @@ class Writer:
             raise ValueError(
                 "Argument `num_timesteps` is larger than number of buffered timesteps."
             )
-        for offset, step in enumerate(itertools.islice(reversed(self._steps), num_timesteps)):
-            self._client._check_step(table, step, None, offset)
+        for offset, (leaves, fits) in enumerate(
+            itertools.islice(reversed(self._steps), num_timesteps)
+        ):
+            if table not in fits:
+                self._client._check_step(table, leaves, None, offset)
+                fits.add(table)
         offsets = list(range(-num_timesteps, 0))
-        columns = [(column, offsets, False) for column in range(len(self._steps[-1]))]
+        columns = [(column, offsets, False) for column in range(len(self._steps[-1][0]))]
         self._writer.create_pattern_item(table, float(priority), _core.ReplayPattern(columns))
         limit = self._max_in_flight_items
         if limit is not None and self._writer.pending_items > limit:

@@ -8,7 +8,7 @@ import re
 import ml_dtypes
 import numpy as np
 import pytest
-from reverb_tables import LIMIT, Background, drain, table, wait_until
+from reverb_tables import LIMIT, Background, drain, empty, serving, table, wait_until
 
 import reverb
 
@@ -17,16 +17,13 @@ SIGNATURE = {"a": reverb.TensorSpec((2,), np.float32, "a"), "b": reverb.TensorSp
 
 @pytest.fixture(scope="module")
 def server():
-    server = reverb.Server(
-        [
-            table("t", sampler=reverb.selectors.Prioritized(1.0)),
-            table("signed", signature=SIGNATURE),
-            reverb.Table.queue("q", 100),
-            table("late", min_size=1000),
-        ]
-    )
-    yield server
-    server.stop()
+    with serving(
+        table("t", sampler=reverb.selectors.Prioritized(1.0)),
+        table("signed", signature=SIGNATURE),
+        reverb.Table.queue("q", 100),
+        table("late", min_size=1000),
+    ) as server:
+        yield server
 
 
 @pytest.fixture(params=["in_process", "tcp"])
@@ -36,8 +33,7 @@ def client(server, request):
         # A name that is not looked up among this process's servers.
         client._native = reverb.client._core.ReplayClient(f"localhost:{server.port}")
         client._pid = reverb.client.os.getpid()
-    for name in client.server_info(LIMIT):
-        client.reset(name)
+    empty(client)
     return client
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reverb_tables import serving
 
 import reverb
 
 
 @pytest.fixture
 def client():
-    server = reverb.Server([reverb.Table.queue("q", 1000)])
-    yield server.localhost_client()
-    server.stop()
+    with serving(reverb.Table.queue("q", 1000)) as server:
+        yield server.localhost_client()
 
 
 @pytest.mark.parametrize("seed", range(3))

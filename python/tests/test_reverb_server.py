@@ -11,7 +11,7 @@ import pytest
 from reverb_tables import LIMIT, Background, table, wait_until
 
 import reverb
-from reverb import pybind
+from reverb import local_servers, pybind
 
 S = reverb.selectors
 R = reverb.rate_limiters
@@ -29,6 +29,16 @@ def serve():
     yield serve
     for server in servers:
         server.stop()
+
+
+def test_a_second_stop_leaves_the_next_server_at_the_port_alone(serve):
+    first = serve(table())
+    first.stop()
+    second = serve(table(), port=first.port)
+    near = local_servers.address_of(f"localhost:{second.port}")
+    first.stop()
+    assert near.startswith("inproc:")
+    assert local_servers.address_of(f"localhost:{second.port}") == near
 
 
 def insert(client, name="t", count=1, priority=1.0):

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from reverb_tables import LIMIT, drain, table
+from reverb_tables import clean_client, drain, serving, table
 
 import reverb
 from reverb import structured_writer as sw
@@ -20,17 +20,13 @@ SIGNATURE = {"x": reverb.TensorSpec((2,), np.int64)}
 
 @pytest.fixture(scope="module")
 def server():
-    server = reverb.Server([reverb.Table.queue("q", 1000), table("signed", signature=SIGNATURE)])
-    yield server
-    server.stop()
+    with serving(reverb.Table.queue("q", 1000), table("signed", signature=SIGNATURE)) as server:
+        yield server
 
 
 @pytest.fixture
 def client(server):
-    client = server.localhost_client()
-    for name in client.server_info(LIMIT):
-        client.reset(name)
-    return client
+    return clean_client(server)
 
 
 def config(pattern, *conditions, table="q", priority=None):

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from reverb_tables import Background, drain, table, wait_until
+from reverb_tables import Background, drain, serving, table, wait_until
 
 import reverb
 
@@ -19,12 +19,12 @@ SIGNATURE = {
 
 @pytest.fixture
 def server():
-    server = reverb.Server(
-        [reverb.Table.queue("q", 1000), table("signed", signature=SIGNATURE),
-         reverb.Table.queue("small", 1)]
-    )  # fmt: skip
-    yield server
-    server.stop()
+    with serving(
+        reverb.Table.queue("q", 1000),
+        table("signed", signature=SIGNATURE),
+        reverb.Table.queue("small", 1),
+    ) as server:
+        yield server
 
 
 @pytest.fixture
@@ -349,6 +349,24 @@ def test_dropping_items_is_warned_of(client, writer, caplog):
     writer.flush(block_until_num_items=2, timeout_ms=20_000)
     writer.close()
     assert "2 items that are not known to be in their tables" in caplog.text
+
+
+def test_a_trajectory_may_make_its_leaves_as_they_are_asked_for(client, writer):
+    class Lazy(collections.abc.Mapping):
+        def __getitem__(self, key):
+            return writer.history[key][-2:]
+
+        def __iter__(self):
+            return iter(["x", "y"])
+
+        def __len__(self):
+            return 2
+
+    numbers(writer, 3)
+    for _ in range(20):
+        writer.create_item("q", 1.0, Lazy())
+    writer.flush(timeout_ms=20_000)
+    assert drain(client, "q", 20) == [[[1, 2], [[1, -1], [2, -2]]]] * 20
 
 
 def test_configure_sets_how_much_of_a_column_stays(client, writer):

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from reverb_tables import LIMIT, drain, table
+from reverb_tables import clean_client, drain, serving, table
 
 import reverb
 
@@ -15,17 +15,13 @@ STEP = {"a": reverb.TensorSpec((2,), np.float32), "b": reverb.TensorSpec((), np.
 
 @pytest.fixture(scope="module")
 def server():
-    server = reverb.Server([reverb.Table.queue("q", 100), table("signed", signature=STEP)])
-    yield server
-    server.stop()
+    with serving(reverb.Table.queue("q", 100), table("signed", signature=STEP)) as server:
+        yield server
 
 
 @pytest.fixture
 def client(server):
-    client = server.localhost_client()
-    for name in client.server_info(LIMIT):
-        client.reset(name)
-    return client
+    return clean_client(server)
 
 
 def test_items_have_the_last_steps(client):
