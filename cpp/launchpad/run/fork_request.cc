@@ -30,9 +30,21 @@ std::vector<int> read_numbers(wire::Reader& reader) {
   return numbers;
 }
 
-// Room for the descriptors of one message.
-struct Control {
-  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(int) * (kMaxForkDescriptors + kOwn))] = {};
+// One packet as the system's calls take it, with room for its descriptors. Where it is made it
+// stays.
+struct Message {
+  explicit Message(std::string& packet) : part{packet.data(), packet.size()} {
+    head.msg_iov = &part;
+    head.msg_iovlen = 1;
+    head.msg_control = control;
+    head.msg_controllen = sizeof(control);
+  }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * (kMaxForkDescriptors + kOwn))] = {};
+  iovec part;
+  msghdr head{};
 };
 
 std::vector<base::Fd> take_descriptors(msghdr& message) {
@@ -96,19 +108,14 @@ Status send_fork_request(int socket, const ForkRequest& request, const ForkDescr
   fds.insert(fds.end(), theirs.given.begin(), theirs.given.end());
   if (packet.size() > kMaxForkRequest || fds.size() > kMaxForkDescriptors + kOwn)
     return Error(Code::kResourceExhausted, "the request for a fork is too large");
-  Control control;
-  iovec part{packet.data(), packet.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
-  cmsghdr* head = CMSG_FIRSTHDR(&message);
+  Message message(packet);
+  message.head.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
+  cmsghdr* head = CMSG_FIRSTHDR(&message.head);
   head->cmsg_level = SOL_SOCKET;
   head->cmsg_type = SCM_RIGHTS;
   head->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
   std::memcpy(CMSG_DATA(head), fds.data(), sizeof(int) * fds.size());
-  while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
+  while (::sendmsg(socket, &message.head, MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     return Error(Code::kUnavailable,
                  std::string("cannot ask the fork server: ") + std::strerror(errno));
@@ -123,16 +130,10 @@ Result<std::optional<ReceivedForkRequest>> receive_fork_request(int socket) {
   } while (size < 0 && errno == EINTR);
   if (size <= 0) return std::optional<ReceivedForkRequest>();
   std::string packet(static_cast<size_t>(size), '\0');
-  Control control;
-  iovec part{packet.data(), packet.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof(control.bytes);
-  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != size)
+  Message message(packet);
+  if (::recvmsg(socket, &message.head, MSG_CMSG_CLOEXEC) != size)
     return Error(Code::kDataLoss, "a request for a fork was cut off");
-  std::vector<base::Fd> fds = take_descriptors(message);
+  std::vector<base::Fd> fds = take_descriptors(message.head);
   ReceivedForkRequest received;
   LP_TRY_ASSIGN(received.request, decode_fork_request(std::move(packet)));
   if (fds.size() != received.request.numbers.size() + kOwn)

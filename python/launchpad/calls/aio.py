@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import functools
 import weakref
 from typing import Any
 
 from launchpad import _core
+from launchpad.calls.methods import Methods
 
 
 class _Inbox:
@@ -87,18 +89,6 @@ class _Method:
         return await reply
 
 
-class Aio:
-    """`client.aio`: the same methods, as coroutines."""
-
-    def __init__(self, channel: _core.Channel) -> None:
-        self._channel = channel
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        method = _Method(self._channel, name)
-        self.__dict__[name] = method
-        return method
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _Method(self._channel, "__call__")(*args, **kwargs)
+def methods(channel: _core.Channel) -> Methods:
+    """`client.aio`: the server's methods, as coroutines."""
+    return Methods(functools.partial(_Method, channel))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from launchpad import _core
+from launchpad.calls.methods import Methods
 from launchpad.calls.retry import RetryPolicy
 
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
@@ -26,23 +27,6 @@ def _seconds(timeout: Any) -> float | None:
     if seconds < 0:
         raise ValueError(f"call_timeout must not be negative, got {timeout!r}")
     return seconds or None
-
-
-class _Futures:
-    """`client.futures`: the same methods, without waiting."""
-
-    def __init__(self, channel: _core.Channel) -> None:
-        self._channel = channel
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        method = self._channel.future_method(name)
-        self.__dict__[name] = method
-        return method
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._channel.future_method("__call__")(*args, **kwargs)
 
 
 class Client:
@@ -110,7 +94,7 @@ class Client:
             inherits_deadline=propagate_deadline,
             compress=bool(compress),
         )
-        self._futures = _Futures(self._channel)
+        self._futures = Methods(self._channel.future_method)
         self._aio: Any = None
         _clients.add(self)
 
@@ -139,9 +123,9 @@ class Client:
     def aio(self) -> Any:
         """The same methods as coroutines, for asyncio: `await client.aio.method(x)`."""
         if self._aio is None:
-            from launchpad.calls.aio import Aio
+            from launchpad.calls import aio
 
-            self._aio = Aio(self._channel)
+            self._aio = aio.methods(self._channel)
         return self._aio
 
     def __getattr__(self, name: str) -> Any:

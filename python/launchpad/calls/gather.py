@@ -4,6 +4,7 @@ thread.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterable
 from concurrent import futures as _futures
@@ -11,6 +12,7 @@ from typing import Any
 
 from launchpad import _core
 from launchpad.calls.client import Client
+from launchpad.calls.methods import Methods
 
 _MAX_NAMES = 5
 
@@ -76,20 +78,6 @@ def gather(
     return results
 
 
-class _Each:
-    """The futures of one call to each client."""
-
-    def __init__(self, channels: list[_core.Channel]) -> None:
-        self._channels = channels
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        method = _core.broadcast_method(self._channels, name)
-        self.__dict__[name] = method
-        return method
-
-
 class Broadcast:
     """What broadcast() gives: the clients' methods, each called for all of them."""
 
@@ -99,7 +87,7 @@ class Broadcast:
             if not isinstance(client, Client):
                 raise TypeError(f"broadcast() takes clients, not {client!r}")
             channels.append(client._channel)
-        self._futures = _Each(channels)
+        self._futures = Methods(functools.partial(_core.broadcast_method, channels))
 
     @property
     def futures(self) -> Any:

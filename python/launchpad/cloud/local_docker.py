@@ -98,10 +98,6 @@ def _run(
     return start.run(
         watchers,
         launch_type=LaunchType.LOCAL_MULTI_PROCESSING,
-        local_resources={},
-        test_case=None,
-        terminal=None,
-        serialize=None,
     )
 
 

@@ -76,7 +76,7 @@ def launch(
     return start.run(
         program,
         launch_type=chosen,
-        local_resources=local_resources or {},
+        local_resources=local_resources,
         test_case=test_case,
         terminal=terminal,
         serialize=serialize_py_nodes,

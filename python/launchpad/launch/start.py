@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from launchpad import _core
@@ -35,13 +35,19 @@ def run(
     program: Program,
     *,
     launch_type: LaunchType,
-    local_resources: dict[str, Any],
-    test_case: Any,
-    terminal: str | None,
-    serialize: bool | None,
+    local_resources: Mapping[str, Any] | None = None,
+    test_case: Any = None,
+    terminal: str | None = None,
+    serialize: bool | None = None,
     forks: bool | None = None,
 ) -> worker_manager.WorkerManager:
     """See launchpad.launch.launch.launch."""
+    if not isinstance(local_resources or {}, Mapping):
+        raise TypeError(
+            "local_resources maps labels to PythonProcesses, as {'label': lp.PythonProcess()}, not "
+            f"{local_resources!r}"
+        )
+    local_resources = dict(local_resources or {})
     name = terminals.chosen(terminal)
     if launch_type is not LaunchType.LOCAL_MULTI_PROCESSING:
         name = "current_terminal"  # Threads print where the launcher does, and tests read it there.

@@ -22,8 +22,6 @@ def launch(
     return start.run(
         program,
         launch_type=LaunchType.LOCAL_MULTI_PROCESSING,
-        local_resources=dict(local_resources or {}),
-        test_case=None,
+        local_resources=local_resources,
         terminal=terminal,
-        serialize=None,
     )

@@ -18,8 +18,5 @@ def launch(
     return start.run(
         program,
         launch_type=LaunchType.LOCAL_MULTI_THREADING,
-        local_resources={},
-        test_case=None,
-        terminal=None,
         serialize=serialize_py_nodes,
     )

@@ -23,8 +23,6 @@ def launch(
     return start.run(
         program,
         launch_type=LaunchType.TEST_MULTI_PROCESSING,
-        local_resources=dict(local_resources or {}),
+        local_resources=local_resources,
         test_case=test_case,
-        terminal=None,
-        serialize=None,
     )

@@ -21,8 +21,6 @@ def launch(
     return start.run(
         program,
         launch_type=LaunchType.TEST_MULTI_THREADING,
-        local_resources={},
         test_case=test_case,
-        terminal=None,
         serialize=serialize_py_nodes,
     )
