@@ -121,7 +121,18 @@ class Address:
 
 
 def get_port_from_address(address: str) -> int:
-    """The port of "host:port"; of "host:name" the one in the environment's LP_PORT_name."""
+    """The port of "host:port"; of "host:name" the one in the environment's LP_PORT_name.
+
+    Raises:
+      KeyError: the environment has no such variable.
+      ValueError: the address has no port, as a courier node's in a running program.
+    """
+    if address.startswith(("unix:", "inproc:")):
+        raise ValueError(
+            f"{address!r} has no port: courier nodes listen at Unix sockets, or inside of the "
+            "process. For a server of your own give the node an lp.Address of its own with "
+            "allocate_address, or ask for a port with courier_kwargs={'port': ...}."
+        )
     port = address.rsplit(":", 1)[-1]
     if port.isdigit():
         return int(port)

@@ -130,6 +130,18 @@ def test_two_nodes_with_one_address_are_an_error():
         lp.launch(program, "local_mt")
 
 
+def test_two_nodes_of_one_colocation_with_one_address_are_an_error():
+    nodes = [lp.PyNode(print) for _ in range(2)]
+    for node in nodes:
+        address = lp.Address("own")
+        node.allocate_address(address)
+        address.bind(FixedAddress())
+    program = lp.Program("p")
+    program.add_node(lp.MultiThreadingColocation(nodes), label="both")
+    (error,) = lp.check(program).errors
+    assert "as another node inside of it is" in error.what
+
+
 def test_resources_that_this_machine_lacks_are_found():
     beyond = max(os.sched_getaffinity(0)) + 1
     resources = {"actor": lp.PythonProcess(cpus=[beyond], gpus=[99])}

@@ -138,7 +138,18 @@ def test_a_stop_ends_what_waits_for_the_replay_node(launch_type, call, tmp_path)
     assert ended.read_text() == "ended"
 
 
-def both(client, replay_in_colocation):
+class Steps:
+    def __init__(self, replay):
+        self._replay = replay
+
+    def add(self):
+        self._replay.insert([1], {"t": 1.0})
+        return self._replay.server_info(LIMIT)["t"].current_size
+
+
+def both(client, replay_in_colocation, steps):
+    assert steps.add() == 1
+    replay_in_colocation.reset("t")
     for each in (client, replay_in_colocation):
         each.insert([1], {"t": 1.0})
         assert each.server_info(LIMIT)["t"].current_size == 1
@@ -152,11 +163,13 @@ def test_a_replay_node_may_live_beside_others_in_one(launch_type):
     replay = lp.ReverbNode(lambda: [table()])
     inner = replay.create_handle()
     with program.group("colocation"):
-        program.add_node(lp.MultiThreadingColocation([replay]))
+        steps = lp.CourierNode(Steps, inner)
+        steps_handle = steps.create_handle()
+        program.add_node(lp.MultiThreadingColocation([steps, replay]))
     with program.group("replay"):
         outer = program.add_node(lp.ReverbNode(lambda: [table()]))
     with program.group("user"):
-        program.add_node(lp.PyNode(both, outer, inner))
+        program.add_node(lp.PyNode(both, outer, inner, steps_handle))
     case = absltest.TestCase()
     lp.launch(program, launch_type=launch_type, test_case=case).wait()
     case.doCleanups()

@@ -55,6 +55,24 @@ def test_each_handle_and_each_client_is_another():
     manager.stop_and_wait()
 
 
+WITHOUT_RUN = """
+import launchpad as lp
+
+class Quiet:
+    pass
+
+program = lp.Program("p")
+program.add_node(lp.PyClassNode(Quiet), label="quiet")
+lp.launch(program, "local_mp")
+"""
+
+
+def test_a_py_class_node_without_run_says_that_it_ends(run):
+    ended = run(WITHOUT_RUN)
+    assert ended.status == 0
+    assert "PyClassNode<Quiet> ends at once: its object has no run()" in ended.err
+
+
 def test_a_constructor_may_be_a_function_and_return_nothing():
     program = lp.Program("p")
     handle = program.add_node(lp.CourierNode(lambda: None), label="n")

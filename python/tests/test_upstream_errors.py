@@ -174,6 +174,12 @@ ROWS = {
     "vertex_ai without resources": Row(
         lambda: launched("vertex_ai"), ValueError, "", "needs a DockerConfig for the label 'n'"
     ),
+    "resources without labels": Row(
+        lambda: launched("local_mp", local_resources=lp.PythonProcess()),
+        TypeError,
+        "",
+        "{'label': lp.PythonProcess()}",
+    ),
     "what is no program": Row(
         lambda: lp.launch([lp.PyNode(nothing)]), TypeError, "", "takes an lp.Program, or a list of"
     ),
@@ -313,6 +319,9 @@ ROWS = {
     ),
     "a port without a number": Row(
         lambda: lp.get_port_from_address("host:own"), KeyError, "LP_PORT_own", "environment"
+    ),
+    "the port of a courier node": Row(
+        lambda: lp.get_port_from_address("unix:/run/0.sock"), ValueError, "", "allocate_address"
     ),
     "two ports under vertex_ai": Row(
         two_ports, RuntimeError, "Vertex AI supports only one port per node. 2 requested", "Put"

@@ -85,6 +85,7 @@ ROWS: dict[str, dict[str, str]] = {
         "PyNode": "program:nested_handles_become_clients upstream_behaviour:py_nodes_are_numbered "
         "differences:a `PyNode` with",
         "PyClassNode": "launch_mistakes:arguments_that_cannot_be_walked_name_the_node "
+        "upstream_behaviour:a_py_class_node_without_run_says_that_it_ends "
         "quick_start:py_nodes_run_a_function_with_clients_for_handles differences:an object of",
         "CourierNode: what is served": "program:what_is_served_is_public_and_callable "
         "differences:properties of",

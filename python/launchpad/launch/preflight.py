@@ -108,7 +108,8 @@ def _pickling(program: Program) -> Iterator[Finding]:
 
 
 def _addresses(program: Program) -> Iterator[Finding]:
-    taken: dict[str, str] = {}
+    taken: dict[str, Any] = {}  # By whom; of those inside of others, too.
+    names: dict[str, str] = {}
     for node in program.get_all_nodes():
         name = node.core.name
         for inner in colocation.with_inner([node]):
@@ -121,11 +122,14 @@ def _addresses(program: Program) -> Iterator[Finding]:
                     )
             for address in inner.addresses:
                 text = _text_of(address.builder)
-                if text is not None and taken.setdefault(text, name) != name:
+                if text is None:
+                    continue
+                other = names.setdefault(text, name)
+                if taken.setdefault(text, inner) is not inner:
+                    whose = f"'{other}'" if other != name else "another node inside of it"
                     yield Finding(
                         name,
-                        f"(added at {node._added_at}) is to listen at {text}, as "
-                        f"'{taken[text]}' is",
+                        f"(added at {node._added_at}) is to listen at {text}, as {whose} is",
                         "Bind each address to a builder of its own.",
                     )
 

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from launchpad import _core
 from launchpad import context as context_lib
 from launchpad.nodes import base
 from launchpad.nodes.python import structure
@@ -144,12 +143,14 @@ class PyClassNode(PyNode[WorkerHandle]):
         instance = self._construct_instance()
         if hasattr(instance, "run") and self._should_run:
             instance.run()
+            return
+        from absl import logging
+
+        logging.warning(
+            "a %s ends at once: its object has no run(), or disable_run() was called. "
+            "To be called by others it must be a CourierNode.",
+            self.kind,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_instance": None}
-
-
-def is_serving(node: Any) -> bool:
-    """Whether the node has an address of its own in the graph."""
-    core: _core.Node = node.core
-    return core.serves
