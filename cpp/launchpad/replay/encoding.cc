@@ -102,6 +102,27 @@ void write_layout(ByteWriter& out, const Layout& layout) {
   out.string(columns);
 }
 
+uint32_t LayoutTable::number(const LayoutRef& layout) {
+  const auto [number, added] = numbers_.try_emplace(layout.get(), numbers_.size());
+  ByteWriter out(bytes_);
+  if (added) write_layout(out, *layout);
+  return number->second;
+}
+
+void LayoutTable::write(ByteWriter& out) const {
+  out.number(static_cast<uint32_t>(numbers_.size()));
+  out.raw(std::as_bytes(std::span(bytes_)));
+}
+
+Result<std::vector<LayoutRef>> read_layouts(ByteReader& in, LayoutCache& cache) {
+  std::vector<LayoutRef> layouts;
+  for (size_t n = in.count(4); n > 0 && in.ok(); --n) {
+    LP_TRY_ASSIGN(LayoutRef layout, cache.layout(in));
+    layouts.push_back(std::move(layout));
+  }
+  return layouts;
+}
+
 template <class T, class Make>
 T LayoutCache::shared(Map<T>& map, std::string_view bytes, Make make) {
   const auto found = map.find(bytes);

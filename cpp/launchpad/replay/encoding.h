@@ -3,12 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "launchpad/replay/bytes.h"
 #include "launchpad/replay/trajectory.h"
+#include "launchpad/wire/codec.h"
 
 namespace lp::replay {
 
@@ -18,6 +20,26 @@ Spec read_spec(ByteReader& in);
 // Everything of a chunk but its data().
 void write_chunk_head(ByteWriter& out, const Chunk& chunk);
 void write_layout(ByteWriter& out, const Layout& layout);
+
+// A typed value, as calls carry it.
+template <class T>
+wire::Payload typed(const T& value) {
+  wire::Payload payload;
+  wire::Writer writer(payload);
+  wire::write(writer, value);
+  return payload;
+}
+
+// The layouts of items, each written once: the items name them by their numbers.
+class LayoutTable {
+ public:
+  uint32_t number(const LayoutRef& layout);
+  void write(ByteWriter& out) const;
+
+ private:
+  std::map<const Layout*, uint32_t> numbers_;
+  std::string bytes_;
+};
 
 // What was read before, by its bytes, so that equal layouts are one.
 class LayoutCache {
@@ -46,6 +68,9 @@ class LayoutCache {
   Map<Ref<const ChunkLayout>> columns_;
   size_t bytes_ = 0;  // Of what was read, in both.
 };
+
+// Those of a LayoutTable, by their numbers.
+Result<std::vector<LayoutRef>> read_layouts(ByteReader& in, LayoutCache& cache);
 
 struct ChunkHead {
   uint64_t key = 0;

@@ -1,7 +1,6 @@
 #include "launchpad/replay/manifest.h"
 
 #include "launchpad/replay/crc32c.h"
-#include "launchpad/wire/codec.h"
 
 namespace lp::replay {
 namespace {
@@ -10,13 +9,10 @@ constexpr std::string_view kMagic = "LPRCKPT1";
 
 Error damaged(const char* what) { return Error(Code::kDataLoss, what); }
 
-// A typed value, as calls carry it, with its length.
+// With its length.
 template <class T>
 void write_typed(ByteWriter& out, const T& value) {
-  wire::Payload payload;
-  wire::Writer writer(payload);
-  wire::write(writer, value);
-  out.string(payload.body);
+  out.string(typed(value).body);
 }
 
 template <class T>
@@ -31,20 +27,17 @@ T read_typed(ByteReader& in) {
 
 void write_table(ByteWriter& out, const SavedTable& table) {
   write_typed(out, table.info);
-  std::map<const Layout*, uint32_t> layouts;
-  std::string layout_bytes, item_bytes;
-  ByteWriter layout_out(layout_bytes), item_out(item_bytes);
+  LayoutTable layouts;
+  std::string item_bytes;
+  ByteWriter item_out(item_bytes);
   for (const SavedItem& item : table.items) {
-    const auto [layout, added] = layouts.try_emplace(item.layout.get(), layouts.size());
-    if (added) write_layout(layout_out, *item.layout);
     item_out.number(item.key);
     item_out.number(item.priority);
     item_out.number(item.times_sampled);
-    item_out.number(layout->second);
+    item_out.number(layouts.number(item.layout));
     item_out.numbers(std::span<const uint32_t>(item.chunks));
   }
-  out.number(static_cast<uint32_t>(layouts.size()));
-  out.raw(std::as_bytes(std::span(layout_bytes)));
+  layouts.write(out);
   out.number(static_cast<uint32_t>(table.items.size()));
   out.raw(std::as_bytes(std::span(item_bytes)));
 }
@@ -52,11 +45,7 @@ void write_table(ByteWriter& out, const SavedTable& table) {
 Result<SavedTable> read_table(ByteReader& in, LayoutCache& cache) {
   SavedTable table;
   table.info = read_typed<TableInfo>(in);
-  std::vector<LayoutRef> layouts;
-  for (size_t n = in.count(4); n > 0 && in.ok(); --n) {
-    LP_TRY_ASSIGN(LayoutRef layout, cache.layout(in));
-    layouts.push_back(std::move(layout));
-  }
+  LP_TRY_ASSIGN(const std::vector<LayoutRef> layouts, read_layouts(in, cache));
   for (size_t n = in.count(28); n > 0 && in.ok(); --n) {
     SavedItem item;
     item.key = in.number<uint64_t>();

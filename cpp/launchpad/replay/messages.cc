@@ -181,25 +181,22 @@ wire::Payload encode(const WriteRequest& request) {
     message.data(chunk->data(),
                  chunk->data().size() > kInlineBytes ? chunk->shared_data() : wire::Buffer());
   }
-  std::map<const Layout*, uint32_t> layouts;
+  LayoutTable layouts;
   std::map<std::string_view, uint32_t> tables;
-  std::string layout_bytes, table_bytes, item_bytes;
-  ByteWriter layout_out(layout_bytes), table_out(table_bytes), item_out(item_bytes);
+  std::string table_bytes, item_bytes;
+  ByteWriter table_out(table_bytes), item_out(item_bytes);
   for (const NamedItem& item : request.items) {
-    const auto [layout, new_layout] = layouts.try_emplace(item.layout.get(), layouts.size());
-    if (new_layout) write_layout(layout_out, *item.layout);
     const auto [table, new_table] = tables.try_emplace(item.table, tables.size());
     if (new_table) table_out.string(item.table);
     item_out.number(item.key);
     item_out.number(item.priority);
     item_out.number(table->second);
-    item_out.number(layout->second);
+    item_out.number(layouts.number(item.layout));
     item_out.numbers(std::span<const uint64_t>(item.chunks));
   }
   out.number(static_cast<uint32_t>(tables.size()));
   out.raw(std::as_bytes(std::span(table_bytes)));
-  out.number(static_cast<uint32_t>(layouts.size()));
-  out.raw(std::as_bytes(std::span(layout_bytes)));
+  layouts.write(out);
   out.number(static_cast<uint32_t>(request.items.size()));
   out.raw(std::as_bytes(std::span(item_bytes)));
   return std::move(message).finish();
@@ -224,11 +221,7 @@ Result<WriteRequest> decode_write(const wire::Payload& payload, LayoutCache& cac
   }
   std::vector<std::string> tables;
   for (size_t n = in.count(4); n > 0 && in.ok(); --n) tables.emplace_back(in.string());
-  std::vector<LayoutRef> layouts;
-  for (size_t n = in.count(4); n > 0 && in.ok(); --n) {
-    LP_TRY_ASSIGN(LayoutRef layout, cache.layout(in));
-    layouts.push_back(std::move(layout));
-  }
+  LP_TRY_ASSIGN(const std::vector<LayoutRef> layouts, read_layouts(in, cache));
   for (size_t n = in.count(28); n > 0 && in.ok(); --n) {
     NamedItem item;
     item.key = in.number<uint64_t>();

@@ -29,7 +29,6 @@ struct RateLimiterOptions {
   // Inserts wait while `size` items were not sampled, samples while there is none. For tables whose
   // items are sampled once.
   static RateLimiterOptions queue(int64_t size);
-  static RateLimiterOptions stack(int64_t size) { return queue(size); }
 
   bool operator==(const RateLimiterOptions&) const = default;
   LP_FIELDS(samples_per_insert, min_size_to_sample, min_diff, max_diff);
@@ -62,7 +61,6 @@ class RateLimiter {
   // From a checkpoint.
   void restore(const Counts& counts) { counts_ = counts; }
 
-  const RateLimiterOptions& options() const { return options_; }
   const Counts& counts() const { return counts_; }
 
  private:

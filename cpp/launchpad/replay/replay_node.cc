@@ -1,10 +1,9 @@
 #include "launchpad/replay/replay_node.h"
 
-#include <set>
-
 #include "launchpad/base/log.h"
 #include "launchpad/replay/checkpoint.h"
 #include "launchpad/replay/store.h"
+#include "launchpad/replay/tables.h"
 
 namespace lp {
 namespace replay {
@@ -21,23 +20,17 @@ NodeBody::NodeBody(std::vector<TableOptions> tables, ReplayNodeOptions options)
     : tables_(std::move(tables)), options_(std::move(options)) {}
 
 Status NodeBody::check() const {
-  if (tables_.empty()) {
-    return Error(Code::kInvalidArgument, "At least one table must be provided");
-  }
   if (!options_.checkpoint_folder.empty() && options_.checkpoint_every <= base::Nanos(0)) {
     return Error(Code::kInvalidArgument, "checkpoint_every (" +
                                              std::to_string(options_.checkpoint_every.count()) +
                                              " ns) must be positive");
   }
-  std::set<std::string> names;
+  std::vector<std::string> names;
   for (const TableOptions& table : tables_) {
     LP_TRY(check_table(table));
-    if (!names.insert(table.name).second) {
-      return Error(Code::kInvalidArgument,
-                   "Multiple items in tables have the same name: " + table.name);
-    }
+    names.push_back(table.name);
   }
-  return {};
+  return check_names(names);
 }
 
 void NodeBody::run(NodeContext& context) {

@@ -5,12 +5,10 @@
 
 #include "launchpad/base/guarded.h"
 #include "launchpad/replay/messages.h"
+#include "launchpad/replay/stream_retry.h"
 
 namespace lp::replay {
 namespace {
-
-constexpr base::Nanos kFirstBackoff{1'000'000};
-constexpr base::Nanos kLastBackoff{1'000'000'000};
 
 // The items of a batch from `first` on.
 SampleBatch rest_of(const SampleBatch& batch, size_t first) {
@@ -60,7 +58,7 @@ Status check_sampler(const SamplerOptions& options) {
 class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
  public:
   SamplerCore(std::shared_ptr<courier::Channel> channel, SamplerOptions options)
-      : channel_(std::move(channel)), options_(std::move(options)) {
+      : channel_(std::move(channel)), options_(std::move(options)), state_(options_.retry_for) {
     batch_ = options_.batch > 0 ? std::min(options_.batch, options_.max_in_flight)
                                 : (options_.max_in_flight + 1) / 2;
   }
@@ -118,6 +116,7 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
   }
 
   struct State {
+    explicit State(std::optional<base::Nanos> retry_for) : retry(retry_for) {}
     std::deque<SampleBatch> batches;
     size_t taken = 0;   // Of the first batch.
     int64_t here = 0;   // Samples in the batches.
@@ -127,9 +126,8 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
     bool closed = false;
     std::optional<Error> failed;
     std::shared_ptr<courier::Pending> call;
+    StreamRetry retry;
     std::optional<base::TimePoint> retry_at;
-    std::optional<base::TimePoint> broken_since;
-    base::Nanos backoff{0};
 
     bool ready() const { return !batches.empty() || ended || closed || failed; }
   };
@@ -180,8 +178,7 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
       state.call = nullptr;
       state.asked = 0;
       if (!batches.ok()) return fail(state, batches.error());
-      state.broken_since.reset();
-      state.backoff = base::Nanos(0);
+      state.retry.worked();
       for (SampleBatch& batch : batches.value()) {
         const auto size = static_cast<int64_t>(batch.size());
         state.here += size;
@@ -201,13 +198,11 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
       return;
     }
     const base::TimePoint now = base::steady_clock().now();
-    if (!state.broken_since) state.broken_since = now;
-    if (options_.retry_for && now - *state.broken_since >= *options_.retry_for) {
+    if (!state.retry.failed(now)) {
       state.failed = error;
       return;
     }
-    state.backoff = std::clamp(state.backoff * 2, kFirstBackoff, kLastBackoff);
-    state.retry_at = now + state.backoff;
+    state.retry_at = now + state.retry.next_pause();
   }
 
   const std::shared_ptr<courier::Channel> channel_;

@@ -1,25 +1,13 @@
 #include "launchpad/replay/store.h"
 
-#include <set>
-
 #include "launchpad/replay/store_core.h"
 
 namespace lp::replay {
 
 Result<std::unique_ptr<Store>> Store::make(std::vector<std::shared_ptr<Table>> tables,
                                            StoreOptions options) {
-  if (tables.empty()) {
-    return Error(Code::kInvalidArgument, "At least one table must be provided");
-  }
-  std::set<std::string> names;
-  for (const auto& table : tables) {
-    if (table == nullptr) return Error(Code::kInvalidArgument, "a table is null");
-    if (!names.insert(table->name()).second) {
-      return Error(Code::kInvalidArgument,
-                   "Multiple items in tables have the same name: " + table->name());
-    }
-  }
-  auto core = std::make_shared<StoreCore>(std::move(tables), std::move(options));
+  LP_TRY_ASSIGN(auto made, Tables::make(std::move(tables)));
+  auto core = std::make_shared<StoreCore>(std::move(made), std::move(options));
   core->start_timer();
   return std::unique_ptr<Store>(new Store(std::move(core)));
 }
@@ -28,35 +16,20 @@ Store::Store(std::shared_ptr<StoreCore> core) : core_(std::move(core)) {}
 Store::~Store() { stop(); }
 
 void Store::bind(courier::Router& router) { core_->bind(router); }
-const std::vector<std::shared_ptr<Table>>& Store::tables() const { return core_->tables(); }
-std::shared_ptr<Table> Store::table(std::string_view name) const { return core_->find(name); }
-std::vector<TableInfo> Store::info() const { return core_->info(); }
+const std::vector<std::shared_ptr<Table>>& Store::tables() const { return core_->tables().all(); }
+std::shared_ptr<Table> Store::table(std::string_view name) const {
+  return core_->tables().find(name);
+}
 void Store::stop() { core_->stop(); }
 std::vector<WriterState> Store::writers() const { return core_->writers(); }
 void Store::restore_writers(std::span<const WriterState> writers) {
   core_->restore_writers(writers);
 }
 
-StoreCore::StoreCore(std::vector<std::shared_ptr<Table>> tables, StoreOptions options)
-    : tables_(std::move(tables)), options_(std::move(options)) {
-  for (const auto& table : tables_) by_name_.emplace(table->name(), table);
-}
-
-std::shared_ptr<Table> StoreCore::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : found->second;
-}
-
-std::vector<TableInfo> StoreCore::info() const {
-  std::vector<TableInfo> infos;
-  for (const auto& table : tables_) infos.push_back(table->info());
-  return infos;
-}
-
 // ---- Time.
 
 void StoreCore::start_timer() {
-  for (const auto& table : tables_) {
+  for (const auto& table : tables_->all()) {
     table->on_new_deadline([timer = timer_] {
       const std::lock_guard lock(timer->mutex);
       timer->due = true;
@@ -74,7 +47,7 @@ void StoreCore::keep_time() {
     timer_->due = false;
     lock.unlock();
     base::TimePoint next = base::steady_clock().now() + sweep;
-    for (const auto& table : tables_) {
+    for (const auto& table : tables_->all()) {
       if (const auto first = table->expire()) next = std::min(next, *first);
     }
     forget_writers();
@@ -90,7 +63,7 @@ void StoreCore::stop() {
     timer_->stopped = true;
     timer_->changed.notify_one();
   }
-  for (const auto& table : tables_) table->close();
+  for (const auto& table : tables_->all()) table->close();
   if (timer_thread_.joinable()) timer_thread_.join();
   const auto sessions = sessions_.with([](const auto& all) { return all; });
   for (const auto& [number, session] : sessions) session->stop();
@@ -100,12 +73,7 @@ void StoreCore::stop() {
 
 std::shared_ptr<WriterSession> StoreCore::make_session(uint64_t last) {
   // Sessions live as long as calls that wait in tables, which may be longer than this.
-  return std::make_shared<WriterSession>(
-      [tables = by_name_](std::string_view name) {
-        const auto found = tables.find(name);
-        return found == tables.end() ? nullptr : found->second;
-      },
-      last, options_.max_waiting_items);
+  return std::make_shared<WriterSession>(tables_, last, options_.max_waiting_items);
 }
 
 std::shared_ptr<WriterSession> StoreCore::session(uint64_t number) {

@@ -51,7 +51,6 @@ class Store {
 
   const std::vector<std::shared_ptr<Table>>& tables() const;
   std::shared_ptr<Table> table(std::string_view name) const;  // Null: none of that name.
-  std::vector<TableInfo> info() const;
 
   // Closes the tables and wakes everybody who waits. Idempotent. Call it before the server's stop.
   void stop();

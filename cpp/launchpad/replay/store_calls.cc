@@ -4,14 +4,6 @@
 namespace lp::replay {
 namespace {
 
-template <class T>
-wire::Payload typed(const T& value) {
-  wire::Payload payload;
-  wire::Writer writer(payload);
-  wire::write(writer, value);
-  return payload;
-}
-
 wire::Payload nothing() {
   wire::Payload payload;
   wire::Writer(payload).nil();
@@ -69,11 +61,6 @@ void StoreCore::bind(courier::Router& router) {
   bind_one(router, kCheckpointCall, &StoreCore::on_checkpoint);
 }
 
-Result<std::shared_ptr<Table>> StoreCore::named(std::string_view name) const {
-  if (auto table = find(name)) return table;
-  return Error(Code::kNotFound, "Priority table " + std::string(name) + " was not found");
-}
-
 void StoreCore::on_write(courier::Call call) {
   // Of this thread: what a writer's messages share they seldom share with another's.
   thread_local LayoutCache cache;
@@ -92,7 +79,7 @@ void StoreCore::on_insert(courier::Call call) {
   if (!request.ok()) return call.fail(request.error());
   std::vector<std::pair<std::shared_ptr<Table>, Item>> items;
   for (const NamedItem& item : request.value().items) {
-    auto table = named(item.table);
+    auto table = tables_->named(item.table);
     if (!table.ok()) return call.fail(table.error());
     auto trajectory = Trajectory::make(item.layout, request.value().chunks);
     if (!trajectory.ok()) return call.fail(trajectory.error());
@@ -114,7 +101,7 @@ void StoreCore::on_insert(courier::Call call) {
 void StoreCore::on_sample(courier::Call call) {
   auto sample = decode_sample(call.arguments());
   if (!sample.ok()) return call.fail(sample.error());
-  const auto table = named(sample.value().table);
+  const auto table = tables_->named(sample.value().table);
   if (!table.ok()) return call.fail(table.error());
   Table::SampleRequest request;
   request.max_count = sample.value().max_count;
@@ -139,7 +126,7 @@ void StoreCore::on_sample(courier::Call call) {
 void StoreCore::on_mutate(courier::Call call) {
   const auto mutate = decode_mutate(call.arguments());
   if (!mutate.ok()) return call.fail(mutate.error());
-  const auto table = named(mutate.value().table);
+  const auto table = tables_->named(mutate.value().table);
   if (!table.ok()) return call.fail(table.error());
   std::vector<PriorityUpdate> updates;
   for (size_t i = 0; i < mutate.value().keys.size(); ++i) {
@@ -153,14 +140,18 @@ void StoreCore::on_mutate(courier::Call call) {
 void StoreCore::on_reset(courier::Call call) {
   const auto name = text_argument(call.arguments());
   if (!name.ok()) return call.fail(name.error());
-  const auto table = named(name.value());
+  const auto table = tables_->named(name.value());
   if (!table.ok()) return call.fail(table.error());
   const Status status = table.value()->reset();
   if (!status.ok()) return call.fail(status.error());
   call.reply(nothing());
 }
 
-void StoreCore::on_info(courier::Call call) { call.reply(typed(info())); }
+void StoreCore::on_info(courier::Call call) {
+  std::vector<TableInfo> infos;
+  for (const auto& table : tables_->all()) infos.push_back(table->info());
+  call.reply(typed(infos));
+}
 
 void StoreCore::on_checkpoint(courier::Call call) {
   if (!options_.checkpoint) {

@@ -14,15 +14,14 @@ namespace lp::replay {
 
 class StoreCore : public std::enable_shared_from_this<StoreCore> {
  public:
-  StoreCore(std::vector<std::shared_ptr<Table>> tables, StoreOptions options);
+  StoreCore(std::shared_ptr<const Tables> tables, StoreOptions options)
+      : tables_(std::move(tables)), options_(std::move(options)) {}
 
   void start_timer();
   void stop();
   void bind(courier::Router& router);
 
-  std::shared_ptr<Table> find(std::string_view name) const;
-  std::vector<TableInfo> info() const;
-  const std::vector<std::shared_ptr<Table>>& tables() const { return tables_; }
+  const Tables& tables() const { return *tables_; }
   std::vector<WriterState> writers() const;
   void restore_writers(std::span<const WriterState> writers);
 
@@ -37,7 +36,6 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void on_reset(courier::Call call);
   void on_info(courier::Call call);
   void on_checkpoint(courier::Call call);
-  Result<std::shared_ptr<Table>> named(std::string_view name) const;
   std::shared_ptr<WriterSession> session(uint64_t number);
   std::shared_ptr<WriterSession> make_session(uint64_t last);
   void keep_time();
@@ -51,9 +49,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
     bool stopped = false;
   };
 
-  const std::vector<std::shared_ptr<Table>> tables_;
+  const std::shared_ptr<const Tables> tables_;
   const StoreOptions options_;
-  std::map<std::string, std::shared_ptr<Table>, std::less<>> by_name_;
   base::Guarded<std::unordered_map<uint64_t, std::shared_ptr<WriterSession>>> sessions_;
   // Shared with the tables, which may outlive this.
   std::shared_ptr<Timer> timer_ = std::make_shared<Timer>();

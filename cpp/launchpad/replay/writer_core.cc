@@ -15,8 +15,6 @@ constexpr size_t kMaxCalls = 8;
 constexpr uint64_t kMaxSentItems = 512;
 constexpr size_t kMaxItemsOfCall = 128;
 constexpr size_t kMaxBytesOfCall = 4 << 20;
-constexpr base::Nanos kFirstBackoff{1'000'000};
-constexpr base::Nanos kLastBackoff{1'000'000'000};
 // So many items without a confirmation are worth a warning, once.
 constexpr int64_t kManyPending = 10'000;
 
@@ -201,7 +199,7 @@ void WriterCore::work() {
       return may_send(state) ? next_linger(state) : std::nullopt;
     });
     Next next = Next::kLook;
-    base::Nanos backoff{0};
+    base::Nanos pause{0};
     Result<Outgoing> outgoing = Outgoing{};
     state_.wait(
         due,
@@ -211,7 +209,7 @@ void WriterCore::work() {
         },
         [&](State& state, bool) {
           next = what_next(state);
-          backoff = state.backoff;
+          if (next == Next::kRecover) pause = state.retry.next_pause();
           if (next == Next::kSend) outgoing = next_write(state, base::steady_clock().now());
           if (next == Next::kAwait) outgoing = next_await(state);
           if (!outgoing.ok()) state.failed = outgoing.error();
@@ -223,7 +221,7 @@ void WriterCore::work() {
       send(std::move(outgoing).value());
     } else if (next == Next::kRecover) {
       state_.wait(
-          base::Deadline::after(backoff).at(), [](State& state) { return state.closed; },
+          base::Deadline::after(pause).at(), [](State& state) { return state.closed; },
           [&](State& state, bool) { recover(state); });
     }
   }
@@ -323,8 +321,7 @@ void WriterCore::answered(const Outgoing& outgoing, const courier::Answer& answe
 // Under the lock: its items are in their tables, but for those that wait.
 void WriterCore::confirm(State& state, const Outgoing& outgoing,
                          const std::vector<uint64_t>& waiting) {
-  state.backoff = base::Nanos(0);
-  state.broken_since.reset();
+  state.retry.worked();
   // After a break all is asked anew.
   if (state.broken) return;
   const std::set<uint64_t> left(waiting.begin(), waiting.end());
@@ -350,10 +347,8 @@ void WriterCore::confirm(State& state, const Outgoing& outgoing,
 // Under the lock.
 void WriterCore::fail(State& state, const Error& error) {
   if (state.closed || (state.broken && error.code == Code::kCancelled)) return;
-  const base::TimePoint now = base::steady_clock().now();
-  if (!state.broken_since) state.broken_since = now;
-  const bool ended = channel_->options().prebound ||
-                     (options_.retry_for && now - *state.broken_since >= *options_.retry_for);
+  const bool ended =
+      !state.retry.failed(base::steady_clock().now()) || channel_->options().prebound;
   if (error.code == Code::kFailedPrecondition || (error.code == Code::kUnavailable && !ended)) {
     state.broken = true;
   } else if (!state.failed) {
@@ -364,7 +359,6 @@ void WriterCore::fail(State& state, const Error& error) {
 // Under the lock, when no call is in flight: all that is not confirmed will be sent again.
 void WriterCore::recover(State& state) {
   state.broken = false;
-  state.backoff = std::clamp(state.backoff * 2, kFirstBackoff, kLastBackoff);
   state.unsent = state.items.empty() ? state.next : state.items.front().number;
   state.sent_items = 0;
   state.awaited.clear();

@@ -16,6 +16,7 @@
 #include "launchpad/base/guarded.h"
 #include "launchpad/replay/messages.h"
 #include "launchpad/replay/step_buffer.h"
+#include "launchpad/replay/stream_retry.h"
 
 namespace lp::replay {
 
@@ -51,7 +52,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   };
   struct State {
     State(const TrajectoryWriterOptions& options, uint64_t seed)
-        : rng(seed), session(rng()), steps(options, session, rng) {}
+        : rng(seed), session(rng()), steps(options, session, rng), retry(options.retry_for) {}
     base::Rng rng;
     const uint64_t session;
     StepBuffer steps;
@@ -67,8 +68,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     std::set<uint64_t> awaited;                         // Items that wait for their tables.
     bool awaiting = false;                              // A call that asks for them is in flight.
     bool broken = false;  // Some call failed on its way: all is sent again when the others ended.
-    base::Nanos backoff{0};
-    std::optional<base::TimePoint> broken_since;
+    StreamRetry retry;
     std::optional<Error> failed;  // For good.
     bool closed = false;
   };

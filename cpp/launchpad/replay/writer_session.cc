@@ -1,7 +1,5 @@
 #include "launchpad/replay/writer_session.h"
 
-#include "launchpad/wire/codec.h"
-
 namespace lp::replay {
 namespace {
 
@@ -17,10 +15,7 @@ void WriterSession::answer(const Answers& answers) {
       open->call.fail(outcome.error());
       continue;
     }
-    wire::Payload payload;
-    wire::Writer writer(payload);
-    wire::write(writer, outcome.value());
-    open->call.reply(payload);
+    open->call.reply(typed(outcome.value()));
   }
 }
 
@@ -131,10 +126,7 @@ void WriterSession::take_items(State& state, const WriteRequest& request, const 
 
 Result<WriterSession::Ready> WriterSession::prepare(State& state, uint64_t number,
                                                     const NamedItem& item) {
-  auto table = find_table_(item.table);
-  if (table == nullptr) {
-    return Error(Code::kNotFound, "Priority table " + item.table + " was not found");
-  }
+  LP_TRY_ASSIGN(auto table, tables_->named(item.table));
   std::vector<ChunkRef> chunks;
   for (const uint64_t key : item.chunks) {
     const auto found = state.chunks.find(key);

@@ -4,28 +4,24 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "launchpad/base/guarded.h"
 #include "launchpad/courier/call.h"
 #include "launchpad/replay/messages.h"
-#include "launchpad/replay/table.h"
+#include "launchpad/replay/tables.h"
 
 namespace lp::replay {
 
 class WriterSession : public std::enable_shared_from_this<WriterSession> {
  public:
-  using FindTable = std::function<std::shared_ptr<Table>(std::string_view)>;
-
   // `last`: of its items that were put in before, by number.
-  WriterSession(FindTable find_table, uint64_t last, size_t max_waiting)
-      : find_table_(std::move(find_table)), max_waiting_(max_waiting), state_(last) {}
+  WriterSession(std::shared_ptr<const Tables> tables, uint64_t last, size_t max_waiting)
+      : tables_(std::move(tables)), max_waiting_(max_waiting), state_(last) {}
 
   // Takes a write: it is answered when all its items were given to their tables, with the numbers
   // of those that wait there; and if it awaits items, not before one of these waits no more.
@@ -88,7 +84,7 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
   static Outcome outcome_of(const State& state, const Open& open);
   static void answer(const Answers& answers);
 
-  const FindTable find_table_;
+  const std::shared_ptr<const Tables> tables_;
   const size_t max_waiting_;
   base::Guarded<State> state_;
 };
