@@ -4,6 +4,7 @@
 
 #include "bindings/hooks.h"
 #include "bindings/module.h"
+#include "bindings/steal.h"
 #include "bindings/values.h"
 #include "bindings/waiting.h"
 #include "launchpad/base/guarded.h"
@@ -123,8 +124,7 @@ void run(PyObject* function, courier::Batch& batch, courier::Batch& failed) {
   try {
     const nb::list requests = decode(batch, failed);
     if (batch.empty()) return;
-    const nb::object returned = nb::steal(call_python_with(function, requests.ptr()));
-    if (!returned.is_valid()) throw nb::python_error();
+    const nb::object returned = steal_or_raise(call_python_with(function, requests.ptr()));
     const nb::list results = nb::cast<nb::list>(returned);
     LP_CHECK(results.size() == batch.size());
     for (size_t i = 0; i < batch.size(); ++i) entry_of(batch[i]).prepare(results[i]);

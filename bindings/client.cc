@@ -8,6 +8,7 @@
 
 #include "bindings/hooks.h"
 #include "bindings/module.h"
+#include "bindings/steal.h"
 #include "bindings/values.h"
 #include "bindings/waiting.h"
 #include "launchpad/courier/client.h"
@@ -248,8 +249,7 @@ nb::object start_call(const StatePtr& state, const std::string& name, const Argu
                       PyObject* make_future, bool may_wait) {
   auto* pending = new PendingCall{state, nullptr};
   nb::object pending_object = nb::cast(pending, nb::rv_policy::take_ownership);
-  nb::object future = nb::steal(call_python_with(make_future, pending_object.ptr()));
-  if (!future.is_valid()) throw nb::python_error();
+  nb::object future = steal_or_raise(call_python_with(make_future, pending_object.ptr()));
   const Settler settler(future.ptr(), state, arguments);
   auto started = [&] {
     const GilReleased released;

@@ -1,6 +1,7 @@
 #include "bindings/graph_node.h"
 
 #include "bindings/hooks.h"
+#include "bindings/steal.h"
 
 namespace lp::bindings {
 namespace {
@@ -15,8 +16,7 @@ void PyNode::run(NodeContext&) {
   const PythonEntry python;
   if (!python.ok() || entry_ == nullptr)
     throw_error(Error(Code::kInternal, "the node has nothing to run"));
-  const nb::object result = nb::steal(call_python(entry_.get()));
-  if (!result.is_valid()) throw nb::python_error();
+  const nb::object result = steal_or_raise(call_python(entry_.get()));
 }
 
 Result<std::string> PyNode::payload(const run::Context& context) const {
@@ -25,8 +25,7 @@ Result<std::string> PyNode::payload(const run::Context& context) const {
   const PythonEntry python;
   if (!python.ok()) return Error(Code::kCancelled, "the interpreter is ending");
   try {
-    const nb::object result = nb::steal(call_python(payload_.get()));
-    if (!result.is_valid()) throw nb::python_error();
+    const nb::object result = steal_or_raise(call_python(payload_.get()));
     const nb::bytes data = nb::cast<nb::bytes>(result);
     return std::string(data.c_str(), data.size());
   } catch (nb::python_error& error) {

@@ -3,6 +3,7 @@
 #include "bindings/buffer_object.h"
 #include "bindings/gil.h"
 #include "bindings/imports.h"
+#include "bindings/steal.h"
 
 namespace lp::bindings {
 namespace {
@@ -11,8 +12,7 @@ namespace {
 constexpr Py_ssize_t kInlineBytes = 4096;
 
 nb::object call(const nb::object& function, const nb::tuple& args, const nb::dict& kwargs) {
-  nb::object result = nb::steal(call_python(function.ptr(), args.ptr(), kwargs.ptr()));
-  if (!result.is_valid()) throw nb::python_error();
+  nb::object result = steal_or_raise(call_python(function.ptr(), args.ptr(), kwargs.ptr()));
   return result;
 }
 
@@ -48,8 +48,7 @@ void pickle(PyObject* value, wire::Payload& payload, const EncodeOptions& how) {
 nb::object unpickle(const wire::Payload& payload) {
   nb::list buffers;
   for (const wire::Buffer& buffer : payload.buffers) {
-    const nb::object memory = nb::steal(make_buffer_object(buffer));
-    if (!memory.is_valid()) throw nb::python_error();
+    const nb::object memory = steal_or_raise(make_buffer_object(buffer));
     buffers.append(memory);
   }
   const nb::object body =

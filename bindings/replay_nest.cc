@@ -5,6 +5,7 @@
 #include "bindings/arrays.h"
 #include "bindings/imports.h"
 #include "bindings/module.h"
+#include "bindings/steal.h"
 
 namespace lp::bindings {
 namespace {
@@ -174,8 +175,7 @@ void bind_replay_nest(nb::module_& m) {
           [](const Nest& self, nb::list leaves) {
             std::vector<PyObject*> items;
             for (nb::handle leaf : leaves) items.push_back(leaf.ptr());
-            nb::object built = nb::steal(self.build(items));
-            if (!built.is_valid()) throw nb::python_error();
+            nb::object built = steal_or_raise(self.build(items));
             return built;
           },
           nb::arg("leaves"), "A value with these leaves.");

@@ -7,6 +7,7 @@
 #include "bindings/replay_client.h"
 #include "bindings/replay_nest.h"
 #include "bindings/replay_values.h"
+#include "bindings/steal.h"
 #include "bindings/waiting.h"
 
 namespace lp::bindings {
@@ -105,8 +106,7 @@ class PySampler {
     std::vector<PyObject*> leaves;
     leaves.reserve(owned.size());
     for (const nb::object& leaf : owned) leaves.push_back(leaf.ptr());
-    nb::object built = nb::steal(nest_.build(leaves));
-    if (!built.is_valid()) throw nb::python_error();
+    nb::object built = steal_or_raise(nest_.build(leaves));
     return built;
   }
 

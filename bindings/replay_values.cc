@@ -8,6 +8,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/imports.h"
+#include "bindings/steal.h"
 #include "launchpad/run/context.h"
 
 namespace lp::bindings {
@@ -28,11 +29,6 @@ template <class T>
 std::pair<wire::Buffer, T*> memory_for(size_t count) {
   wire::Buffer buffer = wire::Buffer::allocate(count * sizeof(T));
   return {buffer, reinterpret_cast<T*>(buffer.mutable_data())};
-}
-
-nb::object steal_or_raise(PyObject* object) {
-  if (object == nullptr) throw nb::python_error();
-  return nb::steal(object);
 }
 
 }  // namespace

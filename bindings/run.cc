@@ -17,6 +17,7 @@
 #include "bindings/fork.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
+#include "bindings/steal.h"
 #include "bindings/waiting.h"
 #include "launchpad/launch/launcher.h"
 #include "launchpad/run/worker.h"
@@ -141,8 +142,7 @@ class PyWorker {
         *worker_,
         [&](ContextPtr) {
           const PythonEntry python;
-          const nb::object result = nb::steal(call_python(function.get()));
-          if (!result.is_valid()) throw nb::python_error();
+          const nb::object result = steal_or_raise(call_python(function.get()));
         },
         describe_current_exception);
   }

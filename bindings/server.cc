@@ -5,6 +5,7 @@
 #include "bindings/batching.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
+#include "bindings/steal.h"
 #include "bindings/values.h"
 #include "bindings/waiting.h"
 #include "launchpad/courier/channel.h"
@@ -19,9 +20,8 @@ namespace {
 courier::Answer invoke(PyObject* function, const courier::Call& call) {
   try {
     auto [args, kwargs] = decode_call(call.arguments());
-    const nb::object result =
-        nb::steal(call_python(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
-    if (!result.is_valid()) throw nb::python_error();
+    const nb::object result = steal_or_raise(
+        call_python(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
     wire::Payload payload = encode_result(result.ptr(), result_options(call));
     payload.sole = true;
     return payload;

@@ -1,19 +1,18 @@
 // empty, take: arrays in shared memory from Python.
 #include "bindings/arrays.h"
 #include "bindings/module.h"
+#include "bindings/steal.h"
 
 namespace lp::bindings {
 namespace {
 
 nb::object empty(nb::handle shape, nb::handle dtype) {
-  nb::object array = nb::steal(empty_array(shape.ptr(), dtype.ptr()));
-  if (!array.is_valid()) throw nb::python_error();
+  nb::object array = steal_or_raise(empty_array(shape.ptr(), dtype.ptr()));
   return array;
 }
 
 nb::object take(nb::handle array) {
-  nb::object taken = nb::steal(take_array(array.ptr()));
-  if (!taken.is_valid()) throw nb::python_error();
+  nb::object taken = steal_or_raise(take_array(array.ptr()));
   return taken;
 }
 
