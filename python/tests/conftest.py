@@ -219,6 +219,29 @@ def client(shared_address: str) -> courier.Client:
     return courier.Client(shared_address, call_timeout=LIMIT_SECS)
 
 
+Serve = Callable[..., courier.Server]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """serve(name=function, ...) starts a server in this process; it is stopped at the end."""
+    servers: list[courier.Server] = []
+
+    def serve(
+        thread_pool_size: int = 16, port: int | None = None, **methods: Callable[..., object]
+    ) -> courier.Server:
+        server = courier.Server("test", port, thread_pool_size)
+        for name, function in methods.items():
+            server.Bind(name, function)
+        server.Start()
+        servers.append(server)
+        return server
+
+    yield serve
+    for server in servers:
+        server.Stop()
+
+
 @pytest.fixture
 def free_address(run_dir: pathlib.Path) -> str:
     """Where no server listens yet."""

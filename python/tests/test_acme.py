@@ -53,12 +53,30 @@ def test_the_steps_limiter_ends_all_nodes(launch_type, where):
     assert "killed" not in ended.stderr and "left behind" not in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "name", ["utils.lp_utils", "utils.signals", "utils.counting", "environment_loop", "core"]
-)
-def test_acmes_parts_import(name):
-    ended = run("-c", f"import acme.{name}")
+IMPORTS = """
+import importlib, pkgutil
+import acme
+
+for module in pkgutil.walk_packages(acme.__path__, "acme.", onerror=lambda name: None):
+    if module.name.endswith("_test"):
+        continue
+    try:
+        importlib.import_module(module.name)
+        print(module.name, "imports")
+    except ModuleNotFoundError as error:
+        print(module.name, "needs", error.name)
+"""
+
+
+def test_acmes_parts_import_where_their_packages_are_here():
+    ended = run("-c", IMPORTS)
     assert ended.returncode == 0, ended.stderr
+    lines = [line.split() for line in ended.stdout.splitlines() if line.startswith("acme.")]
+    needed = {what.split(".")[0] for _, _, what in (words for words in lines if len(words) == 3)}
+    assert needed <= {"chex", "gym", "jax", "sonnet", "tensorflow"}
+    imported = {name for name, verb, *_ in lines if verb == "imports"}
+    parts = ["utils.lp_utils", "utils.signals", "utils.counting", "environment_loop", "core"]
+    assert {f"acme.{part}" for part in [*parts, "adders", "testing.test_utils"]} <= imported
 
 
 def test_resources_of_acme_become_worker_pools(tmp_path):

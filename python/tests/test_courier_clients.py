@@ -17,24 +17,6 @@ import courier
 from courier.python import pybind
 
 
-@pytest.fixture
-def serve():
-    """serve(name=function, ...) starts a server in this process; it is stopped at the end."""
-    servers = []
-
-    def serve(thread_pool_size=16, port=None, **methods):
-        server = courier.Server("test", port, thread_pool_size)
-        for name, function in methods.items():
-            server.Bind(name, function)
-        server.Start()
-        servers.append(server)
-        return server
-
-    yield serve
-    for server in servers:
-        server.Stop()
-
-
 def client_of(server, **kwargs):
     return courier.Client(server.address, **{"call_timeout": 20, **kwargs})
 

@@ -17,24 +17,6 @@ import launchpad as lp
 
 
 @pytest.fixture
-def serve():
-    """serve(name=function, ...) starts a server in this process; it is stopped at the end."""
-    servers = []
-
-    def serve(**methods):
-        server = courier.Server("test")
-        for name, function in methods.items():
-            server.Bind(name, function)
-        server.Start()
-        servers.append(server)
-        return server
-
-    yield serve
-    for server in servers:
-        server.Stop()
-
-
-@pytest.fixture
 def three(serve):
     """Three servers; who() says which one answers."""
     return [serve(who=lambda i=i: i, same=lambda x: x) for i in range(3)]

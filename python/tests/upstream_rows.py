@@ -238,7 +238,8 @@ ROWS: dict[str, dict[str, str]] = {
         " courier_priority:a_nodes_method_may_be_decorated differences:`is_priority`",
     },
     "13 Acme": {
-        "layouts": "acme:the_steps_limiter_ends_all_nodes acme:acmes_parts_import",
+        "layouts": "acme:the_steps_limiter_ends_all_nodes "
+        "acme:acmes_parts_import_where_their_packages_are_here",
         "resources": "acme:resources_of_acme_become_worker_pools",
         "one label for several kinds": "acme:nodes_under_one_label_share_its_counter",
         "limits": "acme:actors_count_together_until_the_limit_is_reached",
