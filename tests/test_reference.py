@@ -5,6 +5,7 @@ headers' comments.
 from __future__ import annotations
 
 import pathlib
+import re
 import shutil
 import sys
 
@@ -15,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts" / "docs"))
 import cpp_comments
 import cpp_names
 import python_names
+import reference
 
 HEADER = """// Kite flies.
 #pragma once
@@ -44,6 +46,14 @@ void hidden();
 @pytest.mark.parametrize("package", python_names.PACKAGES)
 def test_every_public_python_name_has_a_docstring(package: str) -> None:
     assert python_names.undocumented(package) == []
+
+
+def test_every_public_python_name_has_an_entry_in_the_reference() -> None:
+    pages = {page.title: page.text for page in reference.python_pages()}
+    for package in python_names.PACKAGES:
+        for name, _ in python_names.exported(package):
+            assert re.search(rf"[ `]{package}\.{re.escape(name)}\b", pages[package]), name
+    assert ".. autoclass:: reverb.selectors.PrioritizedSelector\n" in pages["reverb"]
 
 
 def names(folder: pathlib.Path, sources: pathlib.Path) -> list[cpp_names.Name]:

@@ -42,18 +42,22 @@ class RateLimiter:
 
     @property
     def samples_per_insert(self) -> float:
+        """How many samples there may be for each insertion."""
         return self._samples_per_insert
 
     @property
     def min_size_to_sample(self) -> int:
+        """How many items there must be before any is sampled."""
         return self._min_size_to_sample
 
     @property
     def min_diff(self) -> float:
+        """The least that `inserts * samples_per_insert - samples` may be."""
         return self._min_diff
 
     @property
     def max_diff(self) -> float:
+        """The most that it may be."""
         return self._max_diff
 
     def __repr__(self) -> str:

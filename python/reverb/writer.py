@@ -18,7 +18,7 @@ from reverb import signature as signature_lib
 from reverb import trajectory_writer
 
 if TYPE_CHECKING:
-    from reverb.client import Client
+    import reverb.client  # The whole path tells the reference which Client it is.
 
 # flush() waits for so long for items that a rate limiter holds back; a program that samples them
 # itself afterwards must get the chance.
@@ -31,7 +31,7 @@ class Writer:
     def __init__(
         self,
         writer: _core.ReplayWriter,
-        client: Client,
+        client: reverb.client.Client,
         max_sequence_length: int,
         max_in_flight_items: int | None,
     ) -> None:

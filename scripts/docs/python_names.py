@@ -5,14 +5,12 @@ the methods and properties that are defined in these packages.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import types
 from collections.abc import Iterator
 from typing import Any
 
-# reverb joins once it is there.
-PACKAGES = [name for name in ("launchpad", "courier", "reverb") if importlib.util.find_spec(name)]
+PACKAGES = ("launchpad", "courier", "reverb")
 # What programs meet beside: (module, names).
 ALSO = (
     ("launchpad.errors", ("StatusNotOk", "StatusCode")),
@@ -26,9 +24,29 @@ ALSO = (
 
 
 def exported(package: str) -> list[tuple[str, Any]]:
-    """(name, value) of what the package exports, in its order."""
+    """(name, value) of what the package exports, in its order; of a module that it exports, what is
+    in there, as "module.name".
+    """
     module = importlib.import_module(package)
-    return [(name, getattr(module, name)) for name in module.__all__]
+    found = []
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.ismodule(value):
+            found += [(f"{name}.{member}", getattr(value, member)) for member in _public(value)]
+        else:
+            found.append((name, value))
+    return found
+
+
+def _public(module: types.ModuleType) -> list[str]:
+    """What the module says that it exports, else the classes and functions that it defines."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
 
 
 def undocumented(package: str) -> list[str]:

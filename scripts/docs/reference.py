@@ -14,6 +14,7 @@ from typing import Any
 
 import cpp_names
 import python_names
+from absl import flags
 
 # The parts of the package launchpad, by where its names live.
 _PYTHON_PARTS = (
@@ -71,10 +72,12 @@ def _python_page(package: str, known: dict[int, str]) -> str:
             module = importlib.import_module(place)
             entries += [(f"{place}.{name}", getattr(module, name)) for name in names]
     text = f"# {package}\n\n{doc}\n"
-    for path, value in [entry for entry in entries if id(entry[1]) in known]:
-        entries.remove((path, value))
-        text += f"\n`{path}` is {{py:class}}`{known[id(value)]}`.\n"
-    known.update({id(value): path for path, value in entries if _is_itself(path, value)})
+    for path, value in list(entries):
+        if id(value) in known:
+            entries.remove((path, value))
+            text += f"\n`{path}` is {{py:class}}`{known[id(value)]}`.\n"
+        elif _is_itself(path, value):
+            known[id(value)] = path
     if package != "launchpad":
         return text + "".join(map(_python_entry, *zip(*entries)))
     left = dict(entries)
@@ -108,10 +111,12 @@ def _python_entry(path: str, value: Any) -> str:
             body += "   :show-inheritance:\n"
     elif inspect.isroutine(value):
         body = f".. autofunction:: {path}\n"
-    else:  # A flag.
+    elif isinstance(value, flags.FlagHolder):
         body = (
             f".. py:data:: {path}\n\n   The flag ``--{value.name}``. ``value`` is what it says.\n"
         )
+    else:  # The name of a type.
+        body = f".. py:data:: {path}\n\n   Stands for ``{value}``.\n"
     return f"\n```{{eval-rst}}\n{body}```\n"
 
 
