@@ -102,6 +102,28 @@ def test_handles_of_another_program_are_errors():
     assert "of another program" in str(lp.check(program))
 
 
+@pytest.mark.parametrize("kind", [lp.MultiThreadingColocation, lp.MultiProcessingColocation])
+def test_a_node_that_stands_in_two_places_is_an_error_with_both(kind):
+    program = lp.Program("p")
+    node = lp.CourierNode(Peer)
+    program.add_node(node, "peer")
+    program.add_node(kind([node]), "pool")
+    [error] = lp.check(program).errors
+    assert error.node == "pool/0"
+    assert "stands under 'peer' as well" in error.what
+    assert "Make a node of its own for each place" in error.mend
+    with pytest.raises(ValueError, match="stands under 'peer' as well"):
+        lp.launch(program, "local_mt")
+
+
+def test_a_colocation_inside_of_itself_is_refused():
+    outer, inner = lp.MultiThreadingColocation([]), lp.MultiThreadingColocation([])
+    outer.add_node(inner)
+    for colocation in (outer, inner):
+        with pytest.raises(ValueError, match="cannot be inside of itself"):
+            inner.add_node(colocation)
+
+
 def test_an_address_that_is_no_nodes_is_an_error():
     program = lp.Program("p")
     program.add_node(lp.PyClassNode(Peer, lp.Address("lost")), "peer")

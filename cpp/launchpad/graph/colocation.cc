@@ -1,5 +1,6 @@
 #include "launchpad/graph/colocation.h"
 
+#include <algorithm>
 #include <exception>
 #include <thread>
 
@@ -40,6 +41,21 @@ std::shared_ptr<const run::Context> context_of(const Node& node, const run::Cont
 }
 
 }  // namespace
+
+bool ColocationBody::contains(const Node& node, const Node& inner) {
+  if (&node == &inner) return true;
+  const auto* body = dynamic_cast<const ColocationBody*>(&node);
+  return body != nullptr && std::any_of(body->nodes_.begin(), body->nodes_.end(),
+                                        [&](const auto& each) { return contains(*each, inner); });
+}
+
+void ColocationBody::add(std::shared_ptr<Node> node) {
+  if (contains(*node, *this)) {
+    throw_error(Error(Code::kInvalidArgument,
+                      "a Colocation cannot be inside of itself: make a second one"));
+  }
+  nodes_.push_back(std::move(node));
+}
 
 std::string ColocationBody::kind() const {
   std::string kinds;

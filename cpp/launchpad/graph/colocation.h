@@ -16,7 +16,8 @@ namespace graph {
 
 class ColocationBody final : public Node {
  public:
-  void add(std::shared_ptr<Node> node) { nodes_.push_back(std::move(node)); }
+  // Throws Error for one that has this one inside.
+  void add(std::shared_ptr<Node> node);
 
   std::string kind() const override;
   Inputs inputs() const override;
@@ -28,6 +29,9 @@ class ColocationBody final : public Node {
   bool return_on_first_completed = false;
 
  private:
+  // However deep; also the node itself.
+  static bool contains(const Node& node, const Node& inner);
+
   std::vector<std::shared_ptr<Node>> nodes_;
 };
 

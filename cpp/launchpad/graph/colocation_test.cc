@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "launchpad/graph/check.h"
 #include "launchpad/graph/courier_node.h"
 #include "launchpad/graph/function_node.h"
 #include "launchpad/graph/program.h"
@@ -29,6 +30,29 @@ TEST(Colocation, NumbersTheNodesInsideAfterThoseAddedAndDrawsEdgesToTheirHost) {
   EXPECT_EQ(plan.tasks[0].inputs, std::vector{1});
   EXPECT_EQ(plan.all_names(),
             (std::vector<std::string>{"user/0", "pool/0", "pool/0/0", "pool/0/1"}));
+}
+
+TEST(Colocation, OfANodeThatStandsSomewhereElseTooIsRefusedWithBothPlaces) {
+  Program program("p");
+  CourierNode<Echo> node, other;
+  program.add_node(node, "echo");
+  program.add_node(Colocation(node), "first");
+  program.add_node(Colocation(other), "second");
+  program.add_node(Colocation(other), "second");
+  const Report report = check(program);
+  ASSERT_EQ(report.findings.size(), 2u) << report.text();
+  EXPECT_EQ(report.findings[0].node, "first/0");
+  EXPECT_NE(report.findings[0].what.find("under 'echo' as well"), std::string::npos);
+  EXPECT_EQ(report.findings[1].node, "second/1");
+  EXPECT_NE(report.findings[1].what.find("in 'second/0' as well"), std::string::npos);
+  EXPECT_FALSE(program.plan().ok());
+}
+
+TEST(Colocation, OfItselfIsRefused) {
+  Colocation outer, inner;
+  outer.add_node(inner);
+  EXPECT_THROW(inner.add_node(outer), Error);
+  EXPECT_THROW(inner.add_node(inner), Error);
 }
 
 TEST(Colocation, IsRefusedWhenEmpty) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 
 namespace lp {
@@ -73,9 +74,28 @@ std::vector<std::string> Program::refused_edges(const Added& added) const {
   return refused;
 }
 
+std::vector<graph::Finding> Program::doubled_nodes() const {
+  std::map<const graph::Slot*, std::string> places;
+  for (const Added& added : nodes_)
+    places.emplace(added.node->slot().get(), "under '" + added.node->slot()->label + "'");
+  std::vector<graph::Finding> findings;
+  for (const Added& added : nodes_) {
+    const std::string host = added.node->slot()->name();
+    for (const graph::SlotPtr& slot : added.node->inner()) {
+      const auto [place, is_first] = places.emplace(slot.get(), "in '" + host + "'");
+      if (is_first) continue;
+      findings.push_back({true, host,
+                          "(added at " + added.where + ") has a node inside of it that stands " +
+                              place->second + " as well, but a node has one address",
+                          "Make a node of its own for each place."});
+    }
+  }
+  return findings;
+}
+
 std::vector<graph::Finding> Program::problems() const {
   number_inner();
-  std::vector<graph::Finding> findings;
+  std::vector<graph::Finding> findings = doubled_nodes();
   for (const Added& added : nodes_) {
     const std::string place = "(added at " + added.where + ")";
     const std::string name = added.node->slot()->name();
@@ -99,9 +119,12 @@ bool Program::holds(const graph::SlotPtr& slot) const {
 
 void Program::number_inner() const {
   size_t number = nodes_.size();
+  std::set<const graph::Slot*> numbered;  // One that stands in two places keeps the first.
+  for (const Added& added : nodes_) numbered.insert(added.node->slot().get());
   for (const Added& added : nodes_) {
     int index = 0;
     for (const graph::SlotPtr& slot : added.node->inner()) {
+      if (!numbered.insert(slot.get()).second) continue;
       slot->program = group_.get();
       slot->label = added.node->slot()->name();
       slot->index = index++;
@@ -113,7 +136,8 @@ void Program::number_inner() const {
 Result<graph::Plan> Program::plan() const {
   std::string refused;
   for (const graph::Finding& problem : problems())
-    refused += (refused.empty() ? "" : "\n") + ("node '" + problem.node + "' " + problem.what);
+    refused += (refused.empty() ? "" : "\n") + ("node '" + problem.node + "' " + problem.what) +
+               (problem.mend.empty() ? "" : ". " + problem.mend);
   if (!refused.empty()) return Error(Code::kInvalidArgument, std::move(refused));
   graph::Plan plan;
   plan.program = name_;

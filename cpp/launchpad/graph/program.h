@@ -80,6 +80,8 @@ class Program {
 
  private:
   std::vector<std::string> refused_edges(const Added& added) const;
+  // Nodes inside of others that stand somewhere else, too.
+  std::vector<graph::Finding> doubled_nodes() const;
   bool holds(const graph::SlotPtr& slot) const;
 
   std::string name_;

@@ -38,6 +38,10 @@ class Colocation(PyNode[Any]):
                 f"{type(self).__name__} only works with PyNodes. {node!r} is none: make it one "
                 "with lp.PyNode(function), lp.PyClassNode(class) or lp.CourierNode(class)"
             )
+        if any(inner is self for inner in with_inner([node])):
+            raise ValueError(
+                f"a {type(self).__name__} cannot be inside of itself: make a second one"
+            )
         self._nodes.append(node)
         return node.create_handle()
 
