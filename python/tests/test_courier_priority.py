@@ -78,14 +78,15 @@ def test_without_priority_a_method_waits_for_a_thread(busy):
     assert looked.result(20) == "seen"
 
 
-def test_what_is_batched_may_have_priority(busy):
+def test_priority_stays_with_what_is_batched(busy):
     instance, server, client = busy
 
+    @lp.priority_handler
     def double(values):
         return 2 * values
 
     batched = lp.batched_handler(2, timeout=datetime.timedelta(seconds=20))(double)
-    server.Bind("double", lp.priority_handler(batched))
+    server.Bind("double", batched)
     server.Start()
     blocked(instance, client)
     first = client.futures.double(1)

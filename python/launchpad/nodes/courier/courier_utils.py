@@ -127,6 +127,7 @@ def batched_handler(
             _pad_batch=pad_batch,
             _func=function,
             _batches=batches,
+            _is_priority=getattr(function, "_is_priority", None) is True,
         )
         return cast(Function, wrapper)
 
@@ -138,8 +139,8 @@ def priority_handler(function: Function) -> Function:
     node's server are busy with methods that have none. As many of them run at the same time as the
     server has threads.
 
-    A decorator of a method in a class body, or of a function for `courier.Server.Bind`. Around what
-    `lp.batched_handler` made, not inside it.
+    A decorator of a method in a class body, or of a function for `courier.Server.Bind`. It stays
+    with a method that `lp.batched_handler` wraps.
 
     Raises:
       TypeError: what is given is no function, e.g. a bound method: decorate it in its class.
