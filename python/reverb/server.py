@@ -287,8 +287,8 @@ class Server:
 
 
 class NodeServer:
-    """Serves tables at the current node's address, in a running program. `number`: as the node of
-    that number inside of it.
+    """Serves the tables of a node: at the current node's own address in a running program, else at
+    `address`. `number`: as the node of that number inside of it.
     """
 
     def __init__(
@@ -296,6 +296,7 @@ class NodeServer:
         tables: Sequence[Table],
         checkpointer: CheckpointerBase | None = None,
         number: int | None = None,
+        address: str | None = None,
     ) -> None:
         self._tables = _check_tables(tables)
         self._checkpointer = checkpointer
@@ -303,7 +304,10 @@ class NodeServer:
             [table.internal_table for table in self._tables],
             None if checkpointer is None else checkpointer.internal_checkpointer(),
         )
-        self._server.listen_as_node(number)
+        if address is None:
+            self._server.listen_as_node(number)
+        else:
+            self._server.listen(address)
 
     def checkpoint(self) -> str:
         return self._server.checkpoint()

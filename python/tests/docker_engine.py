@@ -1,5 +1,6 @@
 """A stand-in for Docker's client and engine in tests: it builds by copying, and runs a container's
-own command as a process of this machine. Names of containers become ports of 127.0.0.1.
+own command as a process of this machine. Names of containers become ports of 127.0.0.2, where
+nobody is reached who listens only at his own localhost, as between containers.
 
 Its folder DOCKER_FOLDER has: `log`, each command line; `images/NAME`; `pids/NAME`. DOCKER_PORTS are
 ports that are free.
@@ -23,11 +24,11 @@ def build(tag: str, context: str) -> None:
 
 
 def mapped(spec: str) -> str:
-    """With 127.0.0.1:PORT instead of container:2222, two ports each."""
+    """With 127.0.0.2:PORT instead of container:2222, two ports each."""
     names = sorted(set(re.findall(r'"([^"]+):2222"', spec)))
     ports = os.environ["DOCKER_PORTS"].split()
     for name, port in zip(names, ports):
-        spec = spec.replace(f"{name}:2222", f"127.0.0.1:{port}")
+        spec = spec.replace(f"{name}:2222", f"127.0.0.2:{port}")
     return spec
 
 

@@ -18,6 +18,7 @@ from launchpad.cloud import stopper
 PROGRAM = """
 import os, sys
 import launchpad as lp
+import reverb
 from absl import app
 
 class Service:
@@ -37,11 +38,20 @@ def ask(stop, *services):
 def fail():
     raise KeyError("inside")
 
+def write_and_read(client):
+    client.insert([5], {"queue": 1.0})
+    [step] = next(client.sample("queue", emit_timesteps=True))
+    print("read", int(step.data[0]), flush=True)
+    lp.stop()
+
 def main(argv):
     program = lp.Program("contained")
     stop = {"stop": lp.stop, "stopper": lp.make_program_stopper("local_docker")}.get(argv[1])
     if argv[1] == "fail":
         program.add_node(lp.PyNode(fail), label="fails")
+    elif argv[1] == "replay":
+        node = lp.ReverbNode(lambda: [reverb.Table.queue("queue", 1)])
+        program.add_node(lp.PyNode(write_and_read, program.add_node(node, "replay")), label="ask")
     elif argv[1] == "colocated":
         nodes = [lp.CourierNode(Service, "a"), lp.CourierNode(Service, "b")]
         handles = [node.create_handle() for node in nodes]
@@ -121,6 +131,12 @@ def test_nodes_inside_of_a_node_have_ports_of_their_own(run, engine, kind):
     ended = run(PROGRAM, "colocated", kind, env=engine)
     assert ended.status == 0, ended.err
     assert "[ask/0] says ['a', 'b']" in ended.out
+
+
+def test_a_replay_node_is_reached_from_other_containers(run, engine):
+    ended = run(PROGRAM, "replay", env=engine)
+    assert ended.status == 0, ended.err
+    assert "[ask/0] read 5" in ended.out
 
 
 def test_a_stopper_outside_of_a_container_says_where_it_works(monkeypatch):

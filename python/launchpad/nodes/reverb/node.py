@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from absl import logging
 
 from launchpad import _core
-from launchpad.address import Address, NodeAddressBuilder, get_port_from_address
+from launchpad.address import Address, NodeAddressBuilder
 from launchpad.nodes.courier import node as courier
 
 if TYPE_CHECKING:
@@ -84,21 +84,18 @@ class ReverbNode(courier.CourierNode):
             checkpointer = server_lib.checkpointers.default_checkpointer()
         context = _core.context()
         builder = self._address.builder
-        server: server_lib.NodeServer | server_lib.Server
-        if context is not None and isinstance(builder, NodeAddressBuilder):
-            inner = builder.number if builder.number != context.task else None
-            server = server_lib.NodeServer(tables, checkpointer, inner)
-            checkpoint = server.checkpoint
-        else:
-            port = get_port_from_address(self._address.resolve())
-            server = server_lib.Server(tables, port, checkpointer)
-            checkpoint = server.localhost_client().checkpoint
+        number, address = None, None
+        if context is None or not isinstance(builder, NodeAddressBuilder):
+            address = self._address.resolve()  # In a container, or run by hand.
+        elif builder.number != context.task:
+            number = builder.number
+        server = server_lib.NodeServer(tables, checkpointer, number, address)
         # Run by hand, without a program, it serves for ever.
         wait = threading.Event().wait if context is None else context.wait_for_stop
         try:
             while not wait(None if delta is None else delta * 60):
                 try:
-                    checkpoint()
+                    server.checkpoint()
                 except RuntimeError as error:
                     logging.error("the replay node goes on without this checkpoint: %s", error)
         finally:
