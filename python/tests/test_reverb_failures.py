@@ -147,6 +147,33 @@ def test_a_restored_table_is_the_one_that_the_program_holds(tmp_path):
     server.stop()
 
 
+NO_ROOM = """
+    import resource, sys
+    import numpy as np
+    import reverb
+
+    server = reverb.Server(
+        [reverb.Table.queue("q", 10)],
+        checkpointer=reverb.checkpointers.DefaultCheckpointer(sys.argv[1]),
+    )
+    client = server.localhost_client()
+    client.insert(np.random.default_rng(1).bytes(50_000), {"q": 1.0})
+    # As a full disk does, it refuses what goes beyond.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    for checkpoint in (client.checkpoint, server._server.checkpoint):
+        try:
+            checkpoint()
+        except RuntimeError as error:
+            print("refused:", error, flush=True)
+"""
+
+
+def test_a_checkpoint_without_room_is_a_runtime_error(start, tmp_path):
+    process = start(NO_ROOM, str(tmp_path / "checkpoints"))
+    process.end()
+    assert process.out.count("refused: cannot write") == 2, process.out
+
+
 def test_a_checkpointer_needs_a_folder_that_can_be_read(tmp_path):
     (tmp_path / "file").write_text("")
     checkpointer = reverb.checkpointers.DefaultCheckpointer(str(tmp_path / "file" / "folder"))

@@ -19,7 +19,7 @@ Error failed(const std::string& what, const std::string& path) {
   Code code = Code::kInternal;
   if (error == ENOENT) code = Code::kNotFound;
   if (error == EACCES || error == EPERM || error == EROFS) code = Code::kPermissionDenied;
-  if (error == ENOSPC || error == EDQUOT) code = Code::kResourceExhausted;
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) code = Code::kResourceExhausted;
   return Error(code, "cannot " + what + " " + path + ": " + std::strerror(error));
 }
 
