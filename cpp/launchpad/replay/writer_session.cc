@@ -211,8 +211,7 @@ void WriterSession::stop() {
 
 bool WriterSession::idle_since(base::TimePoint before) const {
   return state_.with([&](const State& state) {
-    return state.heard < before && state.waiting.empty() && state.ready.empty() &&
-           state.early.empty() && state.awaiting.empty();
+    return state.heard < before && state.waiting.empty() && state.ready.empty();
   });
 }
 

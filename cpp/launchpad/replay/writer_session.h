@@ -35,7 +35,7 @@ class WriterSession : public std::enable_shared_from_this<WriterSession> {
   void stop();
   // Lets go of all chunks if nothing came since `before`.
   void forget_chunks(base::TimePoint before);
-  // Nothing came since `before`, and nothing waits.
+  // Nothing came since `before`, and no item waits.
   bool idle_since(base::TimePoint before) const;
 
  private:
