@@ -224,10 +224,10 @@ TEST(Table, AnInsertThatIsHeldBackTooLongFailsAndIsNotPutIn) {
 
 TEST(Table, ADeadlineBeforeAllOthersIsToldToTheTimer) {
   ManualClock clock;
+  Waits waits;  // Outlives the table, which ends the waits.
   const auto table = make(TableOptions::queue("q", 1), clock);
   int told = 0;
   table->on_new_deadline([&] { ++told; });
-  Waits waits;
   table->sample({.deadline = clock.after(milliseconds(5))}, waits.sample("a"));
   EXPECT_EQ(told, 1);
   table->sample({.deadline = clock.after(milliseconds(7))}, waits.sample("b"));
