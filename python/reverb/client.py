@@ -14,6 +14,7 @@ from reverb import (
     errors,
     local_servers,
     pattern_rules,
+    plots,
     replay_sample,
     reverb_types,
     table_info,
@@ -31,6 +32,8 @@ from reverb.writer import Writer
 
 __all__ = ["Client", "Writer"]
 
+# A look at the tables that takes longer is left out of the plots.
+_LOOK_SECS = 5.0
 # Clients of a parent process: their threads are not there after a fork, so they are left alone.
 _left_behind: list[Any] = []
 
@@ -220,6 +223,14 @@ class Client:
         self._signatures = {name: info.signature for name, info in infos.items()}
         self._checks = {}
         return infos
+
+    def record(
+        self, every: float = 1.0, folder: str | None = None, save_every: float = 10.0
+    ) -> plots.Recorder:
+        """Begins to look at the tables every so many seconds: for plots of items, rates, and what
+        the rate limiters hold back, as text and SVG. See reverb.plots.Recorder.
+        """
+        return plots.Recorder(lambda: self._client.info(_LOOK_SECS), every, folder, save_every)
 
     def checkpoint(self, *, timeout: float | None = None) -> str:
         """Makes the server write a checkpoint; returns its path there.
