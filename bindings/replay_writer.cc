@@ -43,8 +43,7 @@ PyWriter::PyWriter(const PyReplayClient& client, replay::TrajectoryWriterOptions
     const GilReleased released;
     tables = client.calls.info(deadline);
   }
-  writer_ = take(replay::TrajectoryWriter::make(client.streams.channel(), std::move(options),
-                                                take(std::move(tables))));
+  writer_ = take(client.streams.writer(std::move(options), take(std::move(tables))));
 }
 
 PyWriter::~PyWriter() {

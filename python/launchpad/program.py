@@ -73,10 +73,10 @@ class Program:
             raise TypeError(f"only nodes can be added to a program, not {node!r}")
         caller = sys._getframe(1)
         where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
-        self._core.add(node.core, label or "", where)
-        node._added_at = where
-        label = node.core.name.rsplit("/", 1)[0]
-        self._groups.setdefault(label, []).append(node)
+        for each in (node, *node.companions):
+            self._core.add(each.core, label or "", where)
+            each._added_at = where
+            self._groups.setdefault(each.core.name.rsplit("/", 1)[0], []).append(each)
         return node.create_handle()
 
 

@@ -1,12 +1,16 @@
-"""The servers of this process, by their ports: a client of one of them needs no socket. Any
-thread.
+"""Servers that are near, by their ports: a client of one in this process needs no socket, and one
+on this host a Unix socket, over which large samples travel in shared memory. Any thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
+import socket
+import stat
+import tempfile
 import threading
 
 _LOCAL = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\]):(\d+)")
@@ -33,10 +37,57 @@ def remove(port: int, address: str) -> None:
             del _addresses[os.getpid(), port]
 
 
+def socket_address(port: int) -> str:
+    """Where the server at that port of localhost serves this user's other processes, too.
+
+    Raises:
+      OSError: there is no folder that is this user's alone.
+    """
+    return "unix:" + os.path.join(_folder(), str(port))
+
+
+def tidy() -> None:
+    """Removes the sockets' folder, if none is left in it."""
+    with contextlib.suppress(OSError):
+        os.rmdir(_path())
+
+
 def address_of(server_address: str) -> str:
-    """The shortest way to a server."""
+    """The shortest way to a server, or to each of several: by what is there now."""
+    return ",".join(map(_address_of_one, server_address.split(",")))
+
+
+def _address_of_one(server_address: str) -> str:
     match = _LOCAL.fullmatch(server_address)
     if match is None:
         return server_address
+    port = int(match[1])
     with _lock:
-        return _addresses.get((os.getpid(), int(match[1])), server_address)
+        here = _addresses.get((os.getpid(), port))
+    return here or _living_socket(port) or server_address
+
+
+def _path() -> str:
+    # Ports mean the same only within a network namespace.
+    namespace = os.stat("/proc/self/ns/net").st_ino
+    return os.path.join(tempfile.gettempdir(), f"launchpad-{os.getuid()}-{namespace}")
+
+
+def _folder() -> str:
+    path = _path()
+    os.makedirs(path, 0o700, exist_ok=True)
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{path} is not this user's alone")
+    return path
+
+
+def _living_socket(port: int) -> str | None:
+    """A server that was killed leaves its socket behind, so somebody has to answer there."""
+    try:
+        address = socket_address(port)
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(address.removeprefix("unix:"))
+        return address
+    except OSError:
+        return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import collections
+import contextlib
+import os
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +15,7 @@ from reverb import (
     client,
     item_selectors,
     local_servers,
+    plots,
     rate_limiters,
     reverb_types,
     table_info,
@@ -252,6 +255,9 @@ class Server:
         self._port = int(address.rsplit(":", 1)[1])
         self._local_address = self._server.listen(local_servers.new_address())
         local_servers.add(self._port, self._local_address)
+        # Without it clients on this host call over tcp, as others do.
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            self._server.listen(local_servers.socket_address(self._port))
 
     def __del__(self) -> None:
         if "_server" in self.__dict__:
@@ -272,6 +278,7 @@ class Server:
         if "_local_address" in self.__dict__:
             local_servers.remove(self._port, self._local_address)
         self._server.stop()
+        local_servers.tidy()
 
     def wait(self) -> None:
         """Waits until it is stopped.
@@ -284,6 +291,28 @@ class Server:
     def localhost_client(self) -> client.Client:
         """A client of it."""
         return client.Client(f"localhost:{self._port}")
+
+
+class ShardCheckpointer(CheckpointerBase):
+    """Another's checkpoints, in a folder of this shard's."""
+
+    def __init__(self, checkpointer: CheckpointerBase, shard: int) -> None:
+        self._checkpointer = checkpointer
+        self._shard = shard
+
+    def internal_checkpointer(self) -> Any:
+        folder, fallback, keep = self._checkpointer.internal_checkpointer()
+        name = f"shard-{self._shard}"
+        return os.path.join(folder, name), fallback and os.path.join(fallback, name), keep
+
+    def __repr__(self) -> str:
+        return f"ShardCheckpointer({self._checkpointer}, shard={self._shard})"
+
+
+def record(tables: Sequence[Table], folder: str) -> plots.Recorder:
+    """Begins to keep plots of the tables there."""
+    natives = [table.internal_table for table in tables]
+    return plots.Recorder(lambda: [native.info() for native in natives], folder=folder)
 
 
 class NodeServer:

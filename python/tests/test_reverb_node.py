@@ -20,6 +20,7 @@ import reverb
 from launchpad.launch.test_multi_threading import address_builder
 
 PROGRAM = pathlib.Path(__file__).with_name("reverb_program.py")
+SHARDED = pathlib.Path(__file__).with_name("sharded_program.py")
 
 
 @pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
@@ -29,6 +30,24 @@ def test_an_agent_of_actors_replay_and_learner_runs(run, launch_type):
     assert "learnt from 2 actors" in ended.out
     assert ended.out.endswith("ended\n")
     assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("launch_type", ["local_mt", "local_mp"])
+def test_three_shards_are_one_table_whose_items_are_sampled_by_their_weights(
+    run, launch_type, tmp_path
+):
+    command = [sys.executable, str(SHARDED), f"--lp_launch_type={launch_type}", str(tmp_path)]
+    ended = run(command=command)
+    assert ended.status == 0, ended.err
+    assert "one table of three shards" in ended.out
+    for shard in range(3):
+        assert (tmp_path / "checkpoints" / f"shard-{shard}").is_dir()
+        assert "table t" in (tmp_path / f"shard-{shard}" / "replay.txt").read_text()
+
+
+def test_a_node_has_at_least_one_shard():
+    with pytest.raises(ValueError, match=r"num_shards \(0\) must be a positive integer"):
+        lp.ReverbNode(list, num_shards=0)
 
 
 def test_drawing_and_importing_launchpad_do_not_import_reverb():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 
 import numpy as np
@@ -238,5 +239,30 @@ def test_a_seeded_table_draws_the_same(serve):
 
 def test_a_default_server_leaves_no_folder_behind(serve, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    serve(table())
+    server = serve(table())
+    server.stop()
     assert os.listdir(tmp_path) == []
+
+
+def test_a_client_in_another_process_calls_by_a_unix_socket_and_by_tcp_where_there_is_none(
+    serve, tmp_path, monkeypatch
+):
+    server = serve(table())
+    code = (
+        "import sys, reverb\n"
+        "from reverb import local_servers\n"
+        "client = reverb.Client(sys.argv[1])\n"
+        "client.insert([1], {'t': 1.0})\n"
+        "print(local_servers.address_of(sys.argv[1]))"
+    )
+    address = f"localhost:{server.port}"
+
+    def way():
+        command = [sys.executable, "-c", code, address]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    path = local_servers.socket_address(server.port)
+    assert way() == path
+    os.unlink(path.removeprefix("unix:"))
+    assert way() == address
+    assert server.localhost_client().server_info()["t"].current_size == 2

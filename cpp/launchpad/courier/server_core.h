@@ -117,9 +117,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ending_{false};
   std::atomic<bool> healthy_{true};
-  std::atomic<int> idle_{0};     // Threads that wait for events.
-  std::atomic<int> threads_{0};  // Threads there are, or are being made,
-  std::atomic<int> limit_;       // and at most.
+  std::atomic<int> idle_{0};          // Threads that wait for events.
+  std::atomic<int> threads_{0};       // Threads there are, or are being made,
+  std::atomic<int> limit_;            // and at most.
   std::atomic<uint64_t> lingers_{0};  // Counts its calls' begins and ends: odd within one.
   base::Guarded<Lingering> lingering_;
   base::Guarded<Queue> queue_;

@@ -50,7 +50,10 @@ class Program {
   // Errors: no label outside a group, another label inside one, a node that was added before.
   template <class N>
   auto add_node(const N& node, std::string label = "", graph::Where where = graph::Where::here()) {
-    if constexpr (requires { node.node(); }) {
+    if constexpr (requires { node.nodes(); }) {  // Several nodes behind one handle.
+      for (const auto& each : node.nodes()) add(each, label, where.text());
+      return node.create_handle();
+    } else if constexpr (requires { node.node(); }) {
       add(node.node(), std::move(label), where.text());
       return node.create_handle();
     } else {

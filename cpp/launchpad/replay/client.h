@@ -1,6 +1,7 @@
 // Client calls a Store, which may be in this process or elsewhere: inserts, samples, priorities,
-// state; and makes writers and samplers, which stream. A value: copies share the connection. Any
-// thread. Each call that can wait takes a deadline, and ends when the server stops (UNAVAILABLE).
+// state; and makes writers and samplers, which stream. Or it calls several (shards.h), whose tables
+// of one name are then one table. A value: copies share the connections. Any thread. Each call that
+// can wait takes a deadline, and ends when the server stops (UNAVAILABLE).
 #pragma once
 
 #include <map>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "launchpad/courier/channel.h"
+#include "launchpad/replay/messages.h"
 #include "launchpad/replay/sample.h"
 #include "launchpad/replay/sampler.h"
 #include "launchpad/replay/table_info.h"
@@ -28,11 +30,16 @@ struct SampleOptions {
   std::optional<base::Nanos> rate_limiter_timeout{};
 };
 
+class Shards;
+
 class Client {
  public:
   Client() = default;
   explicit Client(std::shared_ptr<courier::Channel> channel) : channel_(std::move(channel)) {}
-  // E.g. "localhost:1234", "unix:/tmp/replay.sock". Connects at the first call.
+  // Of several servers, in an order that all their clients share. At least one.
+  explicit Client(std::vector<std::shared_ptr<courier::Channel>> channels);
+  // E.g. "localhost:1234", "unix:/tmp/replay.sock"; of several servers "a,b". Connects at the first
+  // call.
   // INVALID_ARGUMENT: no address.
   static Result<Client> connect(std::string_view address, courier::ChannelOptions options = {});
 
@@ -54,32 +61,48 @@ class Client {
   Result<std::vector<SampleBatch>> sample(std::string_view table, const SampleOptions& options = {},
                                           const base::Deadline& deadline = {}) const;
 
-  // See Table::mutate.
+  // See Table::mutate. Of several servers each changes its own items in one step, not all together.
   Result<int64_t> mutate_priorities(std::string_view table, std::span<const PriorityUpdate> updates,
                                     std::span<const uint64_t> deletes = {},
                                     const base::Deadline& deadline = {}) const;
   // Empties a table. NOT_FOUND: no such table.
   Status reset(std::string_view table, const base::Deadline& deadline = {}) const;
-  // Of all tables, in the order that the server was given them.
+  // Of all tables, in the order that the server was given them; numbers of several servers are
+  // added up.
   Result<std::vector<TableInfo>> info(const base::Deadline& deadline = {}) const;
-  // The path of the checkpoint that the server wrote.
+  // The path of the checkpoint that the server wrote; of several servers all paths, by commas.
   Result<std::string> checkpoint(const base::Deadline& deadline = {}) const;
 
   // With options.validate_items the tables' signatures are asked for first; `deadline` bounds that.
   Result<std::unique_ptr<TrajectoryWriter>> writer(TrajectoryWriterOptions options,
                                                    const base::Deadline& deadline = {}) const;
+  // With what is known of the tables. Of several servers, all its items go to one, in turn.
+  Result<std::unique_ptr<TrajectoryWriter>> writer(TrajectoryWriterOptions options,
+                                                   std::vector<TableInfo> tables) const;
   // INVALID_ARGUMENT: bad options.
   Result<std::unique_ptr<Sampler>> sampler(SamplerOptions options) const;
 
   // False for one that was default-constructed.
   bool valid() const { return channel_ != nullptr; }
-  // The connection, which copies share.
+  // The connection, which copies share; of several, the first.
   const std::shared_ptr<courier::Channel>& channel() const { return channel_; }
+  // Null for a client of a single server.
+  const std::shared_ptr<Shards>& shards() const { return shards_; }
   // Where the server is.
   std::string address() const;
 
  private:
+  // The same call of all servers, at the same time.
+  std::vector<courier::Answer> call_all(std::string_view call, const wire::Payload& arguments,
+                                        const base::Deadline& deadline) const;
+  Result<int64_t> mutate_shards(std::string_view table, std::span<const PriorityUpdate> updates,
+                                std::span<const uint64_t> deletes,
+                                const base::Deadline& deadline) const;
+  Result<std::vector<SampleBatch>> sample_shards(const SampleCall& call,
+                                                 const base::Deadline& deadline) const;
+
   std::shared_ptr<courier::Channel> channel_;
+  std::shared_ptr<Shards> shards_;
 };
 
 }  // namespace lp::replay

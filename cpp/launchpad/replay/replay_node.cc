@@ -1,5 +1,7 @@
 #include "launchpad/replay/replay_node.h"
 
+#include <algorithm>
+
 #include "launchpad/base/log.h"
 #include "launchpad/replay/checkpoint.h"
 #include "launchpad/replay/store.h"
@@ -16,10 +18,27 @@ constexpr int kThreads = 4;
 
 }  // namespace
 
-NodeBody::NodeBody(std::vector<TableOptions> tables, ReplayNodeOptions options)
-    : tables_(std::move(tables)), options_(std::move(options)) {}
+NodeBody::NodeBody(std::vector<TableOptions> tables, ReplayNodeOptions options, int shard)
+    : tables_(std::move(tables)), options_(std::move(options)) {
+  if (options_.num_shards > 1 && !options_.checkpoint_folder.empty()) {
+    options_.checkpoint_folder += "/shard-" + std::to_string(shard);
+  }
+}
+
+std::vector<std::shared_ptr<NodeBody>> make_shards(const std::vector<TableOptions>& tables,
+                                                   const ReplayNodeOptions& options) {
+  std::vector<std::shared_ptr<NodeBody>> bodies;
+  for (int shard = 0; shard < std::max(options.num_shards, 1); ++shard) {
+    bodies.push_back(std::make_shared<NodeBody>(tables, options, shard));
+  }
+  return bodies;
+}
 
 Status NodeBody::check() const {
+  if (options_.num_shards < 1) {
+    return Error(Code::kInvalidArgument, "num_shards (" + std::to_string(options_.num_shards) +
+                                             ") must be a positive integer");
+  }
   if (!options_.checkpoint_folder.empty() && options_.checkpoint_every <= base::Nanos(0)) {
     return Error(Code::kInvalidArgument, "checkpoint_every (" +
                                              std::to_string(options_.checkpoint_every.count()) +
@@ -67,8 +86,11 @@ void NodeBody::run(NodeContext& context) {
 }  // namespace replay
 
 replay::Client ReplayHandle::dereference() const {
-  LP_CHECK(slot_ != nullptr) << "an empty ReplayHandle";
-  return replay::Client(graph::open_channel(*slot_).value_or_throw());
+  std::vector<std::shared_ptr<courier::Channel>> channels;
+  for (const graph::SlotPtr& slot : slots_) {
+    channels.push_back(graph::open_channel(*slot).value_or_throw());
+  }
+  return replay::Client(std::move(channels));
 }
 
 }  // namespace lp

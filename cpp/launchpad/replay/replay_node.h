@@ -1,6 +1,6 @@
-// ReplayNode(tables): a node that serves replay tables. Its handle becomes a replay::Client where
-// it is given to another node. A value that stands for one node; copies are the same node. Drawing
-// is done by one thread. The only part of this layer that knows the graph.
+// ReplayNode(tables): a node, or several, that serves replay tables. Its handle becomes a
+// replay::Client where it is given to another node. A value that stands for what was drawn; copies
+// are the same. Drawing is done by one thread. The only part of this layer that knows the graph.
 #pragma once
 
 #include <functional>
@@ -25,11 +25,15 @@ struct ReplayNodeOptions {
   std::string checkpoint_folder{};
   // The interval; more than none.
   base::Nanos checkpoint_every{600'000'000'000};
+  // Nodes over which the tables are spread, behind one handle: see shards.h. Each has `max_size`
+  // and the rate limiter of its own, and keeps its checkpoints in a folder of its own, "shard-N".
+  int num_shards = 1;
 };
 
 class NodeBody final : public Node {
  public:
-  NodeBody(std::vector<TableOptions> tables, ReplayNodeOptions options);
+  // `shard`: of options.num_shards.
+  NodeBody(std::vector<TableOptions> tables, ReplayNodeOptions options, int shard = 0);
 
   std::string kind() const override { return "ReplayNode"; }
   bool serves() const override { return true; }
@@ -41,34 +45,43 @@ class NodeBody final : public Node {
   ReplayNodeOptions options_;
 };
 
+// A body for each shard.
+std::vector<std::shared_ptr<NodeBody>> make_shards(const std::vector<TableOptions>& tables,
+                                                   const ReplayNodeOptions& options);
+
 }  // namespace replay
 
 // What add_node gives for a ReplayNode; becomes a replay::Client in the node that it is given to.
 class ReplayHandle {
  public:
-  explicit ReplayHandle(graph::SlotPtr slot) : slot_(std::move(slot)) {}
+  // Of each shard.
+  explicit ReplayHandle(graph::Inputs slots) : slots_(std::move(slots)) {}
   // Inside a running node. Throws lp::Error elsewhere.
   replay::Client dereference() const;
-  // The node's place in the graph.
-  const graph::SlotPtr& slot() const { return slot_; }
+  // The nodes' places in the graph.
+  const graph::Inputs& slots() const { return slots_; }
 
  private:
-  graph::SlotPtr slot_;
+  graph::Inputs slots_;
 };
 
 class ReplayNode {
  public:
   explicit ReplayNode(std::vector<replay::TableOptions> tables,
                       replay::ReplayNodeOptions options = {})
-      : body_(std::make_shared<replay::NodeBody>(std::move(tables), std::move(options))) {}
+      : bodies_(replay::make_shards(tables, options)) {}
 
   // A handle, as add_node gives it.
-  ReplayHandle create_handle() const { return ReplayHandle(body_->slot()); }
-  // The node itself, as the program holds it.
-  const std::shared_ptr<replay::NodeBody>& node() const { return body_; }
+  ReplayHandle create_handle() const {
+    graph::Inputs slots;
+    for (const auto& body : bodies_) slots.push_back(body->slot());
+    return ReplayHandle(std::move(slots));
+  }
+  // The nodes themselves, as the program holds them.
+  const std::vector<std::shared_ptr<replay::NodeBody>>& nodes() const { return bodies_; }
 
  private:
-  std::shared_ptr<replay::NodeBody> body_;
+  std::vector<std::shared_ptr<replay::NodeBody>> bodies_;
 };
 
 namespace graph {
@@ -78,7 +91,7 @@ struct Resolver<ReplayHandle> {
   using Type = replay::Client;
   static Type resolve(const ReplayHandle& handle) { return handle.dereference(); }
   static void collect(const ReplayHandle& handle, Inputs& inputs) {
-    inputs.push_back(handle.slot());
+    for (const SlotPtr& slot : handle.slots()) inputs.push_back(slot);
   }
 };
 

@@ -6,7 +6,7 @@ namespace lp::replay {
 namespace {
 
 Status check(std::vector<TableOptions> tables, ReplayNodeOptions options = {}) {
-  return ReplayNode(std::move(tables), std::move(options)).node()->check();
+  return ReplayNode(std::move(tables), std::move(options)).nodes().front()->check();
 }
 
 TEST(ReplayNode, TablesAndIntervalsThatCannotBeAreRefusedWhenTheProgramIsPlanned) {
@@ -15,6 +15,7 @@ TEST(ReplayNode, TablesAndIntervalsThatCannotBeAreRefusedWhenTheProgramIsPlanned
   EXPECT_FALSE(check({}).ok());
   EXPECT_EQ(check({table, table}).error().message,
             "Multiple items in tables have the same name: q");
+  EXPECT_FALSE(check({table}, {.num_shards = 0}).ok());
   // It would write one after the other without a pause.
   EXPECT_FALSE(check({table}, {"/nowhere", base::Nanos(0)}).ok());
   EXPECT_TRUE(check({table}, {"", base::Nanos(0)}).ok());

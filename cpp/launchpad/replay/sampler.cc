@@ -57,8 +57,8 @@ Status check_sampler(const SamplerOptions& options) {
 
 class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
  public:
-  SamplerCore(std::shared_ptr<courier::Channel> channel, SamplerOptions options)
-      : channel_(std::move(channel)), options_(std::move(options)), state_(options_.retry_for) {
+  SamplerCore(SampleSource source, SamplerOptions options)
+      : source_(std::move(source)), options_(std::move(options)), state_(options_.retry_for) {
     batch_ = options_.batch > 0 ? std::min(options_.batch, options_.max_in_flight)
                                 : (options_.max_in_flight + 1) / 2;
   }
@@ -107,12 +107,12 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
   }
 
   void close() {
-    const auto call = state_.with([](State& state) {
+    const auto cancel = state_.with([](State& state) {
       state.closed = true;
-      return state.call;
+      return state.cancel;
     });
     state_.notify_all();
-    if (call) channel_->cancel(call);
+    if (cancel) cancel();
   }
 
   struct State {
@@ -125,7 +125,7 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
     bool ended = false;
     bool closed = false;
     std::optional<Error> failed;
-    std::shared_ptr<courier::Pending> call;
+    SampleSource::Cancel cancel;
     StreamRetry retry;
     std::optional<base::TimePoint> retry_at;
 
@@ -156,26 +156,20 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
     SampleCall request{options_.table, count, std::min(options_.min_batch, count), -1};
     if (options_.rate_limiter_timeout) request.timeout_ns = options_.rate_limiter_timeout->count();
     const auto done = std::make_shared<bool>(false);  // Under the lock.
-    auto call = channel_->start(kSampleCall, encode(request), {},
-                                [self = shared_from_this(), done](courier::Answer answer) {
-                                  self->answered(std::move(answer), *done);
-                                });
-    if (!call.ok()) return answered(call.error(), *done);
+    const auto cancel = source_.ask(request, {}, [self = shared_from_this(), done](auto batches) {
+      self->answered(std::move(batches), *done);
+    });
     const bool closed = state_.with([&](State& state) {
-      if (!*done) state.call = call.value();
+      if (!*done) state.cancel = cancel;
       return state.closed;
     });
-    if (closed) channel_->cancel(call.value());
+    if (closed) cancel();
   }
 
-  void answered(courier::Answer answer, bool& done) {
-    auto batches = [&]() -> Result<std::vector<SampleBatch>> {
-      if (!answer.ok()) return answer.error();
-      return decode_batches(std::move(answer).value());
-    }();
+  void answered(Result<std::vector<SampleBatch>> batches, bool& done) {
     state_.with_notify([&](State& state) {
       done = true;
-      state.call = nullptr;
+      state.cancel = nullptr;
       state.asked = 0;
       if (!batches.ok()) return fail(state, batches.error());
       state.retry.worked();
@@ -193,7 +187,7 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
       state.ended = true;
       return;
     }
-    if (error.code != Code::kUnavailable || channel_->options().prebound) {
+    if (error.code != Code::kUnavailable || source_.prebound) {
       state.failed = error;
       return;
     }
@@ -205,14 +199,14 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
     state.retry_at = now + state.retry.next_pause();
   }
 
-  const std::shared_ptr<courier::Channel> channel_;
+  const SampleSource source_;
   const SamplerOptions options_;
   int64_t batch_ = 1;
   base::Guarded<State> state_;
 };
 
-Sampler::Sampler(std::shared_ptr<courier::Channel> channel, SamplerOptions options)
-    : core_(std::make_shared<SamplerCore>(std::move(channel), std::move(options))) {}
+Sampler::Sampler(SampleSource source, SamplerOptions options)
+    : core_(std::make_shared<SamplerCore>(std::move(source), std::move(options))) {}
 
 Sampler::~Sampler() { close(); }
 

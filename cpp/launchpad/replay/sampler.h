@@ -9,6 +9,7 @@
 
 #include "launchpad/courier/channel.h"
 #include "launchpad/replay/sample.h"
+#include "launchpad/replay/sample_source.h"
 
 namespace lp::replay {
 
@@ -37,7 +38,9 @@ class SamplerCore;
 class Sampler {
  public:
   // `options` passed check_sampler.
-  Sampler(std::shared_ptr<courier::Channel> channel, SamplerOptions options);
+  Sampler(std::shared_ptr<courier::Channel> channel, SamplerOptions options)
+      : Sampler(source_of(std::move(channel)), std::move(options)) {}
+  Sampler(SampleSource source, SamplerOptions options);
   // Closes.
   ~Sampler();
 

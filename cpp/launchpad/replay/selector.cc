@@ -136,6 +136,7 @@ class Prioritized final : public Selector {
     slots_.clear();
     tree_.clear();
   }
+  double weight() const override { return tree_.total(); }
   size_t size() const override { return slots_.size(); }
   size_t bytes() const override { return slots_.bytes() + tree_.bytes(); }
   void prefetch(Slot slot) const override { tree_.prefetch(slots_.position(slot)); }

@@ -81,6 +81,8 @@ class Selector {
   virtual void clear() = 0;
   virtual size_t size() const = 0;
   virtual size_t bytes() const = 0;  // Of its memory.
+  // What its items weigh together, where several tables are one: see shards.h.
+  virtual double weight() const { return static_cast<double>(size()); }
   // A hint that `slot` is about to be updated.
   virtual void prefetch(Slot slot) const;
 };

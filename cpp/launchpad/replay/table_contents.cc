@@ -251,6 +251,7 @@ void TableContents::discount_chunk(const Chunk& chunk) {
 void TableContents::fill(TableInfo& info) const {
   info.counts = limiter_.counts();
   info.current_size = static_cast<int64_t>(size());
+  info.weight = sampler_->weight();
   info.num_episodes = static_cast<int64_t>(episodes_.size());
   info.num_deleted_episodes = deleted_episodes_;
   info.num_unique_samples = unique_samples_;

@@ -34,11 +34,12 @@ struct TableInfo {
   int64_t waiting_samples = 0;
   int64_t insert_wait_ns = 0;  // Time that calls, which ended, were held back: their sum.
   int64_t sample_wait_ns = 0;
+  double weight = 0;  // What a sample's probability is in proportion to, of all items together.
 
   LP_FIELDS(name, sampler, remover, max_size, max_bytes, max_times_sampled, rate_limiter, counts,
             signature, current_size, num_episodes, num_deleted_episodes, num_unique_samples, chunks,
             chunk_bytes, raw_bytes, item_bytes, waiting_inserts, waiting_samples, insert_wait_ns,
-            sample_wait_ns);
+            sample_wait_ns, weight);
 };
 
 }  // namespace lp::replay

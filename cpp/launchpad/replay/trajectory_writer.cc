@@ -18,6 +18,9 @@ Result<std::unique_ptr<TrajectoryWriter>> TrajectoryWriter::make(
                                              std::to_string(*options.max_chunk_length) +
                                              ") must be a positive integer");
   }
+  if (options.key_is >= options.key_modulus) {
+    return Error(Code::kInvalidArgument, "key_is must be less than key_modulus");
+  }
   auto core = std::make_shared<WriterCore>(std::move(channel), std::move(options), tables);
   core->start();
   return std::unique_ptr<TrajectoryWriter>(new TrajectoryWriter(std::move(core)));

@@ -32,6 +32,9 @@ struct TrajectoryWriterOptions {
   // Break after break, it tries again for so long; then the writer fails with UNAVAILABLE. None:
   // for ever.
   std::optional<base::Nanos> retry_for{};
+  // Its items' keys are `key_is` modulo `key_modulus`: by that a sharded table finds them.
+  uint64_t key_modulus = 1;
+  uint64_t key_is = 0;
   // How messages name a column; none: its number.
   std::function<std::string(size_t)> column_name{};
 };

@@ -6,6 +6,7 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/future.h"
+#include "launchpad/replay/shards.h"
 
 namespace lp::replay {
 namespace {
@@ -105,7 +106,8 @@ Result<uint64_t> WriterCore::create_item(std::string_view table, double priority
     }
     Pending pending;
     pending.number = state.next++;
-    pending.item = {std::string(table), state.rng(), priority, std::move(cut.layout), {}};
+    const uint64_t own = key_at(state.rng(), options_.key_modulus, options_.key_is);
+    pending.item = {std::string(table), own, priority, std::move(cut.layout), {}};
     for (const SlotRef& slot : cut.slots) pending.item.chunks.push_back(slot->key);
     pending.slots = std::move(cut.slots);
     pending.created = base::steady_clock().now();

@@ -73,6 +73,11 @@ class Node(abc.ABC):
         """The handles that this node was given."""
         return list(self._input_handles)
 
+    @property
+    def companions(self) -> tuple[Node, ...]:
+        """Nodes that are added with this one, under its label: its handle is of all of them."""
+        return ()
+
     def allocate_address(self, address: Address) -> None:
         """Gives the address to this node."""
         address.assign(self)
