@@ -198,20 +198,22 @@ TEST_F(Reconnect, WritesThatCameTooEarlyAreNotKeptWithoutBound) {
   make_store(10);
   start();
   const auto channel = courier::make_shared_channel(net::Address::parse(address()).value(), {});
-  base::Guarded<std::pair<int, int>> counts{0, 0};  // Taken, sent back.
+  // Taken, sent back. Shared: who counted the last one may still be notifying.
+  const auto counts = std::make_shared<base::Guarded<std::pair<int, int>>>(0, 0);
   const auto send = [&](uint64_t first) {
     WriteRequest request;
     request.session = 1;
     request.first = first;
     request.items = {{"q", first, 1.0, whole(numbers(1, 0, 1))->layout(), {}}};
-    auto call = channel->start(kWriteCall, encode(request), {}, [&](const courier::Answer& answer) {
-      EXPECT_TRUE(answer.ok() || answer.error().code == Code::kFailedPrecondition);
-      counts.with_notify([&](auto& state) { ++(answer.ok() ? state.first : state.second); });
-    });
+    auto call =
+        channel->start(kWriteCall, encode(request), {}, [counts](const courier::Answer& answer) {
+          EXPECT_TRUE(answer.ok() || answer.error().code == Code::kFailedPrecondition);
+          counts->with_notify([&](auto& state) { ++(answer.ok() ? state.first : state.second); });
+        });
     ASSERT_TRUE(call.ok());
   };
   const auto wait_for = [&](std::pair<int, int> wanted) {
-    counts.wait(
+    counts->wait(
         soon().at(), [&](auto& state) { return state == wanted; },
         [&](auto& state, bool) { EXPECT_EQ(state, wanted); });
   };
