@@ -81,12 +81,21 @@ nb::tuple sample(const PyReplayClient& client, const std::string& table, Timeout
   return sample_to_python(replay::sample_of(batch, 0), {squeezed.get(), batch.columns.size()});
 }
 
-int64_t mutate(const PyReplayClient& client, const std::string& table,
-               const std::vector<std::tuple<uint64_t, double>>& updates,
+// As int() and float() take them: keys are often numpy's.
+replay::PriorityUpdate update_of(nb::handle key, nb::handle priority) {
+  const nb::object number =
+      PyLong_CheckExact(key.ptr()) ? nb::borrow(key) : nb::object(nb::int_(key));
+  const uint64_t bits = PyLong_AsUnsignedLongLong(number.ptr());
+  const double value = PyErr_Occurred() == nullptr ? PyFloat_AsDouble(priority.ptr()) : 0.0;
+  if (PyErr_Occurred() != nullptr) throw nb::python_error();
+  return {bits, value};
+}
+
+int64_t mutate(const PyReplayClient& client, const std::string& table, const nb::dict& updates,
                const std::vector<uint64_t>& deletes, Timeout timeout) {
   std::vector<replay::PriorityUpdate> changes;
   changes.reserve(updates.size());
-  for (const auto& [key, priority] : updates) changes.push_back({key, priority});
+  for (const auto& [key, priority] : updates) changes.push_back(update_of(key, priority));
   return call([&] {
     return client.calls.mutate_priorities(table, changes, deletes, to_deadline(timeout));
   });

@@ -196,7 +196,7 @@ class Client:
           RuntimeError: no such table.
           ValueError: a priority that cannot be; then nothing was changed.
         """
-        changes = [(int(key), float(priority)) for key, priority in (updates or {}).items()]
+        changes = updates if type(updates) is dict else dict(updates or {})
         keys = [] if deletes is None else [int(key) for key in deletes]
         self._client.mutate_priorities(table, changes, keys, timeout)
 
