@@ -32,6 +32,7 @@ class Router {
 
   // Whether there ever was a method with priority.
   bool any_priority() const { return any_priority_.load(std::memory_order_acquire); }
+  // True of kHealth, too.
   bool has_priority(const std::string& method) const;
   // To be run with the first method that has priority. Before any bind.
   void on_first_priority(std::function<void()> then) { on_first_priority_ = std::move(then); }

@@ -44,6 +44,18 @@ TEST(Priority, AMethodRunsAlthoughTheOnlyThreadIsBlocked) {
   EXPECT_EQ(queued.get(), 8);
 }
 
+TEST(Priority, AServerThatHasSuchMethodsSaysThatItIsHealthyAlthoughItIsBusy) {
+  PriorityGate gate;
+  Server server({.threads = 1});
+  serve_at(server, gate);
+  const auto client = Client<PriorityGate>::connect(server.address().str());
+  auto blocked = client.async<&PriorityGate::pass>(7);
+  wait_until(gate.waiting, 1);
+  EXPECT_TRUE(client.healthy(std::chrono::seconds(20)));
+  gate.unlock();
+  EXPECT_EQ(blocked.get(), 7);
+}
+
 TEST(Priority, OtherCallsStillRunNoMoreAtATimeThanThereAreThreads) {
   PriorityGate gate;
   Server server({.threads = 3});
