@@ -36,6 +36,9 @@ Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
   if (frame.type == wire::FrameType::kError) {
     return decode_error(static_cast<Code>(frame.argument), frame.payload);
   }
+  if (frame.type == wire::FrameType::kBye) {
+    return Error(Code::kUnavailable, "the server stops");
+  }
   if (frame.type != wire::FrameType::kWelcome) {
     return Error(Code::kInvalidArgument, "the server's first frame is no greeting");
   }
