@@ -79,6 +79,25 @@ Result<uint64_t> create(TrajectoryWriter& writer, std::string_view table, int le
   return writer.create_item(table, priority, {&column, 1});
 }
 
+TEST_P(Serving, ItemsThatAreInsertedOneByOneShareTheirLayouts) {
+  serve({table_options("t")});
+  const Client one = client();
+  const Client::Priority priorities[] = {{"t", 1.0}};
+  for (int64_t value = 0; value < 200; ++value) {
+    const Cell cells[] = {Cell::of(0, value)};
+    ASSERT_TRUE(one.insert(cells, priorities, soon()).ok());
+  }
+  std::set<const void*> layouts, columns;
+  for (const Item& item : table().snapshot().items) {
+    layouts.insert(item.trajectory->layout().get());
+    columns.insert(item.trajectory->chunks().front()->layout().get());
+  }
+  // Each thread of the server has its own.
+  const auto threads = static_cast<size_t>(courier::ServerOptions().threads);
+  EXPECT_LE(layouts.size(), threads);
+  EXPECT_LE(columns.size(), threads);
+}
+
 TEST_P(Serving, AnInsertedStepIsSampledFromEachOfItsTables) {
   serve({TableOptions::queue("a", 10), TableOptions::queue("b", 10)});
   const Tensor image = Tensor::of<float>({2, 2}, {1, 2, 3, 4});

@@ -19,6 +19,12 @@ Result<std::string> text_argument(const wire::Payload& payload) {
   return Error(Code::kInvalidArgument, "the name of a table was expected");
 }
 
+// Of this thread: what many items share is kept once.
+LayoutCache& layouts() {
+  thread_local LayoutCache cache;
+  return cache;
+}
+
 // An item in several tables, which is answered when it is in all of them.
 struct SharedInsert {
   explicit SharedInsert(courier::Call given) : call(std::move(given)) {}
@@ -62,9 +68,7 @@ void StoreCore::bind(courier::Router& router) {
 }
 
 void StoreCore::on_write(courier::Call call) {
-  // Of this thread: what a writer's messages share they seldom share with another's.
-  thread_local LayoutCache cache;
-  auto request = decode_write(call.arguments(), cache);
+  auto request = decode_write(call.arguments(), layouts());
   if (!request.ok()) return call.fail(request.error());
   const uint64_t number = request.value().session;
   const bool last = request.value().last;
@@ -74,8 +78,7 @@ void StoreCore::on_write(courier::Call call) {
 
 // As a write of a single item, with a table for each.
 void StoreCore::on_insert(courier::Call call) {
-  LayoutCache cache;
-  auto request = decode_write(call.arguments(), cache);
+  auto request = decode_write(call.arguments(), layouts());
   if (!request.ok()) return call.fail(request.error());
   std::vector<std::pair<std::shared_ptr<Table>, Item>> items;
   for (const NamedItem& item : request.value().items) {
