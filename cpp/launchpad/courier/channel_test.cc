@@ -113,6 +113,30 @@ TEST_P(ChannelContract, ACallThatAServerMayHaveSeenIsNeverSentAgain) {
   EXPECT_EQ(notebook.all(), std::vector{2});
 }
 
+// Takes one connection, and says in place of a welcome that it stops.
+void leave_at_once(net::Listener& listener) {
+  std::optional<net::Socket> socket;
+  while (!socket) socket = listener.accept().value();
+  Link link(std::move(*socket), {});
+  std::vector<wire::Frame> frames;
+  bool writable = false;
+  while (frames.empty()) link.read_frames(frames, writable, {});
+  Outbox out;
+  out.append(wire::FrameType::kBye, 0, 0, {}, {});
+  out.flush(link.socket());
+}
+
+TEST_P(ChannelContract, ACallToAServerThatStopsBeforeItGreetsGoesToTheNextOne) {
+  auto listener = net::listen(address).value();
+  std::thread leaving([&] { leave_at_once(*listener); });
+  auto answer = client.async<&Notebook::note>(1);
+  leaving.join();
+  listener.reset();
+  Notebook notebook;
+  const auto server = serve_here(notebook, address);
+  EXPECT_EQ(answer.get(), 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Transports, ChannelContract, testing::Values("unix", "tcp", "inproc"),
                          [](const auto& info) { return info.param; });
 
