@@ -147,7 +147,7 @@ void Channel::close() {
 // should give up, and the reason is in the answer.
 bool Channel::advance(Lock& lock, Pending& pending, const base::Deadline& deadline) {
   if (link_ != nullptr && !reading_) {
-    return !read_step(lock, deadline, true) || pending.done;
+    return !read_step(lock, deadline) || pending.done;
   } else {
     pending.waited_for = true;
     waiting_.push_back(&pending);
@@ -192,15 +192,13 @@ Answer Channel::await(Lock& lock, Pending& pending) {
 }
 
 // With the lock on entry and exit, without it while reading.
-bool Channel::read_step(Lock& lock, const base::Deadline& deadline, bool soon) {
+bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   const auto link = link_;
   reading_ = true;
   bool writable = !outbox_.empty();
   lock.unlock();
   std::vector<wire::Frame> frames;
-  net::Io io = net::Io::kWouldBlock;
-  if (!soon || writable || !link->read_soon(frames, io))
-    io = link->read_frames(frames, writable, deadline);
+  const net::Io io = link->read_frames(frames, writable, deadline);
   const bool idle = io == net::Io::kWouldBlock || io == net::Io::kInterrupted;
   const bool interrupted = idle && options_.interrupted && options_.interrupted();
   lock.lock();

@@ -39,9 +39,6 @@ struct ChannelOptions {
   wire::FrameLimits limits{};    // What it reads, at most.
   // Calls made by a method while it answers a call end when that one does: see current_call.h.
   bool inherits_deadline = true;
-  // A waiting thread looks for its answer for so long before it sleeps, while answers tend to come
-  // as soon as that. About what it costs to be woken; 0: never.
-  base::Nanos looks_awake{50'000};
   // Compress messages, both ways, where it pays; over tcp only: within a host it costs more than it
   // saves.
   bool compress = false;
@@ -161,8 +158,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Answer await(Lock& lock, Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
   void read_what_is_there();
-  // True: the wait was interrupted. `soon`: the answer is awaited by this thread.
-  bool read_step(Lock& lock, const base::Deadline& deadline, bool soon = false);
+  // True: the wait was interrupted.
+  bool read_step(Lock& lock, const base::Deadline& deadline);
   // What was read from that link. True: the server says that it stops.
   bool deliver(Link& from, std::vector<wire::Frame>& frames);
   void complete(Entry entry, Answer answer);

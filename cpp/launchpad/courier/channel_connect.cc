@@ -126,8 +126,7 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
     Error error;
     auto socket = net::connect(address_, deadline, [&] { return !keep_waiting().ok(); });
     if (socket.ok()) {
-      auto link =
-          std::make_shared<Link>(std::move(socket).value(), options_.limits, options_.looks_awake);
+      auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
       const Peer self{.language = options_.language,
                       .name = {},
                       .packs = options_.compress && address_.kind == net::Kind::kTcp,

@@ -6,8 +6,9 @@
 #include <algorithm>
 
 namespace lp::courier {
-Link::Link(net::Socket socket, wire::FrameLimits limits, base::Nanos looks_awake)
-    : socket_(std::move(socket)), inlet_(limits), patience_(looks_awake) {
+
+Link::Link(net::Socket socket, wire::FrameLimits limits)
+    : socket_(std::move(socket)), inlet_(limits) {
   inlet_.trust(limits);
   // A blocked read looks up every tick; that costs nothing while bytes come.
   timeval tick{};
@@ -54,14 +55,6 @@ net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
   const net::Io io = net::wait_for(socket_.fd(), readable, writable, near ? deadline : tick);
   if (io != net::Io::kMoved || !readable) return io == net::Io::kMoved ? net::Io::kWouldBlock : io;
   return read_once(frames, false);
-}
-
-bool Link::read_soon(std::vector<wire::Frame>& frames, net::Io& io) {
-  if (!patience_.ready()) return false;
-  return patience_.wait([&] {
-    io = read_once(frames, false);
-    return io != net::Io::kWouldBlock;
-  });
 }
 
 net::Io Link::read_available(std::vector<wire::Frame>& frames) { return read_once(frames, false); }

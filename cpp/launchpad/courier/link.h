@@ -10,7 +10,6 @@
 #include "launchpad/courier/handshake.h"
 #include "launchpad/courier/inlet.h"
 #include "launchpad/courier/outbox.h"
-#include "launchpad/courier/patience.h"
 #include "launchpad/net/transport.h"
 
 namespace lp::courier {
@@ -21,8 +20,7 @@ inline constexpr base::Nanos kTick{200'000'000};
 
 class Link {
  public:
-  // `looks_awake`: see ChannelOptions.
-  Link(net::Socket socket, wire::FrameLimits limits, base::Nanos looks_awake = base::Nanos(0));
+  Link(net::Socket socket, wire::FrameLimits limits);
 
   // Tells the server who `self` is and learns who it is. `keep_waiting` is asked at every tick.
   Result<Peer> greet(const Peer& self, const base::Deadline& deadline,
@@ -32,9 +30,6 @@ class Link {
   // first. With `writable` it waits for room to write too, and says whether there is some.
   net::Io read_frames(std::vector<wire::Frame>& frames, bool& writable,
                       const base::Deadline& deadline);
-  // For an answer that may come soon: looks for it for a while without sleeping. True: something
-  // came, or ended, and `io` is what read_frames would give.
-  bool read_soon(std::vector<wire::Frame>& frames, net::Io& io);
   // The same without waiting.
   net::Io read_available(std::vector<wire::Frame>& frames);
 
@@ -50,7 +45,6 @@ class Link {
 
   net::Socket socket_;
   Inlet inlet_;
-  Patience patience_;
   std::optional<Error> broken_;
 };
 

@@ -25,9 +25,6 @@ struct ServerOptions {
                                    // priority.
   size_t max_queued_calls = 4096;  // Read but not running. Beyond it no more is read: clients wait.
   wire::FrameLimits limits{};      // What it reads, at most.
-  // A thread that has answered looks for the same client's next call for so long without sleeping,
-  // while such calls tend to come; 0: never.
-  base::Nanos lingers{100'000};
   // Run at the start of each of its threads.
   std::function<void()> on_thread_start{};
   // Run at the end of each.

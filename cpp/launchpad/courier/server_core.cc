@@ -44,7 +44,6 @@ ServerCore::ServerCore(ServerOptions options)
     : options_(std::move(options)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
-      watch_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       limit_(options_.threads),
       queue_(options_.threads) {
@@ -53,7 +52,7 @@ ServerCore::ServerCore(ServerOptions options)
 
 Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   if (started_.exchange(true)) return Error(Code::kFailedPrecondition, "Server already started");
-  if (!epoll_.valid() || !timer_.valid() || !watch_.valid() || !wake_.valid()) {
+  if (!epoll_.valid() || !timer_.valid() || !wake_.valid()) {
     return Error(Code::kResourceExhausted, "no file descriptors left for a server");
   }
   address_ = listener->address();
@@ -61,7 +60,6 @@ Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   listener_.with([&](auto& owned) { owned = std::move(listener); });
   watch(epoll_.get(), listener_fd_, EPOLLIN | EPOLLET);
   watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET);
-  watch(epoll_.get(), watch_.get(), EPOLLIN | EPOLLET);
   watch(epoll_.get(), wake_.get(), EPOLLIN);
   threads_.store(1);
   spawn_thread();
@@ -155,7 +153,6 @@ void ServerCore::wait_for_event() {
   const int fd = event.data.fd;
   if (fd == wake_.get()) return;
   if (fd == timer_.get()) return on_timer();
-  if (fd == watch_.get()) return on_watch();
   if (fd == listener_fd_) return accept_all();
   const auto session = session_at(fd);
   if (session == nullptr) return;
@@ -205,10 +202,9 @@ void ServerCore::accept_all() {
     if (!accepted.ok()) return base::log(base::LogLevel::kError, accepted.error().message);
     if (!accepted->has_value()) return;
     const int fd = (*accepted)->fd();
-    auto session =
-        std::make_shared<Session>(std::move(**accepted), epoll_.get(),
-                                  Peer{.language = options_.language, .name = options_.name},
-                                  options_.limits, options_.lingers);
+    auto session = std::make_shared<Session>(
+        std::move(**accepted), epoll_.get(),
+        Peer{.language = options_.language, .name = options_.name}, options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     session->set_healthy(healthy_.load());
     watch(epoll_.get(), fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
@@ -244,26 +240,16 @@ void ServerCore::read(const std::shared_ptr<Session>& session) {
   if (full) return;
   std::vector<wire::Frame> frames;
   const Session::Turn turn = session->read(frames);
-  const auto took = after_turn(session, turn, frames);
-  if (took && turn == Session::Turn::kDrained) linger(session, *took);
-}
-
-std::optional<base::Nanos> ServerCore::after_turn(const std::shared_ptr<Session>& session,
-                                                  Session::Turn turn,
-                                                  std::vector<wire::Frame>& frames) {
   if (turn == Session::Turn::kMore) {
     queue_.with([&](Queue& queue) { queue.readable.push_back(session); });
   }
-  std::optional<base::Nanos> took;
-  if (!frames.empty()) took = take(session, frames);
+  if (!frames.empty()) take(session, frames);
   if (turn == Session::Turn::kClosed) drop(session);
-  return took;
 }
 
 // Cancels first, since they are about calls before them; then the calls, the first one on this
 // thread at once.
-std::optional<base::Nanos> ServerCore::take(const std::shared_ptr<Session>& session,
-                                            std::vector<wire::Frame>& frames) {
+void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames) {
   std::vector<Call> calls;
   for (wire::Frame& frame : frames) {
     if (frame.type == wire::FrameType::kCall) {
@@ -279,20 +265,15 @@ std::optional<base::Nanos> ServerCore::take(const std::shared_ptr<Session>& sess
       session->cancel(frame.id);
     }
   }
-  if (calls.empty()) return std::nullopt;
+  if (calls.empty()) return;
   const bool any_priority = router_.any_priority();
-  if (calls.size() == 1 && !any_priority) {
-    const base::TimePoint start = base::steady_clock().now();
-    run(std::move(calls.front()));
-    return base::steady_clock().now() - start;
-  }
+  if (calls.size() == 1 && !any_priority) return run(std::move(calls.front()));
   queue_.with([&](Queue& queue) {
     for (Call& call : calls) {
       const bool priority = any_priority && router_.has_priority(call.method());
       queue.calls.push(std::move(call), priority);
     }
   });
-  return std::nullopt;
 }
 
 void ServerCore::run_next(Backlog::Next next) {

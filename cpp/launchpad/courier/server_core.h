@@ -5,8 +5,7 @@
 // Calls that arrive in one read are queued and run one after the other, with their answers corked;
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
 // and takes over the rest. So many small calls cost no thread hop, and a slow one delays the others
-// by no more than that. A thread that has answered a single call looks for that client's next one
-// for a while without sleeping (server_linger.cc), if such calls tend to come.
+// by no more than that.
 //
 // Once a method has priority, as many threads again may be made, which no other call takes (see
 // Backlog): they read, run priority calls, and leave the others to those who have a place.
@@ -62,13 +61,6 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     std::shared_ptr<Session> session;
     int answers = 0;
   };
-  // The session whose next call a thread looks for by itself, if any. At most one, so that the
-  // others' threads sleep.
-  struct Lingering {
-    std::shared_ptr<Session> session;
-    uint64_t number = 0;  // Of this stay,
-    uint64_t seen = 0;    // and how far it was when the watch looked last.
-  };
   struct Life {
     Phase phase = Phase::kServing;
     int threads = 0;
@@ -88,17 +80,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void accept_all();
   // By the owner of the session's turn.
   void read(const std::shared_ptr<Session>& session);
-  // What the turn of reading gave. How long the call took that it ran; none: it ran none.
-  std::optional<base::Nanos> after_turn(const std::shared_ptr<Session>& session, Session::Turn turn,
-                                        std::vector<wire::Frame>& frames);
-  std::optional<base::Nanos> take(const std::shared_ptr<Session>& session,
-                                  std::vector<wire::Frame>& frames);
+  void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
   void run_next(Backlog::Next next);
   void run(Call call);
-  // A client that was answered often calls again at once: looks for that without sleeping.
-  void linger(const std::shared_ptr<Session>& session, base::Nanos took);
-  bool run_next_of(const std::shared_ptr<Session>& session);
-  void on_watch();
   void hand_to_method(Call call);
   void drop(const std::shared_ptr<Session>& session);
   void arm_timer(Queue& queue, base::Nanos delay);
@@ -111,17 +95,14 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   base::Guarded<std::shared_ptr<net::Listener>> listener_;  // Null once stopping.
   base::Fd epoll_;
   base::Fd timer_;
-  base::Fd watch_;  // A timer: looks whether a lingering thread is stuck in a call.
-  base::Fd wake_;   // Readable for ever once the threads shall end.
+  base::Fd wake_;  // Readable for ever once the threads shall end.
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ending_{false};
   std::atomic<bool> healthy_{true};
-  std::atomic<int> idle_{0};          // Threads that wait for events.
-  std::atomic<int> threads_{0};       // Threads there are, or are being made,
-  std::atomic<int> limit_;            // and at most.
-  std::atomic<uint64_t> lingers_{0};  // Counts its calls' begins and ends: odd within one.
-  base::Guarded<Lingering> lingering_;
+  std::atomic<int> idle_{0};     // Threads that wait for events.
+  std::atomic<int> threads_{0};  // Threads there are, or are being made,
+  std::atomic<int> limit_;       // and at most.
   base::Guarded<Queue> queue_;
   base::Guarded<Life> life_;
   base::Guarded<std::unordered_map<int, std::shared_ptr<Session>>> sessions_;

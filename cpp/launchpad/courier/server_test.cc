@@ -58,28 +58,6 @@ TEST(Server, ClosesAConnectionThatSpeaksAnotherProtocolAndServesOn) {
   EXPECT_EQ(Client<Desk>::connect(server.address().str()).call<&Desk::add>(1, 2), 3);
 }
 
-TEST(Server, ACallThatBlocksAfterManyQuickOnesDoesNotHoldUpTheNextOfTheSameClient) {
-  Gate gate;
-  ServerOptions options;
-  options.lingers = std::chrono::seconds(1);
-  Server server(options);
-  serve_at(server, gate);
-  const auto client = Client<Gate>::connect(server.address().str());
-  for (int round = 0; round < 10; ++round) {
-    gate.open.store(false);
-    std::thread other([&] {
-      gate.waiting.wait(round);
-      const Status quick = client.within(std::chrono::seconds(20)).result<&Gate::unlock>();
-      EXPECT_TRUE(quick.ok()) << quick.error().message;
-      gate.unlock();
-    });
-    // A thread of the server looks for this client's calls by itself by now.
-    for (int i = 0; i < 20; ++i) client.call<&Gate::knock>();
-    EXPECT_EQ(client.call<&Gate::pass>(round), round);
-    other.join();
-  }
-}
-
 TEST(Server, RefusesCallsBeforeTheGreeting) {
   Desk desk;
   Server server;

@@ -20,14 +20,12 @@ thread_local const Session* corked_session = nullptr;
 
 }  // namespace
 
-Session::Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits,
-                 base::Nanos lingers)
+Session::Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits)
     : socket_(std::move(socket)),
       epoll_fd_(epoll_fd),
       self_(std::move(self)),
       limits_(limits),
-      inlet_(kGreetingLimits),
-      patience_(lingers) {}
+      inlet_(kGreetingLimits) {}
 
 void Session::set_corked_on_this_thread(const Session* session) { corked_session = session; }
 
@@ -162,18 +160,8 @@ bool Session::flush_ready() {
 void Session::watch(Out& out, bool writable) {
   if (out.watching == writable) return;
   out.watching = writable;
-  set_events(out);
-}
-
-void Session::set_muted(bool muted) {
-  out_.with([&](Out& out) {
-    if (std::exchange(out.muted, muted) != muted) set_events(out);
-  });
-}
-
-void Session::set_events(const Out& out) {
   epoll_event event{};
-  event.events = EPOLLRDHUP | EPOLLET | (out.muted ? 0u : EPOLLIN) | (out.watching ? EPOLLOUT : 0u);
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (writable ? EPOLLOUT : 0u);
   event.data.fd = socket_.fd();
   ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, socket_.fd(), &event);
 }

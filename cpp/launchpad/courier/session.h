@@ -13,7 +13,6 @@
 #include "launchpad/courier/handshake.h"
 #include "launchpad/courier/inlet.h"
 #include "launchpad/courier/outbox.h"
-#include "launchpad/courier/patience.h"
 #include "launchpad/net/socket.h"
 
 namespace lp::courier {
@@ -25,8 +24,7 @@ inline constexpr size_t kMaxFramesPerTurn = 256;
 
 class Session : public Flushable, public std::enable_shared_from_this<Session> {
  public:
-  Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits,
-          base::Nanos lingers = base::Nanos(0));
+  Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits);
   ~Session() override;
 
   enum class Turn {
@@ -41,13 +39,6 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   bool claim_turn() { return edges_.fetch_add(1, std::memory_order_acq_rel) == 0; }
   // By the owner of the turn. Appends complete calls and cancels to `frames`.
   Turn read(std::vector<wire::Frame>& frames);
-
-  // Until `unmute`, no edge tells of what comes in: the caller looks by itself, each time by
-  // claim_turn and read. Edges of what is there then come with `unmute`. Idempotent.
-  void mute() { set_muted(true); }
-  void unmute() { set_muted(false); }
-  // The lingering thread's.
-  Patience& patience() { return patience_; }
 
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
@@ -79,7 +70,6 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
  private:
   struct Out {
     Outbox box;
-    bool muted = false;
     bool watching = false;      // The poller tells when more can be sent.
     bool reading_held = false;  // Reading waits for the outbox to shrink.
     bool closing = false;
@@ -95,8 +85,6 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   void welcome(Out& out);
   void flush_locked(Out& out);
   void watch(Out& out, bool writable);
-  void set_muted(bool muted);
-  void set_events(const Out& out);
 
   net::Socket socket_;
   const int epoll_fd_;
@@ -108,7 +96,6 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};   // In flight.
   std::atomic<bool> closed_{false};
-  Patience patience_;
   base::Guarded<Out> out_;
 };
 
