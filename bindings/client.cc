@@ -9,6 +9,7 @@
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/steal.h"
+#include "bindings/token.h"
 #include "bindings/values.h"
 #include "bindings/waiting.h"
 #include "launchpad/courier/client.h"
@@ -24,7 +25,8 @@ class ChannelState {
  public:
   ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready,
                bool prebound, const std::string& server_name, const std::string& policy,
-               bool inherits_deadline, bool compress, std::optional<RetryPolicy> retry)
+               bool inherits_deadline, bool compress, std::optional<RetryPolicy> retry,
+               const std::optional<net::Token>& token)
       : timeout_(timeout) {
     auto addresses = unwrap("local", courier::Addresses::parse(address));
     if (!policy.empty()) addresses.policy = unwrap("local", courier::parse_policy(policy));
@@ -34,6 +36,7 @@ class ChannelState {
     options.server_name = server_name;
     options.inherits_deadline = inherits_deadline;
     options.compress = compress;
+    set_token(options, token);
     options.language = courier::kPython;
     options.interrupted = python_wants_to_raise;
     options.around_callbacks = [](const std::function<void()>& run) {
@@ -365,15 +368,16 @@ void bind_client(nb::module_& m) {
           [](PyChannel* self, const std::string& address, std::optional<double> timeout,
              bool wait_for_ready, bool prebound, const std::string& server_name,
              const std::string& policy, bool inherits_deadline, bool compress,
-             const nb::object& retry) {
+             const nb::object& retry, const std::optional<net::Token>& token) {
             new (self) PyChannel{std::make_shared<ChannelState>(
                 address, timeout, wait_for_ready, prebound, server_name, policy, inherits_deadline,
-                compress, retry_policy(retry))};
+                compress, retry_policy(retry), token)};
           },
           nb::arg("address"), nb::kw_only(), nb::arg("timeout") = nb::none(),
           nb::arg("wait_for_ready") = true, nb::arg("prebound") = false,
           nb::arg("server_name") = "", nb::arg("policy") = "", nb::arg("inherits_deadline") = true,
-          nb::arg("compress") = false, nb::arg("retry") = nb::none())
+          nb::arg("compress") = false, nb::arg("retry") = nb::none(),
+          nb::arg("token").none() = nb::none())
       .def_prop_ro("address", [](const PyChannel& self) { return self.state->channel().where(); })
       .def_prop_ro(
           "server_name",

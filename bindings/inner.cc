@@ -17,13 +17,14 @@
 namespace lp::bindings {
 namespace {
 
-std::string inner_assignment(int control, std::map<int, int> listening) {
+std::string inner_assignment(int control, int token, std::map<int, int> listening) {
   const auto context = run::current_context();
   constexpr std::string_view kUnix = "unix:";
   if (context == nullptr || !context->address_prefix.starts_with(kUnix))
     throw nb::value_error("this node is no process of a program");
   run::Assignment assignment;
   assignment.control = control;
+  assignment.token = token;
   assignment.task = static_cast<size_t>(context->task);
   assignment.inner = std::move(listening);
   assignment.run_dir = context->address_prefix.substr(kUnix.size());
@@ -84,7 +85,8 @@ void bind_inner(nb::module_& m) {
            "A descriptor for a process to print to. Before start; open until finish.")
       .def("start", &PyOutput::start)
       .def("finish", &PyOutput::finish, "Prints what is left. All processes have ended.");
-  m.def("inner_assignment", &inner_assignment, nb::arg("control"), nb::arg("listening"),
+  m.def("inner_assignment", &inner_assignment, nb::arg("control"), nb::arg("token"),
+        nb::arg("listening"),
         "LAUNCHPAD_WORKER for a process of the current node's that runs a node inside of it.");
   m.def("decode_control", &decode_control, nb::arg("packet"),
         "What such a process said, and the exception if it failed.");

@@ -11,6 +11,7 @@ NB_MODULE(_core, m) {
   if (!add_buffer_type(m.ptr())) throw nb::python_error();
   bind_hooks(m);
   bind_arrays(m);
+  bind_token(m);  // Before whoever is given one.
   bind_client(m);
   bind_batching(m);
   bind_server(m);

@@ -10,6 +10,7 @@
 #include "bindings/replay_nest.h"
 #include "bindings/replay_table.h"
 #include "bindings/replay_values.h"
+#include "bindings/token.h"
 #include "bindings/waiting.h"
 
 namespace lp::bindings {
@@ -41,9 +42,11 @@ auto call(F&& f) {
 PyReplayClient connect(const std::string& address) {
   courier::ChannelOptions calls;
   calls.language = "python";
+  set_token(calls, std::nullopt);
   calls.interrupted = [] { return python_wants_to_raise() || program_stops().has_value(); };
   courier::ChannelOptions streams;
   streams.language = "python";
+  set_token(streams, std::nullopt);
   streams.wait_for_ready = false;
   return {take(replay::Client::connect(address, std::move(calls))),
           take(replay::Client::connect(address, std::move(streams)))};

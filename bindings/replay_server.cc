@@ -10,6 +10,7 @@
 #include "bindings/module.h"
 #include "bindings/replay_table.h"
 #include "bindings/replay_values.h"
+#include "bindings/token.h"
 #include "bindings/waiting.h"
 #include "launchpad/base/guarded.h"
 #include "launchpad/courier/server.h"
@@ -53,8 +54,10 @@ class PyReplayServer {
   }
 
   // Serves there as well; returns the real address.
-  std::string listen(const std::string& address) {
-    return serve(unwrap("local", net::listen(unwrap("local", net::Address::parse(address)))));
+  // `of_run`: only this program's nodes call there.
+  std::string listen(const std::string& address, bool of_run) {
+    return serve(unwrap("local", net::listen(unwrap("local", net::Address::parse(address)))),
+                 of_run ? run_token() : net::Token());
   }
   // At the current node's address; `number`: as that inner node.
   std::string listen_as_node(std::optional<int> number) {
@@ -81,8 +84,9 @@ class PyReplayServer {
   }
 
  private:
-  std::string serve(std::unique_ptr<net::Listener> listener) {
+  std::string serve(std::unique_ptr<net::Listener> listener, net::Token token = {}) {
     courier::ServerOptions options;
+    options.token = std::move(token);
     options.name = "replay";
     options.threads = kThreads;
     auto server = std::make_unique<courier::Server>(std::move(options));
@@ -123,7 +127,7 @@ void bind_replay_server(nb::module_& m) {
            nb::arg("tables"), nb::arg("checkpoints").none(),
            "`checkpoints`: (folder, fallback folder or \"\", how many to keep); the newest is "
            "loaded.")
-      .def("listen", &PyReplayServer::listen, nb::arg("address"),
+      .def("listen", &PyReplayServer::listen, nb::arg("address"), nb::arg("of_run") = false,
            "Serves there, too; returns the real address.")
       .def("listen_as_node", &PyReplayServer::listen_as_node, nb::arg("number").none())
       .def("stop", &PyReplayServer::stop, "Wakes everybody who waits for a table.")

@@ -86,7 +86,8 @@ std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type
                               double termination_notice_secs, const std::string& run_dir,
                               bool handle_signals, const std::string& terminal,
                               const std::string& tmux_session_name, bool tmux_open_window,
-                              const PyForkServer* fork_server) {
+                              const PyForkServer* fork_server,
+                              const std::optional<net::Token>& token) {
   graph::Plan plan = plan_of(program);
   launching::Options options;
   options.type = unwrap("local", launching::parse_launch_type(launch_type));
@@ -96,6 +97,7 @@ std::unique_ptr<PyRun> launch(nb::handle program, const std::string& launch_type
   options.handle_signals = handle_signals;
   options.terminal = {terminal, tmux_session_name, tmux_open_window};
   if (fork_server != nullptr) options.fork_server = fork_server->server;
+  if (token) options.token = *token;
   options.on_thread_start = keep_thread_state;
   options.on_thread_end = drop_thread_state;
   options.describe_exception = describe_current_exception;
@@ -228,6 +230,15 @@ void bind_context(nb::module_& m) {
           },
           nb::arg("number"), "Where a node inside of this one listens; the caller's to close.")
       .def(
+          "token_descriptor",
+          [](const PyContext& self) {
+            return unwrap("local", self.context->token.hand_down()).release();
+          },
+          "Memory with the run's token, for a process to inherit; the caller's to close.")
+      .def_prop_ro(
+          "token", [](const PyContext& self) { return self.context->token; },
+          "What proves to other nodes that this one is of the same run.")
+      .def(
           "request_stop", [](const PyContext& self) { self.context->request_stop(); },
           nb::call_guard<GilReleased>())
       .def(
@@ -262,7 +273,7 @@ void bind_run(nb::module_& m) {
         nb::arg("termination_notice_secs"), nb::arg("run_dir"), nb::arg("handle_signals"),
         nb::arg("terminal") = "current_terminal", nb::arg("tmux_session_name") = "launchpad",
         nb::arg("tmux_open_window") = false, nb::arg("fork_server").none() = nb::none(),
-        "Starts every node of the program.");
+        nb::arg("token").none() = nb::none(), "Starts every node of the program.");
   m.def("terminal_names", &launching::terminal_names, "Where the nodes of local_mp can print.");
   m.def("chosen_terminal", &chosen_terminal, nb::arg("asked"),
         "The terminal of that name, or, if it is empty, the environment's; raises ValueError.");

@@ -45,12 +45,14 @@ courier::Handler handler_of(PyObject* function) {
 
 class PyServer {
  public:
-  PyServer(const std::string& name, int threads) : context_(run::current_context()) {
+  PyServer(const std::string& name, int threads, const std::optional<net::Token>& token)
+      : context_(run::current_context()), token_(token.value_or(net::Token())) {
     if (threads < 1) throw nb::value_error("thread_pool_size must be at least 1");
     courier::ServerOptions options;
     options.name = name;
     options.language = "python";
     options.threads = threads;
+    options.token = token_;
     options.on_thread_start = [context = context_] {
       run::set_thread_context(context);
       keep_thread_state();
@@ -76,15 +78,14 @@ class PyServer {
   }
   void unbind(const std::string& method) { server_->router().unbind(method); }
 
-  std::string listen(const std::string& address) {
-    listener_ = unwrap("local", net::listen(unwrap("local", net::Address::parse(address))));
+  // `of_run`: only this program's nodes call there.
+  std::string listen(const std::string& address, bool of_run) {
+    listener_ = bind_address(address, of_run);
     return listener_->address().str();
   }
 
   // A further address, from start() on.
-  void also_listen(const std::string& address) {
-    also_.push_back(unwrap("local", net::listen(unwrap("local", net::Address::parse(address)))));
-  }
+  void also_listen(const std::string& address) { also_.push_back(bind_address(address, false)); }
 
   // As start(), where a node inside of the current one listens.
   void start_inner(int number) {
@@ -125,7 +126,19 @@ class PyServer {
   }
 
  private:
+  std::unique_ptr<net::Listener> bind_address(const std::string& text, bool of_run) {
+    auto listener = unwrap("local", net::listen(unwrap("local", net::Address::parse(text))));
+    const bool needs_token = of_run || listener->reaches_beyond_host();
+    if (!token_ && needs_token && context_ != nullptr && context_->token) {
+      token_ = context_->token;
+      server_->set_token(token_);
+    }
+    unwrap("local", courier::check_listener(*listener, token_));
+    return listener;
+  }
+
   std::shared_ptr<const run::Context> context_;
+  net::Token token_;
   std::unique_ptr<courier::Server> server_;
   std::unique_ptr<net::Listener> listener_;  // Bound, not started.
   std::vector<std::unique_ptr<net::Listener>> also_;
@@ -136,12 +149,13 @@ class PyServer {
 void bind_server(nb::module_& m) {
   nb::class_<PyServer>(m, "Server", "Answers calls with Python functions, on threads of its own.",
                        nb::is_weak_referenceable())
-      .def(nb::init<const std::string&, int>(), nb::arg("name"), nb::arg("threads"))
+      .def(nb::init<const std::string&, int, const std::optional<net::Token>&>(), nb::arg("name"),
+           nb::arg("threads"), nb::arg("token").none() = nb::none())
       .def("bind", &PyServer::bind, nb::arg("method"), nb::arg("function"), nb::arg("priority"))
       .def("bind_batched", &PyServer::bind_batched, nb::arg("method"), nb::arg("batcher"),
            nb::arg("priority"))
       .def("unbind", &PyServer::unbind, nb::arg("method"))
-      .def("listen", &PyServer::listen, nb::arg("address"),
+      .def("listen", &PyServer::listen, nb::arg("address"), nb::arg("of_run") = false,
            "Binds the address; returns the real one.")
       .def("also_listen", &PyServer::also_listen, nb::arg("address"),
            "Binds a further address, at which it answers from start() on.")

@@ -23,7 +23,7 @@ function(lp_header_only name header)
   if(NOT LAUNCHPAD_${name}_INCLUDE)
     message(FATAL_ERROR "launchpad: ${header} not found; on Debian: "
                         "apt-get install libspdlog-dev libfmt-dev libcli11-dev "
-                        "nlohmann-json3-dev liblz4-dev libzstd-dev")
+                        "nlohmann-json3-dev liblz4-dev libzstd-dev libssl-dev")
   endif()
   target_include_directories(lp_private SYSTEM INTERFACE "${LAUNCHPAD_${name}_INCLUDE}")
 endfunction()
@@ -36,13 +36,15 @@ lp_header_only(CLI11 CLI/CLI.hpp)
 lp_header_only(JSON nlohmann/json.hpp)
 target_compile_options(lp_private INTERFACE -Wall -Wextra)
 
-# Libraries that whoever links ours must link too: wire/compression.cc.
-foreach(library lz4 zstd)
-  lp_header_only(${library} ${library}.h)
+# Libraries that whoever links ours must link too: wire/compression.cc, net/tls.cc, net/token.cc.
+lp_header_only(lz4 lz4.h)
+lp_header_only(zstd zstd.h)
+lp_header_only(ssl openssl/ssl.h)
+foreach(library lz4 zstd ssl crypto)
   find_library(LAUNCHPAD_${library}_LIBRARY ${library})
   if(NOT LAUNCHPAD_${library}_LIBRARY)
     message(FATAL_ERROR "launchpad: lib${library} not found; on Debian: "
-                        "apt-get install liblz4-dev libzstd-dev")
+                        "apt-get install liblz4-dev libzstd-dev libssl-dev")
   endif()
   target_link_libraries(lp_private INTERFACE ${LAUNCHPAD_${library}_LIBRARY})
 endforeach()

@@ -65,7 +65,8 @@ function(lp_layer_test layer)
     TEST_PREFIX "${layer}: " DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
 endfunction()
 
-# One archive of all layers' objects: what users link. It needs threads, lz4 and zstd.
+# One archive of all layers' objects: what users link. It needs threads, lz4, zstd and
+# OpenSSL.
 function(lp_archive name)
   get_property(layers GLOBAL PROPERTY lp_layers)
   add_library(${name} STATIC)
@@ -79,7 +80,7 @@ function(lp_archive name)
   target_include_directories(${name} PUBLIC
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cpp>" "$<INSTALL_INTERFACE:include>")
   target_compile_features(${name} PUBLIC cxx_std_20)
-  target_link_libraries(${name} PUBLIC Threads::Threads lz4 zstd)
+  target_link_libraries(${name} PUBLIC Threads::Threads lz4 zstd ssl crypto)
 
   if(LAUNCHPAD_BUILD_TESTS)
     lp_test_programs(${name} ${layers})

@@ -128,7 +128,16 @@ def build_cpp(snippet: Snippet, folder: pathlib.Path) -> None:
     library = build_folder() / "liblaunchpad.a"
     command = [compiler, "-std=c++20", f"-I{ROOT / 'cpp'}", str(source)]
     if "int main(" in snippet.code:
-        command += [str(library), "-pthread", "-llz4", "-lzstd", "-o", str(folder / "snippet")]
+        command += [
+            str(library),
+            "-pthread",
+            "-llz4",
+            "-lzstd",
+            "-lssl",
+            "-lcrypto",
+            "-o",
+            str(folder / "snippet"),
+        ]
     else:
         command += ["-fsyntax-only"]
     built = _execute(command, folder)

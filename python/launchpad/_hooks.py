@@ -43,7 +43,8 @@ def _make_client(address: str, server_name: str, prebound: bool) -> Any:
 def _client_parts(value: Any) -> tuple[str, str, bool] | None:
     from launchpad.calls.client import Client
 
-    if not isinstance(value, Client):
+    # What only its pickle has must not be lost.
+    if not isinstance(value, Client) or value._kwargs["token"] is not None:
         return None
     channel = value._channel
     return channel.address, channel.server_name, channel.prebound

@@ -336,7 +336,7 @@ class NodeServer:
         if address is None:
             self._server.listen_as_node(number)
         else:
-            self._server.listen(address)
+            self._server.listen(address, of_run=True)
 
     def checkpoint(self) -> str:
         return self._server.checkpoint()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 import launchpad as lp
+from launchpad import errors
 from launchpad.cloud import cluster, local_docker, stopper, vertex_ai
 from launchpad.cloud.docker_config import Hardware
 
@@ -74,6 +75,23 @@ def test_a_dry_run_writes_a_context_for_each_configuration_and_the_request(tmp_p
         "accelerator_count": 1,
     }
     assert pools[1]["machine_spec"] == {"machine_type": "n1-standard-4"}
+
+
+def test_each_job_has_a_token_of_its_own_in_files_that_nobody_else_reads(tmp_path, config):
+    tokens = []
+    for name in ("one", "two"):
+        resources = {"producer": config, "consumer": with_gpu(config)}
+        dry_run(drawn(), tmp_path / name, resources)
+        files = [tmp_path / name / image / "token" for image in ("image0", "image1")]
+        assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
+        first, second = (file.read_text() for file in files)
+        assert first == second
+        assert len(first) == 64
+        assert "COPY token token" in (tmp_path / name / "image0/Dockerfile").read_text()
+        assert first not in (tmp_path / name / "job.json").read_text()
+        assert first not in (tmp_path / name / "image0/Dockerfile").read_text()
+        tokens.append(first)
+    assert tokens[0] != tokens[1]
 
 
 def test_a_wheel_of_ones_own_is_installed_in_the_image(tmp_path, config, monkeypatch):
@@ -234,6 +252,11 @@ def test_nodes_find_each_other_by_the_cluster_spec(start, config, tmp_path, free
     consumer = container("workerpool1", 1)
     assert consumer.read_until("consumed") == "consumed produced"
     assert consumer.end() == 0, consumer.err
+    # Nobody else is served.
+    with pytest.raises(errors.StatusNotOk, match="only who has its token"):
+        lp.CourierClient(second, wait_for_ready=False).produce()
+    token = out / "image0/token"
+    assert lp.CourierClient(second, token=token, wait_for_ready=False).produce() == "produced"
 
 
 @pytest.fixture

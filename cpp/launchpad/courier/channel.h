@@ -17,6 +17,7 @@
 
 #include "launchpad/courier/flusher.h"
 #include "launchpad/courier/link.h"
+#include "launchpad/net/token.h"
 
 namespace lp::courier {
 
@@ -42,6 +43,11 @@ struct ChannelOptions {
   // Compress messages, both ways, where it pays; over tcp only: within a host it costs more than it
   // saves.
   bool compress = false;
+  // What the ends of a tcp connection prove to each other. None: only servers of this user on this
+  // host can be called. Beyond the loopback interface TLS comes with it.
+  net::Token token{};
+  bool may_lack_token =
+      false;  // A server of this host that has no token can be called all the same.
   // Asked at every tick of a waiting call, without any lock: true ends the wait with ABORTED.
   std::function<bool()> interrupted{};
   // Wraps the running of a batch of callbacks (to take a lock once, say).
@@ -130,6 +136,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status connect(Lock& lock, const base::Deadline& deadline);  // For the calling thread.
   Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline,
                                           const KeepWaiting& keep_waiting, Peer& peer);
+  Status enter(Link& link, const base::Deadline& deadline, const KeepWaiting& keep_waiting);
   Status pause(base::Nanos duration, const base::Deadline& deadline,
                const KeepWaiting& keep_waiting);
   Status keep_waiting();

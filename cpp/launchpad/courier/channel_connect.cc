@@ -8,6 +8,7 @@
 #include "launchpad/base/log.h"
 #include "launchpad/courier/channel.h"
 #include "launchpad/courier/current_call.h"
+#include "launchpad/courier/entrance.h"
 #include "launchpad/net/peer_user.h"
 
 namespace lp::courier {
@@ -131,7 +132,9 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
                       .name = {},
                       .packs = options_.compress && address_.kind == net::Kind::kTcp,
                       .shares = link->socket().passes_descriptors()};
-      auto greeted = link->greet(self, deadline, keep_waiting);
+      const Status entered = enter(*link, deadline, keep_waiting);
+      auto greeted =
+          entered.ok() ? link->greet(self, deadline, keep_waiting) : Result<Peer>(entered.error());
       if (greeted.ok() && address_.kind == net::Kind::kTcp &&
           net::tcp_peer_user(link->socket().fd()) == net::PeerUser::kStranger) {
         greeted = Error(Code::kPermissionDenied,
@@ -169,6 +172,23 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
     LP_TRY(pause(retry, deadline, keep_waiting));
     retry = std::min(retry * 2, kLastRetry);
   }
+}
+
+// The server shows that it has the token before it hears anything.
+Status Channel::enter(Link& link, const base::Deadline& deadline, const KeepWaiting& keep_waiting) {
+  if (address_.kind != net::Kind::kTcp) return {};
+  const bool leaves = net::leaves_loopback(link.socket().fd());
+  if (leaves && !options_.token) {
+    return Error(Code::kPermissionDenied, "'" + address_.str() +
+                                              "' is beyond this host's loopback interface, where "
+                                              "servers have tokens: give the client the server's "
+                                              "one (`token`)");
+  }
+  return courier::enter(link.socket(),
+                        {.token = options_.token,
+                         .wants_tls = leaves,
+                         .may_lack_token = options_.may_lack_token && !leaves},
+                        deadline, keep_waiting);
 }
 
 Status Channel::pause(base::Nanos duration, const base::Deadline& deadline,

@@ -48,6 +48,10 @@ Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
 
 net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
                           const base::Deadline& deadline) {
+  if (socket_.holds_bytes()) {
+    writable = false;  // Not looked at.
+    return read_once(frames, false);
+  }
   const bool near = !deadline.never() && deadline.left() < kTick;
   if (!writable && !near) return read_once(frames, true);
   bool readable = true;

@@ -4,12 +4,22 @@
 
 namespace lp::courier {
 
+Status check_listener(const net::Listener& listener, const net::Token& token) {
+  if (token || !listener.reaches_beyond_host()) return {};
+  return Error(Code::kInvalidArgument,
+               "others than this host can reach '" + listener.address().str() +
+                   "': give the server a token that its clients have too (`token`), or let it "
+                   "listen on localhost");
+}
+
 Server::Server(ServerOptions options) : core_(std::make_shared<ServerCore>(std::move(options))) {}
 
 Server::~Server() {
   stop();
   core_->wait_for_handlers();
 }
+
+void Server::set_token(net::Token token) { core_->set_token(std::move(token)); }
 
 Router& Server::router() { return core_->router(); }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "launchpad/courier/router.h"
+#include "launchpad/net/token.h"
 #include "launchpad/net/transport.h"
 #include "launchpad/wire/frame.h"
 
@@ -25,11 +26,20 @@ struct ServerOptions {
                                    // priority.
   size_t max_queued_calls = 4096;  // Read but not running. Beyond it no more is read: clients wait.
   wire::FrameLimits limits{};      // What it reads, at most.
+  // What tcp clients have to prove. None: every process of this user on this host may call, and
+  // addresses that others can reach are refused. Beyond the loopback interface TLS comes with it.
+  net::Token token{};
+  bool always_tls = false;  // TLS on the loopback interface, too. Only with a token.
+  // How long a tcp client may take to say who it is.
+  base::Nanos greeting_patience{10'000'000'000};
   // Run at the start of each of its threads.
   std::function<void()> on_thread_start{};
   // Run at the end of each.
   std::function<void()> on_thread_end{};
 };
+
+// Whether a server with these options may have the listener: the error of `start`.
+Status check_listener(const net::Listener& listener, const net::Token& token);
 
 class Server {
  public:
@@ -40,10 +50,13 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // Instead of the options'; before start.
+  void set_token(net::Token token);
   // What it answers: bind methods before or after start.
   Router& router();
 
-  // FAILED_PRECONDITION if it was started before.
+  // FAILED_PRECONDITION if it was started before; INVALID_ARGUMENT for a listener that other hosts
+  // reach, without a token.
   Status start(std::unique_ptr<net::Listener> listener);
   // Where it listens. Only after start.
   const net::Address& address() const;

@@ -11,6 +11,7 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/current_call.h"
+#include "launchpad/net/peer_user.h"
 #include "launchpad/wire/writer.h"
 
 namespace lp::courier {
@@ -42,8 +43,10 @@ void watch(int epoll, int fd, uint32_t events) {
 
 ServerCore::ServerCore(ServerOptions options)
     : options_(std::move(options)),
+      token_(options_.token),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      anteroom_(options_.greeting_patience),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       limit_(options_.threads),
       queue_(options_.threads) {
@@ -51,8 +54,9 @@ ServerCore::ServerCore(ServerOptions options)
 }
 
 Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
+  LP_TRY(check_listener(*listener, token_));
   if (started_.exchange(true)) return Error(Code::kFailedPrecondition, "Server already started");
-  if (!epoll_.valid() || !timer_.valid() || !wake_.valid()) {
+  if (!epoll_.valid() || !timer_.valid() || !wake_.valid() || anteroom_.fd() < 0) {
     return Error(Code::kResourceExhausted, "no file descriptors left for a server");
   }
   address_ = listener->address();
@@ -60,6 +64,7 @@ Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   listener_.with([&](auto& owned) { owned = std::move(listener); });
   watch(epoll_.get(), listener_fd_, EPOLLIN | EPOLLET);
   watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET);
+  watch(epoll_.get(), anteroom_.fd(), EPOLLIN | EPOLLET);
   watch(epoll_.get(), wake_.get(), EPOLLIN);
   threads_.store(1);
   spawn_thread();
@@ -154,9 +159,11 @@ void ServerCore::wait_for_event() {
   if (fd == wake_.get()) return;
   if (fd == timer_.get()) return on_timer();
   if (fd == listener_fd_) return accept_all();
+  if (fd == anteroom_.fd()) return anteroom_.close_late();
   const auto session = session_at(fd);
   if (session == nullptr) return;
   if ((event.events & EPOLLOUT) != 0 && session->flush_ready()) read(session);
+  if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) session->note_end();
   if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && session->claim_turn()) {
     read(session);
   }
@@ -202,13 +209,22 @@ void ServerCore::accept_all() {
     if (!accepted.ok()) return base::log(base::LogLevel::kError, accepted.error().message);
     if (!accepted->has_value()) return;
     const int fd = (*accepted)->fd();
+    const bool passes_descriptors = (*accepted)->passes_descriptors();
     auto session = std::make_shared<Session>(
         std::move(**accepted), epoll_.get(),
         Peer{.language = options_.language, .name = options_.name}, options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     session->set_healthy(healthy_.load());
+    if (!passes_descriptors) receive_stranger(session);
     watch(epoll_.get(), fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
   }
+}
+
+// A tcp connection may be anybody's.
+void ServerCore::receive_stranger(const std::shared_ptr<Session>& session) {
+  const bool wants_tls = token_ && (options_.always_tls || net::leaves_loopback(session->fd()));
+  session->set_entrance(std::make_unique<Entrance>(token_, wants_tls));
+  anteroom_.add(session);
 }
 
 std::shared_ptr<Session> ServerCore::session_at(int fd) {

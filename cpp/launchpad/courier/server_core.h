@@ -20,6 +20,7 @@
 
 #include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
+#include "launchpad/courier/anteroom.h"
 #include "launchpad/courier/backlog.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/courier/session.h"
@@ -32,6 +33,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
   explicit ServerCore(ServerOptions options);
 
+  void set_token(net::Token token) { token_ = std::move(token); }
   Status start(std::unique_ptr<net::Listener> listener);
   void stop(const base::Deadline& grace);
   bool join(const base::Deadline& deadline);
@@ -87,14 +89,17 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void drop(const std::shared_ptr<Session>& session);
   void arm_timer(Queue& queue, base::Nanos delay);
   std::shared_ptr<Session> session_at(int fd);
+  void receive_stranger(const std::shared_ptr<Session>& session);
 
   const ServerOptions options_;
+  net::Token token_;  // Constant from start on.
   Router router_;
   net::Address address_;
   int listener_fd_ = -1;
   base::Guarded<std::shared_ptr<net::Listener>> listener_;  // Null once stopping.
   base::Fd epoll_;
   base::Fd timer_;
+  Anteroom anteroom_;
   base::Fd wake_;  // Readable for ever once the threads shall end.
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};

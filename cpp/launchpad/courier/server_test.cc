@@ -1,6 +1,7 @@
 #include "launchpad/courier/server.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <future>
 #include <random>
@@ -26,6 +27,7 @@ class Stranger {
       bytes.remove_prefix(moved.size);
     }
   }
+  void say_no_more() { ::shutdown(socket_.fd(), SHUT_WR); }
   // Reads until the server closes; what it said.
   std::string until_closed() {
     std::string all;
@@ -46,6 +48,23 @@ std::string frame(wire::FrameType type, const wire::Payload& payload,
   std::string bytes;
   wire::append_frame_head(bytes, type, 1, 0, method, payload);
   return bytes;
+}
+
+TEST(Server, ClosesAConnectionWhoseClientEndedRightAfterItsCall) {
+  Desk desk;
+  Server server;
+  serve_at(server, desk);
+  wire::Payload arguments;
+  wire::Writer writer(arguments);
+  writer.begin_list(2);
+  writer.integer(1);
+  writer.integer(2);
+  // All is there at the server's first look, the end as well: no other event comes.
+  Stranger stranger(server.address());
+  stranger.send(frame(wire::FrameType::kHello, encode_peer({})) +
+                frame(wire::FrameType::kCall, arguments, "add"));
+  stranger.say_no_more();
+  stranger.until_closed();
 }
 
 TEST(Server, ClosesAConnectionThatSpeaksAnotherProtocolAndServesOn) {

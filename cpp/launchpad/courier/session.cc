@@ -6,6 +6,7 @@
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/share.h"
+#include "launchpad/net/peer_user.h"
 
 namespace lp::courier {
 namespace {
@@ -38,28 +39,43 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
     const bool held =
         out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });
     if (held) return Turn::kHeld;
-    const net::Io io = inlet_.read(socket_, false);
+    const net::Io io = entrance_ != nullptr ? enter() : inlet_.read(socket_, false);
     if (io == net::Io::kClosed) return Turn::kClosed;
     if (io == net::Io::kInterrupted) continue;
     if (io == net::Io::kMoved) {
       if (const Status taken = take_all(frames); !taken.ok()) {
-        base::log(base::LogLevel::kWarning, "closed a connection: " + taken.error().message);
+        turn_away(taken.error().message);
         return Turn::kClosed;
       }
       // A full read leaves more behind; a short one has drained the socket (epoll(7),
       // edge-triggered).
-      if (inlet_.filled()) continue;
+      if (inlet_.filled() || ending_.load(std::memory_order_acquire)) continue;
     }
     if (edges_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel)) return Turn::kDrained;
     // Another edge came while this thread read; `seen` is its number now.
   }
 }
 
+net::Io Session::enter() {
+  const net::Io io = entrance_->step(socket_);
+  if (io == net::Io::kClosed && !entrance_->why().empty()) turn_away(entrance_->why());
+  if (io != net::Io::kMoved) return io;
+  entrance_.reset();
+  return net::Io::kInterrupted;
+}
+
+void Session::turn_away(const std::string& why) {
+  if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  base::log(base::LogLevel::kWarning,
+            "closed a connection" + net::from_where(socket_.fd()) + ": " + why);
+  socket_.shutdown();
+}
+
 Status Session::take_all(std::vector<wire::Frame>& frames) {
   while (true) {
     LP_TRY_ASSIGN(auto next, inlet_.next());
     if (!next) return {};
-    if (!greeted_)
+    if (!known())
       LP_TRY(greet(*next));
     else if (next->type == wire::FrameType::kReturn)
       LP_TRY(out_.with([&](Out& out) { return out.box.give_back(*next); }));
@@ -78,7 +94,6 @@ Status Session::greet(const wire::Frame& frame) {
     return std::move(peer).error();
   }
   peer_ = std::move(peer).value();
-  greeted_ = true;
   inlet_.trust(limits_);
   peer_.shares = peer_.shares && socket_.passes_descriptors();
   out_.with([&](Out& out) {
@@ -86,6 +101,7 @@ Status Session::greet(const wire::Frame& frame) {
     welcome(out);
   });
   if (peer_.shares) begin_sharing();
+  known_.store(true, std::memory_order_release);
   return {};
 }
 
@@ -169,6 +185,7 @@ void Session::watch(Out& out, bool writable) {
 void Session::say_bye() {
   out_.with([&](Out& out) {
     if (closed() || out.closing) return;
+    if (!out.welcomed) return close();  // It would not understand.
     out.box.append(wire::FrameType::kBye, 0, 0, {}, {});
     out.closing = true;
     flush_locked(out);

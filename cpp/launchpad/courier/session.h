@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "launchpad/base/guarded.h"
+#include "launchpad/courier/entrance.h"
 #include "launchpad/courier/flusher.h"
 #include "launchpad/courier/handshake.h"
 #include "launchpad/courier/inlet.h"
@@ -27,6 +28,11 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits);
   ~Session() override;
 
+  // Before its first turn: what the connection has to pass.
+  void set_entrance(std::unique_ptr<Entrance> entrance) { entrance_ = std::move(entrance); }
+  // Closes it, and logs why; once.
+  void turn_away(const std::string& why);
+
   enum class Turn {
     kDrained,  // Everything that was there is read; an edge tells of more.
     kMore,     // More may be there: whoever got this owns the next turn.
@@ -37,6 +43,9 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // After an edge: true if the caller now owns the next turn of reading, false if another thread
   // has it.
   bool claim_turn() { return edges_.fetch_add(1, std::memory_order_acq_rel) == 0; }
+  // After an event that says that the other end has ended, before its edge is claimed: what is left
+  // is read to its end.
+  void note_end() { ending_.store(true, std::memory_order_release); }
   // By the owner of the turn. Appends complete calls and cancels to `frames`.
   Turn read(std::vector<wire::Frame>& frames);
 
@@ -65,6 +74,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
 
   const Peer& peer() const { return peer_; }
   int fd() const { return socket_.fd(); }
+  // Whether the client has said who it is.
+  bool known() const { return known_.load(std::memory_order_acquire); }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:
@@ -78,6 +89,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
     std::unordered_set<uint64_t> cancelled;
   };
 
+  // One step through the entrance; kInterrupted: it is through.
+  net::Io enter();
   // Deals with every complete frame, or appends it to `frames`. An error ends the connection.
   Status take_all(std::vector<wire::Frame>& frames);
   Status greet(const wire::Frame& frame);
@@ -90,9 +103,11 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   const int epoll_fd_;
   const Peer self_;
   const wire::FrameLimits limits_;
-  Inlet inlet_;                     // The reading thread's.
-  bool greeted_ = false;            // The reading thread's, until true.
-  Peer peer_;                       // Set by the greeting, constant after.
+  Inlet inlet_;                         // The reading thread's.
+  std::unique_ptr<Entrance> entrance_;  // The reading thread's; null once it is through.
+  std::atomic<bool> known_{false};      // It has greeted.
+  Peer peer_;                           // Set by the greeting, constant after.
+  std::atomic<bool> ending_{false};
   std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};   // In flight.
   std::atomic<bool> closed_{false};

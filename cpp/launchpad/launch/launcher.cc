@@ -1,5 +1,7 @@
 #include "launchpad/launch/launcher.h"
 
+#include <fcntl.h>
+
 #include <array>
 #include <atomic>
 
@@ -30,6 +32,14 @@ bool is_process(const graph::Task& task, LaunchType type) {
 Error named(const graph::Task& task, Error error) {
   error.message = "node '" + task.name() + "' cannot be started: " + error.message;
   return error;
+}
+
+// Under a number that nothing in a fork server is called: it is the same in every node.
+Result<base::Fd> far_out_of_the_way(base::Fd fd) {
+  constexpr int kFar = 200;
+  base::Fd moved(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kFar));
+  if (moved.valid()) return moved;
+  return out_of_the_way(std::move(fd));  // So many are not allowed.
 }
 
 // Makes the Preparation of a plan, step by step.
@@ -80,6 +90,7 @@ Result<Preparation> Preparing::prepare(const std::shared_ptr<RunState>& state) {
   if (options_.type == LaunchType::kLocalProcesses) {
     LP_TRY_ASSIGN(result_.terminal, make_terminal(options_.terminal, environment_));
   }
+  if (!options_.token) options_.token = net::Token::mint();
   LP_TRY(place());
   for (size_t number = 0; number < plan_.tasks.size(); ++number) {
     const auto context = make_context(number, *state);
@@ -137,6 +148,8 @@ Status Preparing::place() {
   suffix_ = ".sock";
   result_.run_dir_files.push_back(directory.path() + "/lock");
   result_.run_dir.emplace(std::move(directory));
+  LP_TRY_ASSIGN(base::Fd token, options_.token.hand_down());
+  LP_TRY_ASSIGN(result_.token, far_out_of_the_way(std::move(token)));
   return write_file(run::kRosterName, roster().encode());
 }
 
@@ -165,6 +178,7 @@ Result<ProcessStart> Preparing::prepare_process(size_t number, const run::Contex
   run::Assignment assignment;
   assignment.control = kControlFd;
   assignment.listening = task.serves ? kListeningFd : -1;
+  assignment.token = result_.token.get();
   assignment.task = number;
   for (const size_t inner : inner_of(number)) {
     LP_TRY_ASSIGN(base::Fd bound, bind(inner));
@@ -195,6 +209,7 @@ std::shared_ptr<run::Context> Preparing::make_bare_context(const RunState& state
   context->address_prefix = prefix_;
   context->address_suffix = suffix_;
   context->task_names = task_names_;
+  context->token = options_.token;
   context->stop = state.stop;
   context->request_stop = [inbox = state.inbox] { inbox->post_stop(); };
   return context;

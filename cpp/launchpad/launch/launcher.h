@@ -38,6 +38,8 @@ struct Options {
   // A warmed process that forks for the tasks whose command is its own. Null: each is started
   // afresh.
   std::shared_ptr<ForkServer> fork_server{};
+  // What the run's nodes prove to each other on tcp connections. None: a new one.
+  net::Token token{};
   // How processes are started, by label. A label that no node has: INVALID_ARGUMENT.
   ResourceMap resources{};
   // Where the nodes of local_mp print. Other launch types take no notice of it.

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <iostream>
+#include <span>
 #include <sstream>
 #include <thread>
 
@@ -102,6 +104,32 @@ TEST_F(LauncherTest, KnowsItsLaunchTypes) {
 
 TEST_F(LauncherTest, EndsWellWhenAllProcessesDo) {
   EXPECT_EQ(failure({"a return", "b return"}), "");
+}
+
+TEST_F(LauncherTest, ProcessesGetTheTokenThroughADescriptorAndShowItNowhere) {
+  const std::string secret = "a token that nobody has chosen before";
+  Options with = options();
+  with.token = net::Token::of(secret).value();
+  const std::string path = folder.path() + "/seen";
+  ASSERT_TRUE(run(plan_of({"a token " + path}), with).ok());
+  std::ifstream file(path, std::ios::binary);
+  const std::string seen(std::istreambuf_iterator<char>(file), {});
+  const auto mac = with.token.mac(std::as_bytes(std::span("proof", 5)));
+  ASSERT_GT(seen.size(), mac.size());
+  EXPECT_EQ(std::memcmp(seen.data(), mac.data(), mac.size()), 0);
+  EXPECT_NE(seen.find("LAUNCHPAD_WORKER=2:"), seen.npos);
+  EXPECT_EQ(seen.find(secret), seen.npos);
+}
+
+TEST_F(LauncherTest, EachRunHasATokenOfItsOwnThatItsThreadsShare) {
+  std::vector<net::Token> tokens(3);
+  const auto take = [&](size_t at) {
+    return [&tokens, at](const Context& context) { tokens[at] = context.token; };
+  };
+  ASSERT_TRUE(run(plan_of_threads({{"a", take(0)}, {"b", take(1)}}), threads()).ok());
+  ASSERT_TRUE(run(plan_of_threads({{"a", take(2)}}), threads()).ok());
+  EXPECT_TRUE(tokens[0] && tokens[0] == tokens[1]);
+  EXPECT_TRUE(tokens[2] && !(tokens[0] == tokens[2]));
 }
 
 TEST_F(LauncherTest, NamesTheExitCodeOfAFailedNode) {

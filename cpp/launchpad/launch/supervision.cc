@@ -160,7 +160,7 @@ Result<Supervision::Process> Supervision::start_process(ProcessStart& start, int
     LP_TRY_ASSIGN(start.listening, out_of_the_way(std::move(start.listening)));
   }
   const int own = start.output.get();
-  std::vector<int> kept;
+  std::vector<int> kept = {preparation_.token.get()};
   for (const base::Fd& fd : start.inner) kept.push_back(fd.get());
   const Inheritance inheritance{.input = ::isatty(own) == 1 ? own : null,
                                 .output = own >= 0 ? own : out.second.get(),

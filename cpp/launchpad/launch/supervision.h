@@ -54,6 +54,7 @@ struct Preparation {
   std::vector<ThreadStart> threads;
   // The parent of its forks: lives as long as they. Null: all nodes are started afresh.
   std::shared_ptr<ForkServer> fork_server;
+  base::Fd token;                          // The run's, for processes to inherit.
   std::optional<run::RunDir> run_dir;      // If there are processes.
   std::vector<std::string> run_dir_files;  // Paths.
   std::unique_ptr<Terminal> terminal;      // Where processes print; or null.

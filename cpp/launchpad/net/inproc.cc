@@ -38,6 +38,7 @@ class InprocListener : public Listener {
 
   int fd() const override { return door_->signal.get(); }
   const Address& address() const override { return address_; }
+  bool reaches_beyond_host() const override { return false; }
 
   Result<std::optional<Socket>> accept() override {
     uint64_t one = 0;

@@ -2,6 +2,8 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
+
 #include "launchpad/base/check.h"
 #include "launchpad/net/socket_listener.h"
 
@@ -20,6 +22,11 @@ Result<std::unique_ptr<Listener>> JointListener::of(
       return system_error(Code::kResourceExhausted, "cannot listen at", listener->address());
   }
   return std::unique_ptr<Listener>(new JointListener(std::move(listeners), std::move(epoll)));
+}
+
+bool JointListener::reaches_beyond_host() const {
+  return std::any_of(listeners_.begin(), listeners_.end(),
+                     [](const auto& listener) { return listener->reaches_beyond_host(); });
 }
 
 Result<std::optional<Socket>> JointListener::accept() {

@@ -19,6 +19,7 @@ class JointListener : public Listener {
   int fd() const override { return epoll_.get(); }
   Result<std::optional<Socket>> accept() override;
   const Address& address() const override { return listeners_.front()->address(); }
+  bool reaches_beyond_host() const override;
 
  private:
   JointListener(std::vector<std::unique_ptr<Listener>> listeners, base::Fd epoll)

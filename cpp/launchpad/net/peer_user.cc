@@ -4,6 +4,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -150,6 +151,34 @@ std::optional<uid_t> tcp_owner_by_diag(int fd) {
 std::optional<uid_t> tcp_owner_by_proc(int fd) {
   const auto ends = ends_of(fd);
   return ends ? ask_proc(*ends) : std::nullopt;
+}
+
+bool leaves_loopback(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof(name);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0 ||
+      (name.ss_family != AF_INET && name.ss_family != AF_INET6)) {
+    return false;
+  }
+  if (!is_loopback(name)) return true;
+  size = sizeof(name);
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return false;
+  return !is_loopback(name);
+}
+
+std::string from_where(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof(name);
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0 ||
+      (name.ss_family != AF_INET && name.ss_family != AF_INET6)) {
+    return "";
+  }
+  char host[NI_MAXHOST], port[NI_MAXSERV];
+  if (::getnameinfo(reinterpret_cast<sockaddr*>(&name), size, host, sizeof(host), port,
+                    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return "";
+  }
+  return std::string(" from ") + host + ":" + port;
 }
 
 PeerUser tcp_peer_user(int fd) {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 
 namespace lp::net {
 
@@ -18,6 +19,13 @@ enum class PeerUser {
 // owns that end: by sock_diag(7), or where that is not to be had by /proc/net/tcp. kStranger too if
 // neither says.
 PeerUser tcp_peer_user(int fd);
+
+// Whether a tcp connection has an end beyond this host's loopback addresses, or a listening tcp
+// socket can get such a one. Not so for other kinds of sockets.
+bool leaves_loopback(int fd);
+
+// For messages: " from 10.0.0.7:4711", or nothing if it is no tcp connection.
+std::string from_where(int fd);
 
 // The two ways: the user that owns the other end of an established connection within this host, or
 // nothing if the kernel does not say, or the end belongs to no process any more.

@@ -25,6 +25,7 @@ Moved from_errno() {
 
 Moved Socket::read(std::span<std::byte> space, bool wait) {
   LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
+  if (layer_ != nullptr) return layer_->read(space, wait);
   const ssize_t got = ::recv(fd_.get(), space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
   if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
   if (got == 0) return {Io::kClosed};
@@ -63,6 +64,7 @@ Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>&
 }
 
 Moved Socket::write(std::span<const iovec> parts, std::span<const int> descriptors) {
+  if (layer_ != nullptr) return layer_->write(parts);
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = std::min<size_t>(parts.size(), IOV_MAX);  // More would be an error.

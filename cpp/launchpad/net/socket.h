@@ -6,6 +6,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,16 @@ struct Moved {
 // The kernel takes no more at a time (SCM_MAX_FD is 253).
 inline constexpr size_t kMaxDescriptors = 128;
 
+// What may lie between a Socket and its descriptor: it reads and writes instead, as a Socket would.
+class SocketLayer {
+ public:
+  virtual ~SocketLayer() = default;
+  virtual Moved read(std::span<std::byte> space, bool wait) = 0;
+  virtual Moved write(std::span<const iovec> parts) = 0;
+  // Whether something can be read that is not in the descriptor any more.
+  virtual bool holds_bytes() const = 0;
+};
+
 class Socket {
  public:
   Socket() = default;
@@ -48,11 +59,17 @@ class Socket {
   // Whether descriptors can go along: both ends are on this host.
   bool passes_descriptors() const;
 
+  // From now on all bytes go through the layer. By the thread that made the connection, first.
+  void set_layer(std::unique_ptr<SocketLayer> layer) { layer_ = std::move(layer); }
+  // Whether a read need not wait, whatever poll(2) says of the descriptor.
+  bool holds_bytes() const { return layer_ != nullptr && layer_->holds_bytes(); }
+
   int fd() const { return fd_.get(); }
   bool valid() const { return fd_.valid(); }
 
  private:
   base::Fd fd_;
+  std::unique_ptr<SocketLayer> layer_;
 };
 
 // Waits until the socket is readable and/or writable, whichever is asked for, or the deadline

@@ -6,11 +6,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "launchpad/net/peer_user.h"
+
 namespace lp::net {
 
 SocketListener::~SocketListener() {
   if (!unlink_path_.empty()) ::unlink(unlink_path_.c_str());
 }
+
+bool SocketListener::reaches_beyond_host() const { return leaves_loopback(fd_.get()); }
 
 Result<std::optional<Socket>> SocketListener::accept() {
   while (true) {

@@ -24,6 +24,7 @@ class SocketListener : public Listener {
   int fd() const override { return fd_.get(); }
   Result<std::optional<Socket>> accept() override;
   const Address& address() const override { return address_; }
+  bool reaches_beyond_host() const override;
 
  private:
   base::Fd fd_;

@@ -23,6 +23,8 @@ class Listener {
   virtual Result<std::optional<Socket>> accept() = 0;
   // Where it listens: of "host:0", the port that was found.
   virtual const Address& address() const = 0;
+  // Whether other hosts can connect to it.
+  virtual bool reaches_beyond_host() const = 0;
 };
 
 // ALREADY_EXISTS if another server listens there; PERMISSION_DENIED, INVALID_ARGUMENT otherwise.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "launchpad/base/result.h"
+#include "launchpad/net/token.h"
 #include "launchpad/net/transport.h"
 #include "launchpad/run/stop_signal.h"
 
@@ -27,6 +28,8 @@ struct Context {
   std::string address_suffix;
   // The names ("label/index") of the plan's tasks by number: how errors name a server.
   std::shared_ptr<const std::vector<std::string>> task_names;
+  // What proves to other nodes that this one is of the same run: see courier::ServerOptions.
+  net::Token token;
   std::shared_ptr<StopSignal> stop = std::make_shared<StopSignal>();
   // Asks the launcher to stop the whole program. May be called from any thread, more than once.
   std::function<void()> request_stop;

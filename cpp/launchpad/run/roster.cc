@@ -7,7 +7,7 @@
 namespace lp::run {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 // Takes the number before `end`.
 bool take_number(std::string_view& rest, int& number, char end = ':') {
@@ -76,7 +76,7 @@ std::string Assignment::encode() const {
   for (const auto& [number, fd] : inner)
     listens += "," + std::to_string(number) + "=" + std::to_string(fd);
   return std::to_string(kVersion) + ":" + std::to_string(control) + ":" + listens + ":" +
-         std::to_string(task) + ":" + run_dir;
+         std::to_string(token) + ":" + std::to_string(task) + ":" + run_dir;
 }
 
 Result<Assignment> Assignment::decode(std::string_view value) {
@@ -94,11 +94,12 @@ Result<Assignment> Assignment::decode(std::string_view value) {
                ", this is " + std::to_string(kVersion) + ")");
   }
   if (!take_number(rest, assignment.control) || !take_listening(rest, assignment) ||
-      !take_number(rest, task) || rest.empty() || rest.front() != '/') {
+      !take_number(rest, assignment.token) || !take_number(rest, task) || rest.empty() ||
+      rest.front() != '/') {
     return bad("which no launcher wrote");
   }
   if (assignment.control < 3 || (assignment.listening != -1 && assignment.listening < 3) ||
-      task < 0) {
+      assignment.token < 3 || task < 0) {
     return bad("whose numbers make no sense");
   }
   assignment.task = static_cast<size_t>(task);

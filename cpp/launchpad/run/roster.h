@@ -27,11 +27,13 @@ struct Roster {
   std::vector<std::string> names() const;
 };
 
-// A worker's place in its run, as the environment carries it: "1:control:listening:task:directory";
-// with nodes inside of it listening is "4,7=9": number 7 listens at descriptor 9.
+// A worker's place in its run, as the environment carries it:
+// "2:control:listening:token:task:directory"; with nodes inside of it listening is "4,7=9": number
+// 7 listens at descriptor 9.
 struct Assignment {
   int control = -1;    // Descriptors that it inherits.
   int listening = -1;  // -1: the task does not serve.
+  int token = -1;      // Where the run's token is.
   size_t task = 0;
   std::string run_dir;
   std::map<int, int> inner{};  // Descriptors where nodes inside of the task listen, by number.

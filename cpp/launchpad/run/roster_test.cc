@@ -23,35 +23,36 @@ TEST(Roster, RefusesWhatNoLauncherWrote) {
 }
 
 TEST(Assignment, SurvivesTheEnvironment) {
-  Assignment assignment{3, 4, 17, "/run/x:y/z"};
-  EXPECT_EQ(assignment.encode(), "1:3:4:17:/run/x:y/z");
+  Assignment assignment{3, 4, 9, 17, "/run/x:y/z"};
+  EXPECT_EQ(assignment.encode(), "2:3:4:9:17:/run/x:y/z");
   const auto decoded = Assignment::decode(assignment.encode()).value();
   EXPECT_EQ(decoded.control, 3);
   EXPECT_EQ(decoded.listening, 4);
+  EXPECT_EQ(decoded.token, 9);
   EXPECT_EQ(decoded.task, 17u);
   EXPECT_EQ(decoded.run_dir, "/run/x:y/z");
 }
 
 TEST(Assignment, SaysWhereNodesInsideOfTheTaskListen) {
-  Assignment assignment{3, -1, 17, "/run", {{20, 9}, {21, 11}}};
-  EXPECT_EQ(assignment.encode(), "1:3:-1,20=9,21=11:17:/run");
+  Assignment assignment{3, -1, 8, 17, "/run", {{20, 9}, {21, 11}}};
+  EXPECT_EQ(assignment.encode(), "2:3:-1,20=9,21=11:8:17:/run");
   const auto decoded = Assignment::decode(assignment.encode()).value();
   EXPECT_EQ(decoded.listening, -1);
   EXPECT_EQ(decoded.inner, assignment.inner);
-  EXPECT_FALSE(Assignment::decode("1:3:4,20=1:17:/run").ok());
-  EXPECT_FALSE(Assignment::decode("1:3:4,20:17:/run").ok());
+  EXPECT_FALSE(Assignment::decode("2:3:4,20=1:8:17:/run").ok());
+  EXPECT_FALSE(Assignment::decode("2:3:4,20:8:17:/run").ok());
 }
 
 TEST(Assignment, RefusesWhatNoLauncherWrote) {
-  for (const char* value :
-       {"", "1", "1:", "x", "1:3:4:5", "1:3:4:5:", "1:3:4:5:relative", "1:2:4:0:/x", "1:3:1:0:/x",
-        "1:3:4:-1:/x", "1:3:-2:0:/x", "1:99999999999:4:0:/x"}) {
+  for (const char* value : {"", "2", "2:", "x", "2:3:4:9:5", "2:3:4:9:5:", "2:3:4:9:5:relative",
+                            "2:2:4:9:0:/x", "2:3:1:9:0:/x", "2:3:4:-1:0:/x", "2:3:4:9:-1:/x",
+                            "2:3:-2:9:0:/x", "2:99999999999:4:9:0:/x"}) {
     const auto decoded = Assignment::decode(value);
     ASSERT_FALSE(decoded.ok()) << value;
     EXPECT_EQ(decoded.error().code, Code::kInvalidArgument);
     EXPECT_NE(decoded.error().message.find("LAUNCHPAD_WORKER is '"), std::string::npos);
   }
-  EXPECT_NE(Assignment::decode("2:3:4:0:/x").error().message.find("another version"),
+  EXPECT_NE(Assignment::decode("1:3:4:0:/x").error().message.find("another version"),
             std::string::npos);
 }
 

@@ -77,6 +77,16 @@ Result<base::Fd> inherited_socket(int fd, int type) {
   return base::Fd(fd);
 }
 
+// The token in the memory that the launcher made; nothing that this process starts inherits it.
+Result<net::Token> inherited_token(int fd) {
+  auto token = net::Token::inherited(base::Fd(fd));
+  if (token.ok()) return token;
+  return Error(Code::kInvalidArgument, "LAUNCHPAD_WORKER names descriptor " + std::to_string(fd) +
+                                           ", which has no token of a launcher: it must reach the "
+                                           "worker by exec, with the descriptors that the launcher "
+                                           "made");
+}
+
 // What the worker and its control thread share; the thread may outlive the worker inside a stop
 // handler.
 struct Link {
@@ -220,7 +230,7 @@ class ProcessWorker : public Worker {
 Result<std::shared_ptr<const Context>> make_context(const Roster& roster,
                                                     const Assignment& assignment,
                                                     const std::shared_ptr<Link>& link,
-                                                    base::Fd listening,
+                                                    net::Token token, base::Fd listening,
                                                     std::map<int, base::Fd> inner) {
   auto context = std::make_shared<Context>();
   context->program = roster.program;
@@ -230,6 +240,7 @@ Result<std::shared_ptr<const Context>> make_context(const Roster& roster,
   context->address_prefix = "unix:" + assignment.run_dir + "/";
   context->address_suffix = ".sock";
   context->task_names = std::make_shared<const std::vector<std::string>>(roster.names());
+  context->token = std::move(token);
   context->stop = link->stop;
   context->request_stop = [link] {
     if (link->stop_asked.exchange(true)) return;
@@ -262,6 +273,7 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
 
   auto link = std::make_shared<Link>();
   LP_TRY_ASSIGN(link->control, inherited_socket(assignment.control, SOCK_SEQPACKET));
+  LP_TRY_ASSIGN(net::Token token, inherited_token(assignment.token));
   base::Fd listening;
   if (assignment.listening >= 0) {
     LP_TRY_ASSIGN(listening, inherited_socket(assignment.listening, SOCK_STREAM));
@@ -287,8 +299,8 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
   // it.
   ::setvbuf(stdout, nullptr, _IOLBF, 0);
 
-  LP_TRY_ASSIGN(auto context,
-                make_context(roster, assignment, link, std::move(listening), std::move(inner)));
+  LP_TRY_ASSIGN(auto context, make_context(roster, assignment, link, std::move(token),
+                                           std::move(listening), std::move(inner)));
   std::string payload_path = assignment.run_dir + "/" + RunDir::payload_name(assignment.task);
   return std::unique_ptr<Worker>(std::make_unique<ProcessWorker>(
       std::move(link), std::move(context), std::move(roster), std::move(payload_path)));

@@ -36,6 +36,7 @@ class WorkerTest : public testing::Test {
     assignment.control = pair.second.release();
     auto address = net::Address::parse("unix:" + run_dir->socket_path(1)).value();
     assignment.listening = net::bind_unix(address).value().release();
+    assignment.token = token.hand_down().value().release();
     assignment.task = 1;
     assignment.run_dir = run_dir->path();
   }
@@ -63,6 +64,7 @@ class WorkerTest : public testing::Test {
   std::optional<RunDir> run_dir;
   base::Fd launcher;
   Assignment assignment;
+  const net::Token token = net::Token::mint();
   std::unique_ptr<Worker> worker;
 };
 
@@ -74,6 +76,7 @@ TEST_F(WorkerTest, KnowsItsPlace) {
   EXPECT_EQ(context->program, "program");
   EXPECT_EQ(context->name(), "a/1");
   EXPECT_EQ(context->task, 1);
+  EXPECT_TRUE(context->token == token);
   EXPECT_EQ(context->name_of(0), "a/0");
   EXPECT_EQ(context->address_of(0), "unix:" + run_dir->path() + "/0.sock");
   EXPECT_EQ(worker->fingerprint(), "f00d");
@@ -102,6 +105,9 @@ TEST_F(WorkerTest, ItsDescriptorsDoNotReachItsOwnChildren) {
   start();
   EXPECT_EQ(::fcntl(assignment.control, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
   EXPECT_EQ(::fcntl(assignment.listening, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+  // It was read, and is closed, or another one by now.
+  const int token_flags = ::fcntl(assignment.token, F_GETFD);
+  EXPECT_TRUE(token_flags == -1 || (token_flags & FD_CLOEXEC) != 0);
 }
 
 TEST_F(WorkerTest, HearsTheStop) {
@@ -256,7 +262,7 @@ TEST_F(WorkerTest, RefusesAVariableThatNoLauncherWrote) {
     return made.ok() ? Error() : made.error();
   };
   EXPECT_EQ(refusal("nonsense").code, Code::kInvalidArgument);
-  EXPECT_NE(refusal("1:99:-1:0:/x").message.find("descriptor 99"), std::string::npos);
+  EXPECT_NE(refusal("2:99:-1:9:0:/x").message.find("descriptor 99"), std::string::npos);
   EXPECT_EQ(Worker::from_environment().error().code, Code::kFailedPrecondition);
   assignment.task = 7;
   EXPECT_EQ(refusal(assignment.encode()).message,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from launchpad import _core
+from launchpad.calls import tokens
 from launchpad.calls.methods import Methods
 from launchpad.calls.retry import RetryPolicy
 
@@ -48,9 +49,11 @@ class Client:
           its deadline, or when it is cancelled. A deadline always travels with its call.
       retry: which calls that fail as UNAVAILABLE are made again; None: none, a call runs at most
           once.
+      token: the server's: its text, or the pathlib.Path of a file that has it. Servers that other
+          hosts reach have one; the server proves it, too. None: in a program, the program's own.
 
     Raises:
-      ValueError: a bad address, call_timeout or load_balancing_policy.
+      ValueError: a bad address, call_timeout, load_balancing_policy or token.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Client:
         load_balancing_policy: str | None = None,
         propagate_deadline: bool = True,
         retry: RetryPolicy | None = None,
+        token: tokens.Given | None = None,
         _server_name: str = "",
         _prebound: bool = False,
     ) -> None:
@@ -77,6 +81,7 @@ class Client:
             load_balancing_policy=load_balancing_policy,
             propagate_deadline=propagate_deadline,
             retry=retry,
+            token=token,
             _server_name=_server_name,
             _prebound=_prebound,
         )
@@ -93,6 +98,7 @@ class Client:
             policy=load_balancing_policy or "",
             inherits_deadline=propagate_deadline,
             compress=bool(compress),
+            token=tokens.of(token),
         )
         self._futures = Methods(self._channel.future_method)
         self._aio: Any = None

@@ -1,7 +1,8 @@
 """Server: offers Python functions to clients, on threads of its own. Names are upstream's. Any
 thread.
 
-It listens on the loopback interface, or at a running node's own address.
+It listens on the loopback interface, or at a running node's own address, or, with a token, on
+others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from launchpad import _core
+from launchpad.calls import tokens
 
 
 class Server:
@@ -20,13 +22,29 @@ class Server:
       name: how errors name it.
       port: the tcp port to listen at, on localhost; None: a free one.
       thread_pool_size: how many methods run at the same time, at most; as many more with priority.
+      host: the name or address of the interface to listen at, e.g. "0.0.0.0" for all; None:
+          localhost.
+      token: what clients have to prove, as they have it, too: its text (16 bytes at least), or the
+          pathlib.Path of a file that has it. None: a server on localhost lets in every process of
+          this user; one that other hosts reach has to have a token, in a program the program's own.
+
+    Raises:
+      ValueError: a bad token; when the address is first needed: others reach it, and there is no
+          token.
     """
 
     def __init__(
-        self, name: str | None = None, port: int | None = None, thread_pool_size: int = 16
+        self,
+        name: str | None = None,
+        port: int | None = None,
+        thread_pool_size: int = 16,
+        *,
+        host: str | None = None,
+        token: tokens.Given | None = None,
     ) -> None:
-        self._server = _core.Server(name or "", thread_pool_size)
+        self._server = _core.Server(name or "", thread_pool_size, tokens.of(token))
         self._port = port
+        self._host = host or "localhost"
         self._address = ""
 
     def Bind(
@@ -68,7 +86,7 @@ class Server:
 
     def _ensure_bound(self) -> None:
         if not self._address:
-            self._address = self._server.listen(f"localhost:{self._port or 0}")
+            self._address = self._server.listen(f"{_bracketed(self._host)}:{self._port or 0}")
 
     @property
     def port(self) -> int:
@@ -112,10 +130,14 @@ class Server:
         self._server.set_healthy(bool(is_healthy))
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 class NodeServer(Server):
     """The server of a node: at the node's own address in a running program, else at `address`.
     `number` is the node's; a node inside of another one has one of its own. `node_port` is a tcp
-    port of localhost at which it answers as well.
+    port of `host` at which it answers as well. Who calls at `address` has to prove the run's token.
     """
 
     def __init__(
@@ -125,8 +147,10 @@ class NodeServer(Server):
         thread_pool_size: int = 16,
         number: int | None = None,
         node_port: int | None = None,
+        host: str | None = None,
+        token: tokens.Given | None = None,
     ) -> None:
-        super().__init__(name, node_port, thread_pool_size)
+        super().__init__(name, node_port, thread_pool_size, host=host, token=token)
         self._listen_at = address
         self._number = number
 
@@ -134,7 +158,7 @@ class NodeServer(Server):
         if self._address:
             return
         if self._listen_at is not None:
-            self._address = self._server.listen(self._listen_at)
+            self._address = self._server.listen(self._listen_at, of_run=True)
             return
         context = _core.context()
         assert context is not None
@@ -151,7 +175,7 @@ class NodeServer(Server):
     def _start(self) -> None:
         context = _core.context()
         if self._port is not None:
-            self._server.also_listen(f"localhost:{self._port}")
+            self._server.also_listen(f"{_bracketed(self._host)}:{self._port}")
         if self._number is None or context is None or self._number == context.task:
             super()._start()
         else:

@@ -15,6 +15,8 @@ from launchpad.launch import serialization
 # A wheel of launchpad to install instead of the released one.
 WHEEL_VARIABLE = "LAUNCHPAD_WHEEL"
 _NODES = "nodes"
+# Beside the folder of the nodes, in the image as in its context.
+TOKEN = "token"
 _DOCKERFILE = """\
 FROM python:{version}-slim
 WORKDIR /launchpad
@@ -22,6 +24,7 @@ COPY requirements {wheel}/launchpad/
 RUN pip install --no-cache-dir {launchpad} -r requirements
 COPY code code
 COPY nodes nodes
+COPY token token
 ENV PYTHONPATH={path} PYTHONUNBUFFERED=1
 WORKDIR /launchpad/code
 CMD {command}
@@ -29,8 +32,10 @@ CMD {command}
 COMMAND = ["python", "-m", "launchpad.cloud.worker", "/launchpad/nodes"]
 
 
-def write_context(folder: pathlib.Path, pools: list[Pool]) -> None:
-    """Writes the context of the image that these pools share."""
+def write_context(folder: pathlib.Path, pools: list[Pool], token: str) -> None:
+    """Writes the context of the image that these pools share. `token` is what the job's nodes
+    prove to each other; its file is its owner's alone, here and in the image.
+    """
     config = pools[0].config
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(str(config.docker_requirements), folder / "requirements")
@@ -46,6 +51,9 @@ def write_context(folder: pathlib.Path, pools: list[Pool]) -> None:
             path.parent.mkdir(exist_ok=True)
             label = node.core.name.rsplit("/", 1)[0]
             path.write_bytes(serialization.worker_payload(label, node, node.function, []))
+    with open(os.open(folder / TOKEN, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(token)
     (folder / "Dockerfile").write_text(_dockerfile(folder, config.python_path or []))
 
 

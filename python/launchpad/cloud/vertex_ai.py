@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import secrets
 import subprocess
 import tempfile
 from typing import Any
@@ -106,9 +107,10 @@ def request(name: str, pools: list[cluster.Pool]) -> dict[str, Any]:
 def write(folder: pathlib.Path, pools: list[cluster.Pool], job: dict[str, Any]) -> None:
     """image0, image1, ... and job.json."""
     folder.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_hex(32)
     for number in sorted({pool.image for pool in pools}):
         image.write_context(
-            folder / f"image{number}", [pool for pool in pools if pool.image == number]
+            folder / f"image{number}", [pool for pool in pools if pool.image == number], token
         )
     (folder / "job.json").write_text(json.dumps(job, indent=2) + "\n")
 

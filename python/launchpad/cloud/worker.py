@@ -18,14 +18,18 @@ def main() -> None:
     pool, instance = cluster.own_task()
     with open(os.path.join(sys.argv[1], f"{pool}-{instance}.pkl"), "rb") as file:
         payload = file.read()
+    # Containers inherit no descriptors: see image.py.
+    token = _core.Token.read(os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "token"))
     try:
-        run(f"{pool}-{instance}", payload)
+        run(f"{pool}-{instance}", payload, token)
     except errors.NodeFailed as error:
         sys.exit(str(error))
 
 
-def run(name: str, payload: bytes) -> None:
-    """Until the node of the payload has ended. NodeFailed if it failed."""
+def run(name: str, payload: bytes, token: _core.Token) -> None:
+    """Until the node of the payload has ended. NodeFailed if it failed. `token` is what the nodes
+    of all containers of this job prove to each other.
+    """
     from absl import flags
 
     from launchpad import flags as own_flags
@@ -40,7 +44,7 @@ def run(name: str, payload: bytes) -> None:
     program = _core.Program(name)
     program.add(node, name, "")
     notice = own_flags.TERMINATION_NOTICE_SECS.value
-    launched = _core.launch(program, "local_mp", notice, own_flags.RUN_DIR.value, True)
+    launched = _core.launch(program, "local_mp", notice, own_flags.RUN_DIR.value, True, token=token)
     worker_manager.WorkerManager(_run=launched).wait()
 
 

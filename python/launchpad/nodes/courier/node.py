@@ -89,7 +89,8 @@ class CourierNode(python.PyClassNode[Any]):
       constructor: what builds the object.
       *args, **kwargs: for the constructor; handles inside become clients.
       courier_kwargs: for the server, e.g. {"thread_pool_size": 4}, or {"port": 1234} to be reached
-        from outside of the program, too.
+        from outside of the program, too: by this user's processes on localhost, and with
+        {"port": 1234, "host": "0.0.0.0", "token": ...} by whoever has the token.
       courier_client_kwargs: for every client made of this node's handles, e.g. {"call_timeout": 5}.
     """
 
@@ -167,15 +168,19 @@ class CourierNode(python.PyClassNode[Any]):
         kwargs = dict(self._courier_kwargs)
         port = kwargs.pop("port", None)
         pool = kwargs.pop("thread_pool_size", 16)
+        host = kwargs.pop("host", None)
+        token = kwargs.pop("token", None)
         if kwargs:
             raise TypeError(
-                f"unknown courier_kwargs: {', '.join(kwargs)}; there is: port, thread_pool_size"
+                f"unknown courier_kwargs: {', '.join(kwargs)}; there is: host, port, "
+                "thread_pool_size, token"
             )
         builder = self._address.builder
         if isinstance(builder, NodeAddressBuilder) and context is not None:
-            return NodeServer(builder.name, None, pool, builder.number, port)
-        address = f"localhost:{port}" if port is not None else self._address.resolve()
-        return NodeServer("", address, pool)
+            return NodeServer(builder.name, None, pool, builder.number, port, host, token)
+        if port is not None:
+            return Server("", port, pool, host=host, token=token)
+        return NodeServer("", self._address.resolve(), pool, token=token)
 
 
 def _wait_for_stop(server: Server) -> None:

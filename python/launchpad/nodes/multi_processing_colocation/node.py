@@ -149,6 +149,7 @@ class _Child:
         self._payload = os.path.join(folder, "payload")
         with open(self._payload, "wb") as file:
             file.write(serialization.worker_payload(context.label, node, node.function, [], False))
+        self._token = context.token_descriptor()
         # Held until the node has ended for good, so that calls wait while it is started again.
         self._listening = {
             number: context.inner_descriptor(number)
@@ -168,7 +169,7 @@ class _Child:
         except BaseException as error:
             ends.put(error)
         finally:
-            for descriptor in self._listening.values():
+            for descriptor in (self._token, *self._listening.values()):
                 os.close(descriptor)
 
     def _run_once(self) -> BaseException | None:
@@ -177,7 +178,9 @@ class _Child:
             **os.environ,
             "TMPDIR": self._temporary,
             PAYLOAD_VARIABLE: self._payload,
-            "LAUNCHPAD_WORKER": _core.inner_assignment(theirs.fileno(), self._listening),
+            "LAUNCHPAD_WORKER": _core.inner_assignment(
+                theirs.fileno(), self._token, self._listening
+            ),
         }
         with ours, theirs:
             with self._lock:
@@ -190,7 +193,7 @@ class _Child:
                     stdin=subprocess.DEVNULL,
                     stdout=self._streams[0],
                     stderr=self._streams[1],
-                    pass_fds=[theirs.fileno(), *self._listening.values()],
+                    pass_fds=[theirs.fileno(), self._token, *self._listening.values()],
                 )
             theirs.close()
             if self._context.stop_requested:

@@ -1,0 +1,43 @@
+// Anteroom holds the tcp connections of a server whose clients it does not know yet: they have a
+// while to prove the token and to greet, and are not many. Beyond that the oldest is closed. Owned
+// by the server; any of its threads.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "launchpad/base/clock.h"
+#include "launchpad/base/fd.h"
+#include "launchpad/base/guarded.h"
+
+namespace lp::courier {
+
+class Session;
+
+inline constexpr size_t kMaxStrangers = 256;
+
+class Anteroom {
+ public:
+  explicit Anteroom(base::Nanos patience);
+
+  // Readable when somebody's time is over: then `close_late` is due. -1: no descriptor was left.
+  int fd() const { return timer_.get(); }
+  void add(const std::shared_ptr<Session>& session);
+  void close_late();
+
+ private:
+  struct Guest {
+    std::weak_ptr<Session> session;
+    base::Deadline deadline;
+  };
+  using Guests = std::deque<Guest>;
+
+  // Takes off the front who came in or ended; then sets the timer for who is next.
+  void tidy(Guests& guests);
+
+  const base::Nanos patience_;
+  base::Fd timer_;
+  base::Guarded<Guests> guests_;  // Who came first is first, and due first.
+};
+
+}  // namespace lp::courier
