@@ -105,8 +105,10 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
 }
 
 void Channel::notice_end() {
-  // Writing to an ended connection of this host fails; tcp takes it and loses it.
-  if (address_.kind == net::Kind::kTcp && pending_.empty()) read_what_is_there();
+  // Writing to an ended socket of this host fails; tcp, and rings, take it and lose it.
+  if (!pending_.empty() || link_ == nullptr) return;
+  net::Rings* const rings = link_->socket().rings();
+  if (rings == nullptr ? address_.kind == net::Kind::kTcp : rings->ended()) read_what_is_there();
 }
 
 // Nobody waits for the call any more: the server is told.
@@ -155,7 +157,7 @@ Status Channel::flush(Lock& lock, const base::Deadline& deadline) {
       bool readable = false;
       bool writable = true;
       const auto tick = base::Deadline::after(kTick);
-      net::wait_for(link->socket().fd(), readable, writable, deadline.never() ? tick : deadline);
+      link->socket().wait(readable, writable, deadline.never() ? tick : deadline);
       interrupted = options_.interrupted && options_.interrupted();
       lock.lock();
     }

@@ -1,5 +1,6 @@
 #include "launchpad/courier/handshake.h"
 
+#include "launchpad/shm/doorbell.h"
 #include "launchpad/wire/reader.h"
 #include "launchpad/wire/writer.h"
 
@@ -8,13 +9,14 @@ namespace lp::courier {
 wire::Payload encode_peer(const Peer& peer) {
   wire::Payload payload;
   wire::Writer writer(payload);
-  writer.begin_list(6);
+  writer.begin_list(7);
   writer.integer(peer.version);
   writer.string(peer.language);
   writer.string(peer.name);
   writer.boolean(peer.shares);
   writer.boolean(peer.healthy);
   writer.boolean(peer.packs);
+  writer.integer(peer.rings ? static_cast<int64_t>(*peer.rings) : -1);
   return payload;
 }
 
@@ -35,7 +37,12 @@ Result<Peer> decode_peer(const wire::Payload& payload) {
   peer.shares = reader.boolean();
   peer.healthy = reader.boolean();
   peer.packs = reader.boolean();
-  if (!reader.ok() || count != 6) return Error(Code::kInvalidArgument, "the greeting is malformed");
+  const int64_t number = reader.integer();
+  if (number >= shm::Doorbell::kNumbers || number < -1) {
+    return Error(Code::kInvalidArgument, "the greeting is malformed");
+  }
+  if (number >= 0) peer.rings = static_cast<uint32_t>(number);
+  if (!reader.ok() || count != 7) return Error(Code::kInvalidArgument, "the greeting is malformed");
   return peer;
 }
 

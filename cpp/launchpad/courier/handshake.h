@@ -1,6 +1,7 @@
 // What the two ends of a connection tell each other first, and how errors travel. Pure values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,7 +10,7 @@
 namespace lp::courier {
 
 // Ends with different numbers do not talk to each other.
-inline constexpr int kProtocolVersion = 3;
+inline constexpr int kProtocolVersion = 4;
 
 // The language of an end that understands pickles; others take typed values only.
 inline constexpr std::string_view kPython = "python";
@@ -21,6 +22,10 @@ struct Peer {
   std::string name{};            // E.g. "producer/0"; may be empty.
   bool packs = false;            // A client: wants answers compressed where that pays.
   bool shares = false;           // Takes and gives buffers in shared memory on this connection.
+  // A client: its greeting carries memory for rings (net/rings.h). A server: that the connection's
+  // bytes go through them from now on; its greeting carries the doorbell, where the client has this
+  // number.
+  std::optional<uint32_t> rings{};
   bool healthy = true;           // A server's word on itself. It greets again when that changes.
 };
 

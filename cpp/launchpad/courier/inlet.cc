@@ -6,10 +6,11 @@ namespace lp::courier {
 
 net::Io Inlet::read(net::Socket& socket, bool wait) {
   const std::span<std::byte> space = reader_.space();
-  const net::Moved moved = borrowings_ == nullptr
-                               ? socket.read(space, wait)
-                               : socket.read(space, wait, borrowings_->descriptors());
+  auto* const descriptors = borrowings_ != nullptr ? &borrowings_->descriptors() : &descriptors_;
+  const net::Moved moved = takes_descriptors_ ? socket.read(space, wait, *descriptors)
+                                              : socket.read(space, wait);
   if (moved.io != net::Io::kMoved) return moved.io;
+  if (descriptors_.size() > 1) return net::Io::kClosed;
   filled_ = moved.size == space.size();
   reader_.commit(moved.size);
   return moved.io;
@@ -32,6 +33,13 @@ Result<std::optional<wire::Frame>> Inlet::next() {
   }
 }
 
+base::Fd Inlet::greeting_descriptor() {
+  if (descriptors_.size() != 1) return {};
+  base::Fd fd = std::move(descriptors_.front());
+  descriptors_.clear();
+  return fd;
+}
+
 void Inlet::trust(wire::FrameLimits limits) {
   limits_ = limits;
   trusted_ = true;
@@ -39,6 +47,7 @@ void Inlet::trust(wire::FrameLimits limits) {
 }
 
 void Inlet::share(std::shared_ptr<Returns> returns) {
+  takes_descriptors_ = true;
   borrowings_ = std::make_unique<Borrowings>(std::move(returns));
   reader_.set_lent(borrowings_.get());
 }

@@ -13,12 +13,16 @@ namespace lp::courier {
 
 class Inlet {
  public:
-  explicit Inlet(wire::FrameLimits limits) : limits_(limits), reader_(limits) {}
+  // `descriptors`: the greeting may bring some.
+  Inlet(wire::FrameLimits limits, bool descriptors)
+      : limits_(limits), takes_descriptors_(descriptors), reader_(limits) {}
 
   // Reads once; waits for the first byte if `wait`.
   net::Io read(net::Socket& socket, bool wait);
   // The last read filled the room that there was: more may be there.
   bool filled() const { return filled_; }
+  // The one descriptor that came with the greeting; invalid if there was not one.
+  base::Fd greeting_descriptor();
 
   // The next complete frame that its owner has to see; nothing if more bytes are needed; or what is
   // wrong with the bytes, for ever.
@@ -33,6 +37,8 @@ class Inlet {
  private:
   wire::FrameLimits limits_;
   bool trusted_ = false;
+  bool takes_descriptors_;
+  std::vector<base::Fd> descriptors_;  // That came with the greeting.
   bool filled_ = false;
   std::unique_ptr<Borrowings> borrowings_;
   wire::FrameReader reader_;

@@ -8,7 +8,7 @@
 namespace lp::courier {
 
 Link::Link(net::Socket socket, wire::FrameLimits limits)
-    : socket_(std::move(socket)), inlet_(limits) {
+    : socket_(std::move(socket)), inlet_(limits, socket_.passes_descriptors()) {
   inlet_.trust(limits);
   // A blocked read looks up every tick; that costs nothing while bytes come.
   timeval tick{};
@@ -19,7 +19,17 @@ Link::Link(net::Socket socket, wire::FrameLimits limits)
 Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
                          const std::function<Status()>& keep_waiting) {
   Outbox out;
-  out.append(wire::FrameType::kHello, 0, 0, {}, encode_peer(self));
+  Peer hello = self;
+  std::shared_ptr<shm::Segment> memory;
+  if (hello.shares) {
+    // Where there is none the socket does as well.
+    if (auto made = net::Rings::make_memory(); made.ok()) {
+      memory = std::move(made).value();
+      out.announce(memory);
+      hello.rings = 0;
+    }
+  }
+  out.append(wire::FrameType::kHello, 0, 0, {}, encode_peer(hello));
   std::vector<wire::Frame> frames;
   while (frames.empty()) {
     if (out.flush(socket_) == net::Io::kClosed) break;
@@ -43,7 +53,16 @@ Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
   if (frame.type != wire::FrameType::kWelcome) {
     return Error(Code::kInvalidArgument, "the server's first frame is no greeting");
   }
-  return decode_peer(frame.payload);
+  LP_TRY_ASSIGN(Peer peer, decode_peer(frame.payload));
+  if (peer.rings && memory != nullptr) LP_TRY(move_to_rings(std::move(memory), *peer.rings));
+  return peer;
+}
+
+Status Link::move_to_rings(std::shared_ptr<shm::Segment> memory, uint32_t number) {
+  memory->close_descriptor();
+  LP_TRY_ASSIGN(auto doorbell, shm::Doorbell::open(inlet_.greeting_descriptor()));
+  socket_.move_to(std::make_unique<net::Rings>(std::move(memory), std::move(doorbell), number));
+  return {};
 }
 
 net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
@@ -56,7 +75,7 @@ net::Io Link::read_frames(std::vector<wire::Frame>& frames, bool& writable,
   if (!writable && !near) return read_once(frames, true);
   bool readable = true;
   const auto tick = base::Deadline::after(kTick);
-  const net::Io io = net::wait_for(socket_.fd(), readable, writable, near ? deadline : tick);
+  const net::Io io = socket_.wait(readable, writable, near ? deadline : tick);
   if (io != net::Io::kMoved || !readable) return io == net::Io::kMoved ? net::Io::kWouldBlock : io;
   return read_once(frames, false);
 }

@@ -42,6 +42,7 @@ class Link {
 
  private:
   net::Io read_once(std::vector<wire::Frame>& frames, bool wait);
+  Status move_to_rings(std::shared_ptr<shm::Segment> memory, uint32_t number);
 
   net::Socket socket_;
   Inlet inlet_;

@@ -25,6 +25,10 @@ class Outbox {
   // Sends what the connection takes now, and what is to be given back. kMoved: everything is gone.
   net::Io flush(net::Socket& socket);
 
+  // Sends its descriptor along with what is appended next.
+  void announce(std::shared_ptr<shm::Segment> segment) {
+    announced_.push_back(std::move(segment));
+  }
   // The peer shares this host's memory: from now on, buffers are lent. `returns`: what it lent to
   // this end and is done with.
   void share(std::shared_ptr<Returns> returns);
@@ -66,7 +70,7 @@ class Outbox {
   size_t bytes_ = 0;  // Unsent, of all.
   uint64_t appended_ = 0;
 
-  // Only with shared memory.
+  // Only where both ends share a host's memory.
   std::unique_ptr<Loans> loans_;
   std::shared_ptr<Returns> returns_;
   std::vector<std::shared_ptr<shm::Segment>> announced_;  // Their descriptors are not sent yet.

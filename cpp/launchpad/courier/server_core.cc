@@ -1,10 +1,5 @@
 #include "launchpad/courier/server_core.h"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -32,22 +27,12 @@ Error stopping_error(const std::string& name) {
                                        " is stopping: the call was not run");
 }
 
-void watch(int epoll, int fd, uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd;
-  LP_CHECK(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0) << std::strerror(errno);
-}
-
 }  // namespace
 
 ServerCore::ServerCore(ServerOptions options)
     : options_(std::move(options)),
       token_(options_.token),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       anteroom_(options_.greeting_patience),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       limit_(options_.threads),
       queue_(options_.threads) {
   router_.on_first_priority([this] { reserve_threads(); });
@@ -56,26 +41,25 @@ ServerCore::ServerCore(ServerOptions options)
 Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   LP_TRY(check_listener(*listener, token_));
   if (started_.exchange(true)) return Error(Code::kFailedPrecondition, "Server already started");
-  if (!epoll_.valid() || !timer_.valid() || !wake_.valid() || anteroom_.fd() < 0) {
+  LP_TRY(reactor_->check());
+  if (anteroom_.fd() < 0) {
     return Error(Code::kResourceExhausted, "no file descriptors left for a server");
   }
   address_ = listener->address();
   listener_fd_ = listener->fd();
   listener_.with([&](auto& owned) { owned = std::move(listener); });
-  watch(epoll_.get(), listener_fd_, EPOLLIN | EPOLLET);
-  watch(epoll_.get(), timer_.get(), EPOLLIN | EPOLLET);
-  watch(epoll_.get(), anteroom_.fd(), EPOLLIN | EPOLLET);
-  watch(epoll_.get(), wake_.get(), EPOLLIN);
+  LP_CHECK(reactor_->watch(listener_fd_, EPOLLIN | EPOLLET)) << std::strerror(errno);
+  LP_CHECK(reactor_->watch(anteroom_.fd(), EPOLLIN | EPOLLET)) << std::strerror(errno);
   threads_.store(1);
-  spawn_thread();
+  spawn_thread(true);
   return {};
 }
 
 void ServerCore::keep_a_reader() {
-  if (idle_.load(std::memory_order_acquire) > 0) return;
+  if (reactor_->attended()) return;
   int threads = threads_.load(std::memory_order_acquire);
   while (threads < limit_.load(std::memory_order_acquire)) {
-    if (threads_.compare_exchange_weak(threads, threads + 1)) return spawn_thread();
+    if (threads_.compare_exchange_weak(threads, threads + 1)) return spawn_thread(false);
   }
 }
 
@@ -86,11 +70,14 @@ void ServerCore::reserve_threads() {
   if (started() && !stopping_.load(std::memory_order_acquire)) keep_a_reader();
 }
 
-void ServerCore::spawn_thread() {
+// The first one lives as long as the server, and shows that it does.
+void ServerCore::spawn_thread(bool first) {
   life_.with([](Life& life) { ++life.threads; });
-  std::thread([self = shared_from_this()] {
+  std::thread([self = shared_from_this(), first] {
     if (self->options_.on_thread_start) self->options_.on_thread_start();
+    if (first) self->reactor_->keep_doorbell();
     self->work();
+    if (first) self->reactor_->let_doorbell_go();
     if (self->options_.on_thread_end) self->options_.on_thread_end();
     self->life_.with_notify([](Life& life) { --life.threads; });
   }).detach();
@@ -150,30 +137,35 @@ std::shared_ptr<Session> ServerCore::next_readable() {
 }
 
 void ServerCore::wait_for_event() {
-  epoll_event event{};
-  idle_.fetch_add(1, std::memory_order_acq_rel);
-  const int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
-  idle_.fetch_sub(1, std::memory_order_acq_rel);
-  if (count <= 0) return;
-  const int fd = event.data.fd;
-  if (fd == wake_.get()) return;
-  if (fd == timer_.get()) return on_timer();
+  const Reactor::Event event = reactor_->wait();
+  switch (event.kind) {
+    case Reactor::Event::Kind::kNone:
+      return;
+    case Reactor::Event::Kind::kTimer:
+      return on_timer();
+    case Reactor::Event::Kind::kDescriptor:
+      return on_descriptor(event.fd, event.events);
+    case Reactor::Event::Kind::kRing:
+      if (event.session->flush_ready()) read(event.session);
+      if (event.session->claim_turn()) read(event.session);
+      return;
+  }
+}
+
+void ServerCore::on_descriptor(int fd, uint32_t events) {
   if (fd == listener_fd_) return accept_all();
   if (fd == anteroom_.fd()) return anteroom_.close_late();
   const auto session = session_at(fd);
   if (session == nullptr) return;
-  if ((event.events & EPOLLOUT) != 0 && session->flush_ready()) read(session);
-  if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) session->note_end();
-  if ((event.events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && session->claim_turn()) {
-    read(session);
-  }
+  const bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (!session->note_edge(ended) && !ended) return;
+  if ((ended || (events & EPOLLOUT) != 0) && session->flush_ready()) read(session);
+  if ((ended || (events & EPOLLIN) != 0) && session->claim_turn()) read(session);
 }
 
 // Some calls that were read together still wait: either the one before them blocks, or they are
 // many.
 void ServerCore::on_timer() {
-  uint64_t expirations = 0;
-  [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
   std::vector<std::shared_ptr<Session>> corked;
   auto next = queue_.with([&](Queue& queue) -> std::optional<Backlog::Next> {
     queue.timer_armed = false;
@@ -197,9 +189,7 @@ void ServerCore::on_timer() {
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
   queue.timer_armed = true;
   queue.finished_at_arming = queue.finished;
-  itimerspec when{};
-  when.it_value.tv_nsec = delay.count();
-  ::timerfd_settime(timer_.get(), 0, &when, nullptr);
+  reactor_->arm_timer(delay);
 }
 
 void ServerCore::accept_all() {
@@ -211,12 +201,12 @@ void ServerCore::accept_all() {
     const int fd = (*accepted)->fd();
     const bool passes_descriptors = (*accepted)->passes_descriptors();
     auto session = std::make_shared<Session>(
-        std::move(**accepted), epoll_.get(),
+        std::move(**accepted), reactor_,
         Peer{.language = options_.language, .name = options_.name}, options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     session->set_healthy(healthy_.load());
     if (!passes_descriptors) receive_stranger(session);
-    watch(epoll_.get(), fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
+    LP_CHECK(reactor_->watch(fd, kReadingEvents)) << std::strerror(errno);
   }
 }
 
@@ -237,7 +227,7 @@ std::shared_ptr<Session> ServerCore::session_at(int fd) {
 void ServerCore::drop(const std::shared_ptr<Session>& session) {
   session->close();
   // Out of the poller before its number can be another's.
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, session->fd(), nullptr);
+  reactor_->unwatch(session->fd());
   sessions_.with([&](auto& sessions) {
     const auto found = sessions.find(session->fd());
     if (found != sessions.end() && found->second == session) sessions.erase(found);
@@ -312,7 +302,9 @@ void ServerCore::run(Call call) {
     call.fail(Error(Code::kCancelled, "the call was cancelled before it was run"));
   } else {
     const ServerCore* outer = std::exchange(running_core, this);
+    Session::set_running_on_this_thread(call.session().get(), call.id());
     hand_to_method(std::move(call));
+    Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
   life_.with_notify([](Life& life) { --life.running; });
@@ -348,7 +340,7 @@ void ServerCore::stop(const base::Deadline& grace) {
   stopping_.store(true, std::memory_order_release);
   // From now on, who connects is refused.
   listener_.with([&](auto& owned) {
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_fd_, nullptr);
+    reactor_->unwatch(listener_fd_);
     owned.reset();
   });
   std::deque<Call> queued;
@@ -360,8 +352,7 @@ void ServerCore::stop(const base::Deadline& grace) {
   const auto sessions = sessions_.with([](auto& map) { return map; });
   for (const auto& [fd, session] : sessions) session->say_bye();
   ending_.store(true, std::memory_order_release);
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof(one));
+  reactor_->end();
   life_.wait(
       grace.at(), [&](Life& life) { return life.threads <= own; }, [](Life&, bool) {});
   for (const auto& [fd, session] : sessions) session->close();

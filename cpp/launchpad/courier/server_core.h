@@ -1,6 +1,5 @@
-// ServerCore is what a Server's threads share: the poller, the sessions, and the queue of calls
-// that were read together. Leader and followers: all idle threads wait in one epoll set, the kernel
-// wakes one per event.
+// ServerCore is what a Server's threads share: the reactor, where they wait, the sessions, and the
+// queue of calls that were read together.
 //
 // Calls that arrive in one read are queued and run one after the other, with their answers corked;
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
@@ -18,10 +17,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
 #include "launchpad/courier/anteroom.h"
 #include "launchpad/courier/backlog.h"
+#include "launchpad/courier/reactor.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/courier/session.h"
 
@@ -71,13 +70,14 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   // Unless a thread waits for events already, or there are as many as may be.
   void keep_a_reader();
-  void spawn_thread();
+  void spawn_thread(bool first);
   void reserve_threads();
   void work();
   // The next queued call. Flushes the cork before a call that may leave it behind.
   std::optional<Backlog::Next> next_call(Cork& cork);
   std::shared_ptr<Session> next_readable();
   void wait_for_event();
+  void on_descriptor(int fd, uint32_t events);
   void on_timer();
   void accept_all();
   // By the owner of the session's turn.
@@ -97,15 +97,12 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   net::Address address_;
   int listener_fd_ = -1;
   base::Guarded<std::shared_ptr<net::Listener>> listener_;  // Null once stopping.
-  base::Fd epoll_;
-  base::Fd timer_;
+  const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   Anteroom anteroom_;
-  base::Fd wake_;  // Readable for ever once the threads shall end.
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ending_{false};
   std::atomic<bool> healthy_{true};
-  std::atomic<int> idle_{0};     // Threads that wait for events.
   std::atomic<int> threads_{0};  // Threads there are, or are being made,
   std::atomic<int> limit_;       // and at most.
   base::Guarded<Queue> queue_;

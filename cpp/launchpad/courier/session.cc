@@ -1,7 +1,5 @@
 #include "launchpad/courier/session.h"
 
-#include <sys/epoll.h>
-
 #include <utility>
 
 #include "launchpad/base/log.h"
@@ -18,17 +16,25 @@ constexpr size_t kMaxCancelledIds = 65536;
 constexpr size_t kCorkedBytes = 64 * 1024;
 
 thread_local const Session* corked_session = nullptr;
+thread_local const Session* running_session = nullptr;
+thread_local uint64_t running_id = 0;
 
 }  // namespace
 
-Session::Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits)
+Session::Session(net::Socket socket, std::shared_ptr<Reactor> reactor, Peer self,
+                 wire::FrameLimits limits)
     : socket_(std::move(socket)),
-      epoll_fd_(epoll_fd),
+      reactor_(std::move(reactor)),
       self_(std::move(self)),
       limits_(limits),
-      inlet_(kGreetingLimits) {}
+      inlet_(kGreetingLimits, socket_.passes_descriptors()) {}
 
 void Session::set_corked_on_this_thread(const Session* session) { corked_session = session; }
+
+void Session::set_running_on_this_thread(const Session* session, uint64_t id) {
+  running_session = session;
+  running_id = id;
+}
 
 Session::~Session() { close(); }
 
@@ -51,6 +57,9 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
       // edge-triggered).
       if (inlet_.filled() || ending_.load(std::memory_order_acquire)) continue;
     }
+    // Rings tell of more only if they are asked to.
+    if (net::Rings* const rings = socket_.rings(); rings != nullptr && !rings->ask_for_bytes())
+      continue;
     if (edges_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel)) return Turn::kDrained;
     // Another edge came while this thread read; `seen` is its number now.
   }
@@ -96,17 +105,35 @@ Status Session::greet(const wire::Frame& frame) {
   peer_ = std::move(peer).value();
   inlet_.trust(limits_);
   peer_.shares = peer_.shares && socket_.passes_descriptors();
-  out_.with([&](Out& out) {
+  auto rings = accept_rings();
+  const bool sent = out_.with([&](Out& out) {
     out.welcomed = true;
+    if (rings) out.box.announce(reactor_->doorbell()->memory());
     welcome(out);
+    if (rings && !out.box.empty()) return false;
+    if (rings) socket_.move_to(std::move(rings));
+    return true;
   });
+  if (!sent) return Error(Code::kUnavailable, "it did not take the greeting");
   if (peer_.shares) begin_sharing();
   known_.store(true, std::memory_order_release);
   return {};
 }
 
+std::unique_ptr<net::Rings> Session::accept_rings() {
+  const bool offered = std::exchange(peer_.rings, std::nullopt).has_value();
+  if (!offered || !peer_.shares) return nullptr;
+  auto memory = shm::Segment::open(inlet_.greeting_descriptor(), net::Rings::memory_size());
+  if (!memory.ok() || !(*memory)->make_writable()) return nullptr;
+  peer_.rings = reactor_->enter(weak_from_this());
+  if (!peer_.rings) return nullptr;
+  (*memory)->close_descriptor();
+  return std::make_unique<net::Rings>(std::move(memory).value());
+}
+
 void Session::welcome(Out& out) {
   Peer self = self_;
+  self.rings = peer_.rings;
   self.shares = peer_.shares;
   self.healthy = out.healthy;
   out.box.append(wire::FrameType::kWelcome, 0, 0, {}, encode_peer(self));
@@ -134,6 +161,7 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   wire::Payload copies;
   const wire::Payload& sent = as_sent(payload, copies, peer_.shares, peer_.packs);
+  if (running_session == this && running_id == id && corked_session != this) reactor_->expect();
   out_.with([&](Out& out) {
     if (last) out.cancelled.clear();
     if (out.closing || closed()) return;
@@ -153,17 +181,23 @@ void Session::flush() {
 
 void Session::flush_locked(Out& out) {
   if (out.box.empty() || out.watching || closed()) return;
-  const net::Io io = out.box.flush(socket_);
-  if (io == net::Io::kWouldBlock)
-    watch(out, true);
-  else if (io == net::Io::kClosed)
-    out.box.clear();
+  net::Io io;
+  do {
+    io = out.box.flush(socket_);
+  } while (io == net::Io::kWouldBlock && !watch(out));
+  if (io == net::Io::kClosed) out.box.clear();
+}
+
+bool Session::note_edge(bool ended) {
+  socket_.note_edge(ended);
+  return socket_.rings() == nullptr;
 }
 
 bool Session::flush_ready() {
   return out_.with([&](Out& out) {
     if (out.watching) {
-      watch(out, false);
+      out.watching = false;
+      if (socket_.rings() == nullptr) reactor_->watch_also(socket_.fd(), kReadingEvents);
       flush_locked(out);
     }
     if (out.closing && out.box.empty()) close();
@@ -173,13 +207,11 @@ bool Session::flush_ready() {
   });
 }
 
-void Session::watch(Out& out, bool writable) {
-  if (out.watching == writable) return;
-  out.watching = writable;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (writable ? EPOLLOUT : 0u);
-  event.data.fd = socket_.fd();
-  ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, socket_.fd(), &event);
+bool Session::watch(Out& out) {
+  if (net::Rings* const rings = socket_.rings()) return out.watching = rings->ask_for_room();
+  out.watching = true;
+  reactor_->watch_also(socket_.fd(), kReadingEvents | EPOLLOUT);
+  return true;
 }
 
 void Session::say_bye() {

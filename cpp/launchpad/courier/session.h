@@ -14,6 +14,7 @@
 #include "launchpad/courier/handshake.h"
 #include "launchpad/courier/inlet.h"
 #include "launchpad/courier/outbox.h"
+#include "launchpad/courier/reactor.h"
 #include "launchpad/net/socket.h"
 
 namespace lp::courier {
@@ -23,9 +24,13 @@ inline constexpr size_t kMaxUnsentBytes = 64 << 20;
 // What one turn of reading takes at most, so that one client cannot keep a thread for itself.
 inline constexpr size_t kMaxFramesPerTurn = 256;
 
+// What the poller tells of a connection.
+inline constexpr uint32_t kReadingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
 class Session : public Flushable, public std::enable_shared_from_this<Session> {
  public:
-  Session(net::Socket socket, int epoll_fd, Peer self, wire::FrameLimits limits);
+  Session(net::Socket socket, std::shared_ptr<Reactor> reactor, Peer self,
+          wire::FrameLimits limits);
   ~Session() override;
 
   // Before its first turn: what the connection has to pass.
@@ -49,6 +54,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // By the owner of the turn. Appends complete calls and cancels to `frames`.
   Turn read(std::vector<wire::Frame>& frames);
 
+  // What epoll says of the descriptor. False: it is rings, and hears of its bytes elsewhere.
+  bool note_edge(bool ended);
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
 
@@ -59,6 +66,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // The flusher's.
   void flush_due() override { flush(); }
   static void set_corked_on_this_thread(const Session* session);
+  // The call that this thread is running, and has nothing to do after but to wait for others.
+  static void set_running_on_this_thread(const Session* session, uint64_t id);
   // Tells the client, now or when it greets.
   void set_healthy(bool healthy);
   // Sends kBye and closes once all is sent.
@@ -95,12 +104,15 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   Status take_all(std::vector<wire::Frame>& frames);
   Status greet(const wire::Frame& frame);
   void begin_sharing();
+  // Makes rings of the connection if the client offers them; before the welcome.
+  std::unique_ptr<net::Rings> accept_rings();
   void welcome(Out& out);
   void flush_locked(Out& out);
-  void watch(Out& out, bool writable);
+  // False: there is room already.
+  bool watch(Out& out);
 
   net::Socket socket_;
-  const int epoll_fd_;
+  const std::shared_ptr<Reactor> reactor_;
   const Peer self_;
   const wire::FrameLimits limits_;
   Inlet inlet_;                         // The reading thread's.

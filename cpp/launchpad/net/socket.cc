@@ -15,25 +15,16 @@
 namespace lp::net {
 namespace {
 
+// A client's thread looks up as often.
+constexpr base::Nanos kCrowdedTick{1'000'000};
+
 Moved from_errno() {
   if (errno == EAGAIN || errno == EWOULDBLOCK) return {Io::kWouldBlock};
   if (errno == EINTR) return {Io::kInterrupted};
   return {Io::kClosed};
 }
 
-}  // namespace
-
-Moved Socket::read(std::span<std::byte> space, bool wait) {
-  LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
-  if (layer_ != nullptr) return layer_->read(space, wait);
-  const ssize_t got = ::recv(fd_.get(), space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
-  if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
-  if (got == 0) return {Io::kClosed};
-  return from_errno();
-}
-
-Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors) {
-  LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
+Moved receive(int fd, std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors) {
   iovec part{space.data(), space.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
   msghdr message{};
@@ -42,16 +33,16 @@ Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>&
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
   const int flags = MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT);
-  const ssize_t got = ::recvmsg(fd_.get(), &message, flags);
+  const ssize_t got = ::recvmsg(fd, &message, flags);
   if (got < 0) return from_errno();
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
        header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
-      descriptors.emplace_back(fd);
+      int taken = -1;
+      std::memcpy(&taken, CMSG_DATA(header) + i * sizeof(int), sizeof(taken));
+      descriptors.emplace_back(taken);
     }
   }
   if ((message.msg_flags & MSG_CTRUNC) != 0) {
@@ -63,8 +54,7 @@ Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>&
   return got > 0 ? Moved{Io::kMoved, static_cast<size_t>(got)} : Moved{Io::kClosed};
 }
 
-Moved Socket::write(std::span<const iovec> parts, std::span<const int> descriptors) {
-  if (layer_ != nullptr) return layer_->write(parts);
+Moved send(int fd, std::span<const iovec> parts, std::span<const int> descriptors) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = std::min<size_t>(parts.size(), IOV_MAX);  // More would be an error.
@@ -79,9 +69,42 @@ Moved Socket::write(std::span<const iovec> parts, std::span<const int> descripto
     part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
     std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
   }
-  const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return {Io::kMoved, static_cast<size_t>(sent)};
   return from_errno();
+}
+
+}  // namespace
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  fd_ = std::move(other.fd_);
+  layer_ = std::move(other.layer_);
+  owned_ = std::move(other.owned_);
+  rings_.store(owned_.get());
+  other.rings_.store(nullptr);
+  return *this;
+}
+
+Moved Socket::read(std::span<std::byte> space, bool wait) {
+  LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
+  if (Rings* const rings = this->rings()) return read_ring(*rings, space, wait, nullptr);
+  if (layer_ != nullptr) return layer_->read(space, wait);
+  const ssize_t got = ::recv(fd_.get(), space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
+  if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
+  if (got == 0) return {Io::kClosed};
+  return from_errno();
+}
+
+Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors) {
+  LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
+  if (Rings* const rings = this->rings()) return read_ring(*rings, space, wait, &descriptors);
+  return receive(fd_.get(), space, wait, descriptors);
+}
+
+Moved Socket::write(std::span<const iovec> parts, std::span<const int> descriptors) {
+  if (Rings* const rings = this->rings()) return write_ring(*rings, parts, descriptors);
+  if (layer_ != nullptr) return layer_->write(parts);
+  return send(fd_.get(), parts, descriptors);
 }
 
 bool Socket::passes_descriptors() const {
@@ -91,7 +114,87 @@ bool Socket::passes_descriptors() const {
 }
 
 void Socket::shutdown() {
+  if (Rings* const rings = this->rings()) rings->close();
   if (fd_.valid()) ::shutdown(fd_.get(), SHUT_RDWR);
+}
+
+Io Socket::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
+  Rings* const rings = this->rings();
+  if (rings == nullptr) return wait_for(fd_.get(), readable, writable, deadline);
+  if (!writable || !crowded_.load()) return wait_for_ring(*rings, readable, writable, deadline);
+  // Rare: there is room for bytes, not for descriptors.
+  bool reading = false;
+  const Io io = wait_for(fd_.get(), reading, writable, base::Deadline::after(kCrowdedTick));
+  return io == Io::kInterrupted ? io : Io::kMoved;
+}
+
+void Socket::move_to(std::unique_ptr<Rings> rings) {
+  owned_ = std::move(rings);
+  rings_.store(owned_.get(), std::memory_order_release);
+}
+
+void Socket::note_edge(bool ended) {
+  Rings* const rings = this->rings();
+  if (rings == nullptr) return;
+  pull_due_.store(true);
+  if (ended) rings->note_end();
+}
+
+Moved Socket::read_ring(Rings& rings, std::span<std::byte> space, bool wait,
+                        std::vector<base::Fd>* descriptors) {
+  Moved moved = rings.read(space);
+  if (moved.io == Io::kWouldBlock && wait) {
+    bool readable = true;
+    bool writable = false;
+    const Io io = wait_for_ring(rings, readable, writable, {});
+    if (io != Io::kMoved) return {io};
+    moved = rings.read(space);
+  }
+  if (rings.new_marks() || (pull_due_.load(std::memory_order_relaxed) && pull_due_.exchange(false)))
+    pull(rings, descriptors);
+  if (rings.poke_due()) poke();
+  return moved;
+}
+
+// Descriptors go before the bytes that tell of them, and both or none.
+Moved Socket::write_ring(Rings& rings, std::span<const iovec> parts,
+                         std::span<const int> descriptors) {
+  if (!descriptors.empty()) {
+    if (!rings.has_room()) return {Io::kWouldBlock};
+    std::byte carrier{};
+    const iovec part{&carrier, sizeof(carrier)};
+    const Moved sent = send(fd_.get(), {&part, 1}, descriptors);
+    crowded_.store(sent.io == Io::kWouldBlock);
+    if (sent.io != Io::kMoved) return sent;
+  }
+  const Moved moved = rings.write(parts, !descriptors.empty());
+  if (rings.poke_due()) poke();
+  return moved;
+}
+
+void Socket::pull(Rings& rings, std::vector<base::Fd>* descriptors) {
+  std::vector<base::Fd> unwanted;
+  std::vector<base::Fd>& into = descriptors != nullptr ? *descriptors : unwanted;
+  while (true) {
+    std::byte carriers[64];
+    const size_t before = into.size();
+    const Moved moved = receive(fd_.get(), carriers, false, into);
+    if (into.size() > before) rings.take_mark();
+    if (moved.io == Io::kClosed) rings.note_end();
+    if (moved.io != Io::kMoved && moved.io != Io::kInterrupted) return;
+  }
+}
+
+Io Socket::wait_for_ring(Rings& rings, bool& readable, bool& writable,
+                         const base::Deadline& deadline) {
+  const Io io = rings.wait(readable, writable, deadline);
+  if (rings.poke_due()) poke();
+  return io;
+}
+
+void Socket::poke() {
+  const std::byte poke{};
+  ::send(fd_.get(), &poke, sizeof(poke), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 Io wait_for(int fd, bool& readable, bool& writable, const base::Deadline& deadline) {

@@ -5,29 +5,20 @@
 
 #include <sys/uio.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "launchpad/base/clock.h"
 #include "launchpad/base/fd.h"
 #include "launchpad/base/result.h"
+#include "launchpad/net/io.h"
+#include "launchpad/net/rings.h"
 
 namespace lp::net {
-
-// What came of one attempt to move bytes.
-enum class Io {
-  kMoved,        // Some bytes were moved.
-  kWouldBlock,   // None can be moved now.
-  kInterrupted,  // A signal came first.
-  kClosed,       // The peer or shutdown() ended the connection.
-};
-
-struct Moved {
-  Io io;
-  size_t size = 0;
-};
 
 // The kernel takes no more at a time (SCM_MAX_FD is 253).
 inline constexpr size_t kMaxDescriptors = 128;
@@ -46,6 +37,8 @@ class Socket {
  public:
   Socket() = default;
   explicit Socket(base::Fd fd) : fd_(std::move(fd)) {}
+  Socket(Socket&& other) noexcept { *this = std::move(other); }
+  Socket& operator=(Socket&& other) noexcept;
 
   // Reads what is there into `space`, which is not empty; waits for the first byte if `wait`.
   Moved read(std::span<std::byte> space, bool wait);
@@ -55,6 +48,16 @@ class Socket {
   // first byte, all of them if anything was moved: the peer gets copies.
   Moved write(std::span<const iovec> parts, std::span<const int> descriptors = {});
   void shutdown();
+  // As wait_for below. May return early, with kWouldBlock.
+  Io wait(bool& readable, bool& writable, const base::Deadline& deadline);
+
+  // From now on the bytes go through memory; the socket carries descriptors, and tells of the end.
+  // Between two reads and two writes, when nothing is under way in either direction.
+  void move_to(std::unique_ptr<Rings> rings);
+  // Null if there are none.
+  Rings* rings() const { return rings_.load(std::memory_order_acquire); }
+  // The poller tells of something at the descriptor: of rings, it is no more than a hint.
+  void note_edge(bool ended);
 
   // Whether descriptors can go along: both ends are on this host.
   bool passes_descriptors() const;
@@ -68,8 +71,20 @@ class Socket {
   bool valid() const { return fd_.valid(); }
 
  private:
+  Moved read_ring(Rings& rings, std::span<std::byte> space, bool wait,
+                  std::vector<base::Fd>* descriptors);
+  Moved write_ring(Rings& rings, std::span<const iovec> parts, std::span<const int> descriptors);
+  // Takes what the socket carries beside the rings: pokes, and descriptors.
+  void pull(Rings& rings, std::vector<base::Fd>* descriptors);
+  void poke();
+  Io wait_for_ring(Rings& rings, bool& readable, bool& writable, const base::Deadline& deadline);
+
   base::Fd fd_;
   std::unique_ptr<SocketLayer> layer_;
+  std::unique_ptr<Rings> owned_;
+  std::atomic<Rings*> rings_{nullptr};  // The same, for all threads.
+  std::atomic<bool> pull_due_{false};
+  std::atomic<bool> crowded_{false};  // The socket took no more descriptors.
 };
 
 // Waits until the socket is readable and/or writable, whichever is asked for, or the deadline

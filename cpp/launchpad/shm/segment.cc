@@ -96,6 +96,10 @@ bool Segment::make_writable() {
   return true;
 }
 
+void Segment::close_descriptor() {
+  known().with([&](auto&) { fd_.reset(); });
+}
+
 void Segment::discard_pages() {
   ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
               static_cast<off_t>(capacity_));

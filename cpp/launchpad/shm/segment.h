@@ -35,6 +35,8 @@ class Segment {
   std::byte* data() { return data_; }
   size_t capacity() const { return capacity_; }
   int fd() const { return fd_.get(); }
+  // Nobody will be handed it any more: its memory stays, its descriptor need not.
+  void close_descriptor();
   bool writable() const { return writable_.load(std::memory_order_acquire); }
   // Lets this process write to a segment that it was handed. False if the system refuses.
   bool make_writable();

@@ -1,0 +1,83 @@
+// Reactor is where a server's idle threads wait for what comes next: sockets in one edge-triggered
+// epoll set, and a doorbell for the connections that are rings. Leader and followers: the thread
+// that hears of something deals with it itself. One idle thread at least watches the sockets, and
+// hears of rings there too if it is the only one; others sleep at the doorbell, which wakes them
+// faster. Shared by the server and its sessions. Any thread.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "launchpad/base/fd.h"
+#include "launchpad/base/guarded.h"
+#include "launchpad/shm/doorbell.h"
+#include "launchpad/shm/spin.h"
+
+namespace lp::courier {
+
+class Session;
+
+class Reactor {
+ public:
+  Reactor();
+
+  // RESOURCE_EXHAUSTED: no descriptors are left.
+  Status check() const;
+
+  struct Event {
+    enum class Kind { kNone, kTimer, kDescriptor, kRing };
+    Kind kind = Kind::kNone;
+    int fd = -1;                         // Of a descriptor,
+    uint32_t events = 0;                 // and what epoll says of it.
+    std::shared_ptr<Session> session{};  // Of a ring.
+  };
+  // Waits until something happens, or seems to.
+  Event wait();
+  // The calling thread is about to wait, after it has told a client something: who rings because of
+  // that need not wake another thread.
+  void expect();
+  // The caller goes away for a while. False: then nobody waits here.
+  bool attended();
+  // From now on nobody waits.
+  void end();
+
+  // Edge-triggered. False: the kernel watches no more.
+  bool watch(int fd, uint32_t events);
+  void watch_also(int fd, uint32_t events);
+  void unwatch(int fd);
+  // A timer event after the delay.
+  void arm_timer(base::Nanos delay);
+
+  // A connection wants to be rings: its number at the doorbell. Nothing: there are too many.
+  // It has it as long as it lives.
+  std::optional<uint32_t> enter(std::weak_ptr<Session> session);
+  const std::shared_ptr<shm::Doorbell>& doorbell() const { return doorbell_; }
+  // By a thread that lives as long as the server: its death shall be seen.
+  void keep_doorbell();
+  void let_doorbell_go();
+
+ private:
+  Event wait_at_sockets();
+  std::optional<Event> wait_at_doorbell();
+  std::optional<Event> take_rung();
+  std::optional<Event> look_for_ring();
+  void pass_on();
+
+  base::Fd epoll_;
+  base::Fd timer_;
+  base::Fd ended_;  // Readable for ever once the threads shall end.
+  base::Fd relay_;  // Wakes one thread that watches the sockets.
+  std::shared_ptr<shm::Doorbell> doorbell_;
+  std::atomic<bool> ending_{false};
+  std::atomic<bool> rings_{false};      // There are, or were, connections that are rings.
+  std::atomic<int> at_sockets_{0};      // Threads that wait there,
+  std::atomic<bool> looking_{false};    // and one that looks whether anybody rings.
+  shm::Spin spin_;                      // The looking thread's.
+  base::Guarded<std::vector<std::weak_ptr<Session>>> sessions_;  // By number.
+};
+
+}  // namespace lp::courier

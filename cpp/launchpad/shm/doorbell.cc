@@ -1,0 +1,156 @@
+#include "launchpad/shm/doorbell.h"
+
+#include <pthread.h>
+
+#include <bit>
+#include <cerrno>
+
+#include "launchpad/base/check.h"
+#include "launchpad/shm/spin.h"
+
+namespace lp::shm {
+namespace {
+
+constexpr uint32_t kWordBits = 64;
+constexpr uint32_t kWords = Doorbell::kNumbers / kWordBits;
+// Looks, of some 20 ns each, before a sleeping thread is woken: that takes longer.
+constexpr int kGrace = 64;
+
+void note(std::atomic<uint32_t>& core) {
+  const uint32_t only = Spin::only_core();
+  if (core.load(std::memory_order_relaxed) != only) core.store(only, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+// All zeros at the start but for the mutex. Whoever changes one of these words then reads another:
+// sequentially consistent, so that of two threads that do one at least sees the other.
+struct Doorbell::Page {
+  pthread_mutex_t kept;
+  alignas(64) std::atomic<uint32_t> turns;  // What sleepers sleep on.
+  std::atomic<uint32_t> sleepers;
+  std::atomic<uint32_t> lookers;
+  std::atomic<uint32_t> poke;
+  alignas(64) std::atomic<uint32_t> server_core;
+  std::atomic<uint32_t> client_core;
+  alignas(64) std::atomic<uint64_t> rung[kWords];
+};
+
+Doorbell::Doorbell(std::shared_ptr<Segment> memory)
+    : memory_(std::move(memory)), page_(*reinterpret_cast<Page*>(memory_->data())) {}
+
+Result<std::shared_ptr<Doorbell>> Doorbell::create() {
+  LP_TRY_ASSIGN(auto memory, Segment::create(sizeof(Page)));
+  auto doorbell = std::shared_ptr<Doorbell>(new Doorbell(std::move(memory)));
+  pthread_mutexattr_t kind;
+  ::pthread_mutexattr_init(&kind);
+  ::pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+  ::pthread_mutexattr_setrobust(&kind, PTHREAD_MUTEX_ROBUST);
+  const int made = ::pthread_mutex_init(&doorbell->page_.kept, &kind);
+  ::pthread_mutexattr_destroy(&kind);
+  LP_CHECK(made == 0);
+  return doorbell;
+}
+
+Result<std::shared_ptr<Doorbell>> Doorbell::open(base::Fd memory) {
+  LP_TRY_ASSIGN(auto segment, Segment::open(std::move(memory), sizeof(Page)));
+  if (!segment->make_writable())
+    return Error(Code::kInvalidArgument, "a doorbell that cannot be rung");
+  return std::shared_ptr<Doorbell>(new Doorbell(std::move(segment)));
+}
+
+bool Doorbell::ring(uint32_t number) {
+  const uint64_t bit = uint64_t{1} << (number % kWordBits);
+  std::atomic<uint64_t>& word = page_.rung[number / kWordBits];
+  note(page_.client_core);
+  word.fetch_or(bit);
+  // A thread that has just answered is about to look.
+  int looks = Spin::helps(server_core()) ? kGrace : 0;
+  do {
+    if (page_.lookers.load() > 0 || (word.load() & bit) == 0) return false;
+    Spin::relax();
+  } while (looks-- > 0);
+  return wake_one();
+}
+
+bool Doorbell::insist(uint32_t number) { return pending(number) && wake_one(); }
+
+bool Doorbell::pending(uint32_t number) const {
+  return (page_.rung[number / kWordBits].load() >> (number % kWordBits) & 1) != 0;
+}
+
+bool Doorbell::wake_one() {
+  if (anybody_sleeps()) {
+    nudge(1);
+    return false;
+  }
+  return page_.poke.load() != 0 && page_.poke.exchange(0) != 0;
+}
+
+bool Doorbell::kept() const {
+  const int answer = ::pthread_mutex_trylock(&page_.kept);
+  if (answer == 0 || answer == EOWNERDEAD) ::pthread_mutex_unlock(&page_.kept);
+  return answer == EBUSY;
+}
+
+void Doorbell::keep() { ::pthread_mutex_lock(&page_.kept); }
+void Doorbell::let_go() { ::pthread_mutex_unlock(&page_.kept); }
+
+std::optional<uint32_t> Doorbell::take() {
+  const uint32_t first = first_.load(std::memory_order_relaxed);
+  const uint64_t before = (uint64_t{1} << (first % kWordBits)) - 1;  // Looked at last.
+  for (uint32_t i = 0; i <= kWords; ++i) {
+    const uint32_t word = (first / kWordBits + i) % kWords;
+    uint64_t bits = page_.rung[word].load();
+    if (i == 0) bits &= ~before;
+    if (i == kWords) bits &= before;
+    while (bits != 0) {
+      const uint64_t bit = bits & (~bits + 1);
+      bits &= ~bit;
+      if ((page_.rung[word].fetch_and(~bit) & bit) == 0) continue;
+      const uint32_t number = word * kWordBits + static_cast<uint32_t>(std::countr_zero(bit));
+      first_.store((number + 1) % kNumbers, std::memory_order_relaxed);
+      return number;
+    }
+  }
+  return std::nullopt;
+}
+
+bool Doorbell::rung() const {
+  for (const auto& word : page_.rung) {
+    if (word.load() != 0) return true;
+  }
+  return false;
+}
+
+void Doorbell::look(bool looking) {
+  note(page_.server_core);
+  if (looking)
+    page_.lookers.fetch_add(1);
+  else
+    page_.lookers.fetch_sub(1);
+}
+
+uint32_t Doorbell::server_core() const { return page_.server_core.load(std::memory_order_relaxed); }
+uint32_t Doorbell::client_core() const { return page_.client_core.load(std::memory_order_relaxed); }
+
+uint32_t Doorbell::enter() {
+  note(page_.server_core);
+  const uint32_t turn = page_.turns.load();
+  page_.sleepers.fetch_add(1);
+  return turn;
+}
+
+void Doorbell::sleep(uint32_t turn) { futex_wait(page_.turns, turn); }
+void Doorbell::leave() { page_.sleepers.fetch_sub(1); }
+
+bool Doorbell::anybody_sleeps() const { return page_.sleepers.load() > 0; }
+
+void Doorbell::nudge(int count) {
+  page_.turns.fetch_add(1);
+  futex_wake(page_.turns, count);
+}
+
+void Doorbell::ask_for_poke() { page_.poke.store(1); }
+
+}  // namespace lp::shm

@@ -1,0 +1,113 @@
+#include "launchpad/shm/doorbell.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <set>
+#include <thread>
+
+namespace lp::shm {
+namespace {
+
+class DoorbellTest : public testing::Test {
+ protected:
+  std::shared_ptr<Doorbell> doorbell_ = Doorbell::create().value_or_throw();
+};
+
+TEST_F(DoorbellTest, EachNumberThatWasRungIsTakenOnce) {
+  for (const uint32_t number : {0u, 63u, 64u, 1023u, 64u}) EXPECT_FALSE(doorbell_->ring(number));
+  std::set<uint32_t> taken;
+  while (const auto number = doorbell_->take()) EXPECT_TRUE(taken.insert(*number).second);
+  EXPECT_EQ(taken, (std::set<uint32_t>{0, 63, 64, 1023}));
+  EXPECT_FALSE(doorbell_->rung());
+}
+
+TEST_F(DoorbellTest, WhoRingsAllTheTimeDoesNotKeepOthersOut) {
+  EXPECT_FALSE(doorbell_->ring(3));
+  EXPECT_FALSE(doorbell_->ring(70));
+  EXPECT_FALSE(doorbell_->ring(500));
+  std::set<uint32_t> taken;
+  for (int i = 0; i < 4; ++i) {
+    taken.insert(*doorbell_->take());
+    EXPECT_FALSE(doorbell_->ring(3));
+  }
+  EXPECT_EQ(taken, (std::set<uint32_t>{3, 70, 500}));
+}
+
+TEST_F(DoorbellTest, WakesAThreadThatSleeps) {
+  uint32_t taken = 0;
+  std::thread server([&] {
+    while (true) {
+      const uint32_t turn = doorbell_->enter();
+      if (!doorbell_->rung()) doorbell_->sleep(turn);
+      doorbell_->leave();
+      if (const auto number = doorbell_->take()) {
+        taken = *number;
+        return;
+      }
+    }
+  });
+  while (!doorbell_->anybody_sleeps()) std::this_thread::yield();
+  EXPECT_FALSE(doorbell_->ring(7));
+  server.join();
+  EXPECT_EQ(taken, 7u);
+}
+
+TEST_F(DoorbellTest, AsksForAPokeOnceAndOnlyIfNobodySleeps) {
+  EXPECT_FALSE(doorbell_->ring(1));
+  doorbell_->ask_for_poke();
+  EXPECT_TRUE(doorbell_->ring(1));
+  EXPECT_FALSE(doorbell_->ring(1));
+  doorbell_->ask_for_poke();
+  doorbell_->look(true);
+  EXPECT_FALSE(doorbell_->ring(1));
+  doorbell_->look(false);
+  EXPECT_TRUE(doorbell_->insist(1));
+  EXPECT_EQ(doorbell_->take(), 1u);
+  EXPECT_FALSE(doorbell_->insist(1));
+}
+
+TEST_F(DoorbellTest, IsKeptUntilItIsLetGo) {
+  EXPECT_FALSE(doorbell_->kept());
+  std::thread server([&] {
+    doorbell_->keep();
+    std::thread([&] { EXPECT_TRUE(doorbell_->kept()); }).join();
+    doorbell_->let_go();
+  });
+  server.join();
+  EXPECT_FALSE(doorbell_->kept());
+}
+
+TEST_F(DoorbellTest, TellsThatItsKeeperWasKilled) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t server = ::fork();
+  if (server == 0) {
+    doorbell_->keep();
+    [[maybe_unused]] const ssize_t told = ::write(ready[1], "x", 1);
+    while (true) ::pause();
+  }
+  char byte;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_TRUE(doorbell_->kept());
+  ::kill(server, SIGKILL);
+  ::waitpid(server, nullptr, 0);
+  EXPECT_FALSE(doorbell_->kept());
+  EXPECT_FALSE(doorbell_->kept());
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_F(DoorbellTest, AViewOfItRingsTheSameBell) {
+  const int fd = ::fcntl(doorbell_->memory()->fd(), F_DUPFD_CLOEXEC, 0);
+  const auto view = Doorbell::open(base::Fd(fd)).value_or_throw();
+  EXPECT_FALSE(view->ring(9));
+  EXPECT_EQ(doorbell_->take(), 9u);
+  EXPECT_FALSE(Doorbell::open(base::Fd(::open("/dev/null", O_RDWR))).ok());
+}
+
+}  // namespace
+}  // namespace lp::shm

@@ -1,0 +1,77 @@
+#include "launchpad/shm/ring.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lp::shm {
+namespace {
+
+constexpr uint32_t kMask = kRingBytes - 1;
+static_assert((kRingBytes & kMask) == 0);
+static_assert(std::atomic<uint32_t>::is_always_lock_free);
+
+// Whoever moves a position looks at the other side's flag then, and whoever sets a flag looks at the
+// other side's position then. All four are sequentially consistent (the default): of two threads
+// that do so at the same time, one at least sees what the other did.
+bool take_flag(std::atomic<uint32_t>& flag) { return flag.load() != 0 && flag.exchange(0) != 0; }
+
+}  // namespace
+
+std::optional<size_t> RingWriter::write(std::span<const iovec> parts) {
+  uint32_t room = kRingBytes - (tail_ - head_);
+  size_t wanted = 0;
+  for (const iovec& part : parts) wanted += part.iov_len;
+  if (wanted > room) {
+    head_ = ring_.head.load(std::memory_order_acquire);
+    if (tail_ - head_ > kRingBytes) return std::nullopt;
+    room = kRingBytes - (tail_ - head_);
+  }
+  const uint32_t start = tail_;
+  for (const iovec& part : parts) {
+    const auto size = static_cast<uint32_t>(std::min<size_t>(part.iov_len, room));
+    const uint32_t at = tail_ & kMask;
+    const uint32_t first = std::min(size, kRingBytes - at);
+    const auto* from = static_cast<const std::byte*>(part.iov_base);
+    std::memcpy(ring_.bytes + at, from, first);
+    if (size > first) std::memcpy(ring_.bytes, from + first, size - first);
+    tail_ += size;
+    room -= size;
+    if (room == 0) break;
+  }
+  if (tail_ != start) ring_.tail.store(tail_);
+  return tail_ - start;
+}
+
+bool RingWriter::has_room() const { return ring_.tail.load() - ring_.head.load() != kRingBytes; }
+
+bool RingWriter::ask_for_room() {
+  const bool asked = ring_.writer_waits.exchange(1) != 0;
+  return asked || !has_room();
+}
+
+bool RingWriter::reader_asked() { return take_flag(ring_.reader_waits); }
+
+std::optional<size_t> RingReader::read(std::span<std::byte> space) {
+  const uint32_t used = ring_.tail.load(std::memory_order_acquire) - head_;
+  if (used > kRingBytes) return std::nullopt;
+  const auto size = static_cast<uint32_t>(std::min<size_t>(used, space.size()));
+  if (size == 0) return 0;
+  const uint32_t at = head_ & kMask;
+  const uint32_t first = std::min(size, kRingBytes - at);
+  std::memcpy(space.data(), ring_.bytes + at, first);
+  if (size > first) std::memcpy(space.data() + first, ring_.bytes, size - first);
+  head_ += size;
+  ring_.head.store(head_);
+  return size;
+}
+
+bool RingReader::ask_for_bytes() {
+  ring_.reader_waits.store(1);
+  if (!has_bytes()) return true;
+  ask_no_more();
+  return false;
+}
+
+bool RingReader::writer_asked() { return take_flag(ring_.writer_waits); }
+
+}  // namespace lp::shm

@@ -1,0 +1,76 @@
+// A ring of bytes in memory that two processes share: one thread at a time writes, one reads.
+// Positions count the bytes since the start, modulo 2^32; what the other side says of them is
+// checked, so that a peer gone wrong cannot make this process touch memory outside the ring. Rings
+// do not wake anybody: the flags say who wants to be.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace lp::shm {
+
+inline constexpr uint32_t kRingBytes = 32 * 1024;
+
+// What both sides see; all zeros at the start. Each line of cache has one writer, mostly.
+struct Ring {
+  alignas(64) std::atomic<uint32_t> tail;  // Bytes that were ever written,
+  std::atomic<uint32_t> marks;             // and what the writer counts beside them.
+  alignas(64) std::atomic<uint32_t> head;  // Bytes that were ever read.
+  alignas(64) std::atomic<uint32_t> reader_waits;
+  alignas(64) std::atomic<uint32_t> writer_waits;
+  alignas(64) std::byte bytes[kRingBytes];
+};
+
+class RingWriter {
+ public:
+  explicit RingWriter(Ring& ring) : ring_(ring) {}
+
+  // Writes what fits of the parts, and says how much: 0 if the ring is full. Nothing: the reader
+  // has broken the ring.
+  std::optional<size_t> write(std::span<const iovec> parts);
+  // Whether anything fits; a broken ring counts as if. For any thread.
+  bool has_room() const;
+  // Counts one more thing that travels beside the bytes, before they are written.
+  void mark() { ring_.marks.store(++marks_, std::memory_order_relaxed); }
+
+  // Asks to be woken when something was read. True: it was asked before, or the ring is full.
+  bool ask_for_room();
+  // After writing: true, once, if the reader asked to be woken.
+  bool reader_asked();
+
+ private:
+  Ring& ring_;
+  uint32_t tail_ = 0;
+  uint32_t head_ = 0;  // As last seen.
+  uint32_t marks_ = 0;
+};
+
+class RingReader {
+ public:
+  explicit RingReader(Ring& ring) : ring_(ring) {}
+
+  // Reads what is there into `space`, and says how much: 0 if the ring is empty. Nothing: the
+  // writer has broken the ring.
+  std::optional<size_t> read(std::span<std::byte> space);
+  // Whether there is anything to read; a broken ring counts as if.
+  bool has_bytes() const { return ring_.tail.load() != head_; }
+  // How often the writer counted something beside the bytes that were read.
+  uint32_t marks() const { return ring_.marks.load(std::memory_order_relaxed); }
+
+  // Asks to be woken when something was written. False: something is there already.
+  bool ask_for_bytes();
+  void ask_no_more() { ring_.reader_waits.store(0, std::memory_order_relaxed); }
+  // After reading: true, once, if the writer asked to be woken.
+  bool writer_asked();
+
+ private:
+  Ring& ring_;
+  uint32_t head_ = 0;
+};
+
+}  // namespace lp::shm

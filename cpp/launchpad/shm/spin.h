@@ -1,0 +1,65 @@
+// Spin looks for something that is likely to come within microseconds, before its thread sleeps:
+// waking a core that sleeps costs more than most calls. It looks more rarely where that did not help
+// lately, and never where whoever could bring it has only the same core. One thread at a time.
+#pragma once
+
+#include <sched.h>
+
+#include <cstdint>
+
+#include "launchpad/base/clock.h"
+
+namespace lp::shm {
+
+// How long a thread looks at most. It lets others run meanwhile.
+inline constexpr base::Nanos kSpinLimit{100'000};
+
+class Spin {
+ public:
+  // The only core that the calling thread may use, counted from 1; 0 if it may use several.
+  static uint32_t only_core();
+  // Whether somebody, whose only core is `others`, can run while this thread looks.
+  static bool helps(uint32_t others);
+  static void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  // True once there() holds, false if it did not soon. `others`: as in `helps`.
+  template <class There>
+  bool until(uint32_t others, const There& there) {
+    if (there()) return true;
+    if (!worth(others)) return false;
+    const base::TimePoint limit = base::steady_clock().now() + kSpinLimit;
+    do {
+      for (int i = 0; i < kLooks; ++i) {
+        if (there()) return hit();
+        relax();
+      }
+      // Whoever is to bring it may wait for this core.
+      ::sched_yield();
+    } while (base::steady_clock().now() < limit);
+    return there() ? hit() : miss();
+  }
+
+ private:
+  static constexpr int kLooks = 64;
+
+  bool worth(uint32_t others);
+  bool hit() {
+    misses_ = 0;
+    return true;
+  }
+  bool miss() {
+    ++misses_;
+    return false;
+  }
+
+  uint32_t waits_ = 0;
+  uint32_t misses_ = 0;  // In a row.
+};
+
+}  // namespace lp::shm
