@@ -26,7 +26,7 @@ struct Peer {
   // bytes go through them from now on; its greeting carries the doorbell, where the client has this
   // number.
   std::optional<uint32_t> rings{};
-  bool healthy = true;           // A server's word on itself. It greets again when that changes.
+  bool healthy = true;  // A server's word on itself. It greets again when that changes.
 };
 
 wire::Payload encode_peer(const Peer& peer);

@@ -7,8 +7,8 @@ namespace lp::courier {
 net::Io Inlet::read(net::Socket& socket, bool wait) {
   const std::span<std::byte> space = reader_.space();
   auto* const descriptors = borrowings_ != nullptr ? &borrowings_->descriptors() : &descriptors_;
-  const net::Moved moved = takes_descriptors_ ? socket.read(space, wait, *descriptors)
-                                              : socket.read(space, wait);
+  const net::Moved moved =
+      takes_descriptors_ ? socket.read(space, wait, *descriptors) : socket.read(space, wait);
   if (moved.io != net::Io::kMoved) return moved.io;
   if (descriptors_.size() > 1) return net::Io::kClosed;
   filled_ = moved.size == space.size();

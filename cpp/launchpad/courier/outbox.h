@@ -26,9 +26,7 @@ class Outbox {
   net::Io flush(net::Socket& socket);
 
   // Sends its descriptor along with what is appended next.
-  void announce(std::shared_ptr<shm::Segment> segment) {
-    announced_.push_back(std::move(segment));
-  }
+  void announce(std::shared_ptr<shm::Segment> segment) { announced_.push_back(std::move(segment)); }
   // The peer shares this host's memory: from now on, buffers are lent. `returns`: what it lent to
   // this end and is done with.
   void share(std::shared_ptr<Returns> returns);

@@ -73,10 +73,10 @@ class Reactor {
   base::Fd relay_;  // Wakes one thread that watches the sockets.
   std::shared_ptr<shm::Doorbell> doorbell_;
   std::atomic<bool> ending_{false};
-  std::atomic<bool> rings_{false};      // There are, or were, connections that are rings.
-  std::atomic<int> at_sockets_{0};      // Threads that wait there,
-  std::atomic<bool> looking_{false};    // and one that looks whether anybody rings.
-  shm::Spin spin_;                      // The looking thread's.
+  std::atomic<bool> rings_{false};    // There are, or were, connections that are rings.
+  std::atomic<int> at_sockets_{0};    // Threads that wait there,
+  std::atomic<bool> looking_{false};  // and one that looks whether anybody rings.
+  shm::Spin spin_;                    // The looking thread's.
   base::Guarded<std::vector<std::weak_ptr<Session>>> sessions_;  // By number.
 };
 

@@ -201,8 +201,8 @@ void ServerCore::accept_all() {
     const int fd = (*accepted)->fd();
     const bool passes_descriptors = (*accepted)->passes_descriptors();
     auto session = std::make_shared<Session>(
-        std::move(**accepted), reactor_,
-        Peer{.language = options_.language, .name = options_.name}, options_.limits);
+        std::move(**accepted), reactor_, Peer{.language = options_.language, .name = options_.name},
+        options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     session->set_healthy(healthy_.load());
     if (!passes_descriptors) receive_stranger(session);

@@ -54,8 +54,8 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
         return Turn::kClosed;
       }
       // A full read leaves more behind; a short one has drained the socket (epoll(7),
-      // edge-triggered).
-      if (inlet_.filled() || ending_.load(std::memory_order_acquire)) continue;
+      // edge-triggered) of all but its end.
+      if (inlet_.filled() || socket_.end_noted()) continue;
     }
     // Rings tell of more only if they are asked to.
     if (net::Rings* const rings = socket_.rings(); rings != nullptr && !rings->ask_for_bytes())

@@ -48,13 +48,11 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // After an edge: true if the caller now owns the next turn of reading, false if another thread
   // has it.
   bool claim_turn() { return edges_.fetch_add(1, std::memory_order_acq_rel) == 0; }
-  // After an event that says that the other end has ended, before its edge is claimed: what is left
-  // is read to its end.
-  void note_end() { ending_.store(true, std::memory_order_release); }
   // By the owner of the turn. Appends complete calls and cancels to `frames`.
   Turn read(std::vector<wire::Frame>& frames);
 
-  // What epoll says of the descriptor. False: it is rings, and hears of its bytes elsewhere.
+  // What epoll says of the descriptor, before its edge is claimed: after the other end's end, what is
+  // left is read to the end. False: it is rings, and hears of its bytes elsewhere.
   bool note_edge(bool ended);
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
@@ -119,7 +117,6 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::unique_ptr<Entrance> entrance_;  // The reading thread's; null once it is through.
   std::atomic<bool> known_{false};      // It has greeted.
   Peer peer_;                           // Set by the greeting, constant after.
-  std::atomic<bool> ending_{false};
   std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};   // In flight.
   std::atomic<bool> closed_{false};

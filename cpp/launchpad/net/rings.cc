@@ -45,8 +45,8 @@ Rings::Rings(std::shared_ptr<shm::Segment> memory)
 
 Moved Rings::read(std::span<std::byte> space) {
   // Looked at first: what was written before the end is read before the end is told of.
-  const bool ended = ended_.load(std::memory_order_acquire) ||
-                     memory_.closed.load(std::memory_order_acquire) != 0;
+  const bool ended =
+      ended_.load(std::memory_order_acquire) || memory_.closed.load(std::memory_order_acquire) != 0;
   const auto size = in_.read(space);
   if (!size) return {Io::kClosed};
   if (*size == 0) return {ended ? Io::kClosed : Io::kWouldBlock};

@@ -130,11 +130,13 @@ Io Socket::wait(bool& readable, bool& writable, const base::Deadline& deadline) 
 
 void Socket::move_to(std::unique_ptr<Rings> rings) {
   owned_ = std::move(rings);
-  rings_.store(owned_.get(), std::memory_order_release);
+  rings_.store(owned_.get());
+  if (end_noted()) owned_->note_end();
 }
 
 void Socket::note_edge(bool ended) {
-  Rings* const rings = this->rings();
+  if (ended) ended_.store(true);
+  Rings* const rings = rings_.load();
   if (rings == nullptr) return;
   pull_due_.store(true);
   if (ended) rings->note_end();

@@ -56,8 +56,10 @@ class Socket {
   void move_to(std::unique_ptr<Rings> rings);
   // Null if there are none.
   Rings* rings() const { return rings_.load(std::memory_order_acquire); }
-  // The poller tells of something at the descriptor: of rings, it is no more than a hint.
+  // The poller tells of something at the descriptor (of rings, it is no more than a hint), or of
+  // the connection's end: then reading goes on until it says so too.
   void note_edge(bool ended);
+  bool end_noted() const { return ended_.load(); }
 
   // Whether descriptors can go along: both ends are on this host.
   bool passes_descriptors() const;
@@ -83,6 +85,7 @@ class Socket {
   std::unique_ptr<SocketLayer> layer_;
   std::unique_ptr<Rings> owned_;
   std::atomic<Rings*> rings_{nullptr};  // The same, for all threads.
+  std::atomic<bool> ended_{false};
   std::atomic<bool> pull_due_{false};
   std::atomic<bool> crowded_{false};  // The socket took no more descriptors.
 };

@@ -10,9 +10,9 @@ constexpr uint32_t kMask = kRingBytes - 1;
 static_assert((kRingBytes & kMask) == 0);
 static_assert(std::atomic<uint32_t>::is_always_lock_free);
 
-// Whoever moves a position looks at the other side's flag then, and whoever sets a flag looks at the
-// other side's position then. All four are sequentially consistent (the default): of two threads
-// that do so at the same time, one at least sees what the other did.
+// Whoever moves a position looks at the other side's flag then, and whoever sets a flag looks at
+// the other side's position then. All four are sequentially consistent (the default): of two
+// threads that do so at the same time, one at least sees what the other did.
 bool take_flag(std::atomic<uint32_t>& flag) { return flag.load() != 0 && flag.exchange(0) != 0; }
 
 }  // namespace

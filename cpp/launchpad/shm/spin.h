@@ -1,6 +1,6 @@
 // Spin looks for something that is likely to come within microseconds, before its thread sleeps:
-// waking a core that sleeps costs more than most calls. It looks more rarely where that did not help
-// lately, and never where whoever could bring it has only the same core. One thread at a time.
+// waking a core that sleeps costs more than most calls. It looks more rarely where that did not
+// help lately, and never where whoever could bring it has only the same core. One thread at a time.
 #pragma once
 
 #include <sched.h>

@@ -1,0 +1,164 @@
+// What calls promise where a connection's bytes go through shared memory. Both ends are in this
+// process; python/tests/ kill them when they are two.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "launchpad/base/rng.h"
+#include "launchpad/courier/channel.h"
+#include "launchpad/courier/test_objects.h"
+#include "launchpad/wire/writer.h"
+
+namespace lp::courier {
+namespace {
+
+bool goes_through_rings(const Server& server) {
+  const auto channel = Channel::make(server.address(), {});
+  const auto peer = channel->peer({});
+  channel->close();
+  return peer.value().rings.has_value();
+}
+
+TEST(CallsThroughRings, AreThoseOfConnectionsWithinAHost) {
+  for (const auto& [kind, rings] : {std::pair{"unix", true}, {"inproc", true}, {"tcp", false}}) {
+    Desk desk;
+    Server server;
+    serve_at(server, desk, kind);
+    EXPECT_EQ(goes_through_rings(server), rings) << kind;
+  }
+}
+
+TEST(CallsThroughRings, ReachAServerWithOneThread) {
+  Desk desk;
+  Server server({.threads = 1});
+  serve_at(server, desk);
+  const auto one = Client<Desk>::connect(server.address().str());
+  const auto two = Client<Desk>::connect(server.address().str());
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(one.call<&Desk::add>(i, 1), i + 1);
+    EXPECT_EQ(two.call<&Desk::add>(i, 2), i + 2);
+  }
+}
+
+TEST(CallsThroughRings, AreHeardWhileOthersBlock) {
+  Gate gate;
+  Server server({.threads = 3});
+  serve_at(server, gate);
+  const auto one = Client<Gate>::connect(server.address().str());
+  const auto two = Client<Gate>::connect(server.address().str());
+  auto first = one.async<&Gate::pass>(1);
+  auto second = two.async<&Gate::pass>(2);
+  while (one.call<&Gate::knock>() < 2) {
+  }
+  two.call<&Gate::unlock>();
+  EXPECT_EQ(first.get(), 1);
+  EXPECT_EQ(second.get(), 2);
+}
+
+// The thread that has answered is expected to look for the next call, and does not.
+TEST(CallsThroughRings, AreHeardThoughAHandlerGoesOnAfterItsAnswer) {
+  std::atomic<bool> open{false};
+  Server server({.threads = 2});
+  server.router()
+      .bind("linger",
+            [&](Call call) {
+              wire::Payload answer;
+              wire::Writer(answer).integer(1);
+              call.reply(answer);
+              open.wait(false);
+            })
+      .value_or_throw();
+  server.router()
+      .bind("open",
+            [&](Call call) {
+              open.store(true);
+              open.notify_all();
+              wire::Payload answer;
+              wire::Writer(answer).integer(2);
+              call.reply(answer);
+            })
+      .value_or_throw();
+  server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value())
+      .value_or_throw();
+  const auto channel = Channel::make(server.address(), {});
+  wire::Payload nothing;
+  wire::Writer(nothing).begin_list(0);
+  EXPECT_TRUE(channel->call("linger", nothing, {}).ok());
+  EXPECT_TRUE(channel->call("open", nothing, {}).ok());
+  channel->close();
+}
+
+TEST(CallsThroughRings, LargerThanARingArriveWhole) {
+  Desk desk;
+  Server server;
+  serve_at(server, desk);
+  const auto client = Client<Desk>::connect(server.address().str());
+  for (const size_t size : {shm::kRingBytes - 100, shm::kRingBytes, 5 * shm::kRingBytes + 7}) {
+    std::string text(size, '\0');
+    for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i % 251);
+    EXPECT_EQ(client.call<&Desk::echo>(text), text);
+  }
+}
+
+TEST(CallsThroughRings, OfManyClientsAreAllAnswered) {
+  const uint64_t seed = base::fresh_seed();
+  SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
+  Desk desk;
+  Server server({.threads = 4});
+  serve_at(server, desk);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int client = 0; client < 8; ++client) {
+    threads.emplace_back([&, client] {
+      base::Rng rng(seed + client);
+      const auto desk_client = Client<Desk>::connect(server.address().str());
+      for (int round = 0; round < 60; ++round) {
+        std::vector<std::pair<std::string, Future<std::string>>> futures;
+        const size_t count = rng() % 20;
+        for (size_t i = 0; i < count; ++i) {
+          std::string text(rng() % 3000, static_cast<char>('a' + client));
+          futures.emplace_back(text, desk_client.async<&Desk::echo>(text));
+        }
+        if (desk_client.call<&Desk::add>(round, client) != round + client) ++wrong;
+        for (auto& [text, future] : futures) wrong += future.get() != text;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(CallsThroughRings, FailOnceTheServerHasStopped) {
+  Gate gate;
+  auto server = std::make_unique<Server>();
+  serve_at(*server, gate);
+  const auto client =
+      Client<Gate>::connect(server->address().str(), ChannelOptions{.wait_for_ready = false});
+  auto waiting = client.async<&Gate::pass>(1);
+  while (client.call<&Gate::knock>() < 1) {
+  }
+  server->stop(base::Deadline::after(base::Nanos(1)));
+  EXPECT_THROW(waiting.get(), Error);
+  EXPECT_THROW(client.call<&Gate::knock>(), Error);
+  gate.unlock();
+}
+
+TEST(CallsThroughRings, ReachTheNextServerAtTheAddress) {
+  Desk desk;
+  const auto address = net::Address::parse(fresh_address("unix")).value();
+  auto server = std::make_unique<Server>();
+  serve(server->router(), desk);
+  server->start(net::listen(address).value()).value_or_throw();
+  const auto client = Client<Desk>::connect(address.str());
+  EXPECT_EQ(client.call<&Desk::add>(1, 2), 3);
+  server = std::make_unique<Server>();
+  serve(server->router(), desk);
+  server->start(net::listen(address).value()).value_or_throw();
+  EXPECT_EQ(client.call<&Desk::add>(3, 4), 7);
+}
+
+}  // namespace
+}  // namespace lp::courier
