@@ -1,6 +1,5 @@
 // Any bytes as what a stranger sends first: a greeting, an error, returned slots; and a whole
 // session's bytes, which must end in a greeting or a closed connection.
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -27,9 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   int ends[2];
   LP_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
   const lp::base::Fd stranger(ends[0]);
-  const lp::base::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   auto session = std::make_shared<lp::courier::Session>(
-      lp::net::Socket(lp::base::Fd(ends[1])), epoll.get(), lp::courier::Peer{},
+      lp::net::Socket(lp::base::Fd(ends[1])), std::make_shared<lp::courier::Reactor>(),
+      lp::courier::Peer{},
       lp::wire::FrameLimits{.body_bytes = 1 << 16, .total_bytes = 1 << 18});
   if (::send(stranger.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return 0;
   std::vector<lp::wire::Frame> frames;
