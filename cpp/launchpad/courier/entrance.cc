@@ -38,6 +38,10 @@ void say_what_is_missing(net::Socket& socket) {
   wire::append_frame_head(bytes, wire::FrameType::kError, 0,
                           static_cast<uint64_t>(Code::kPermissionDenied), {}, payload);
   write_all(socket, std::as_bytes(std::span(bytes)));
+  // What is unread when the connection is closed would take that back.
+  std::array<std::byte, 4096> unread;
+  for (int part = 0; part < 16 && socket.read(unread, false).io == net::Io::kMoved; ++part) {
+  }
 }
 
 }  // namespace
