@@ -89,8 +89,12 @@ net::Io Entrance::first_bytes(net::Socket& socket) {
     return net::Io::kMoved;
   }
   if (!token_) return net::Io::kMoved;
-  if (size == first.size() && is_frame(first)) say_what_is_missing(socket);
+  lacks_token_ = size == first.size() && is_frame(first);
   return refuse("it did not start with a proof of the token");
+}
+
+void Entrance::last_words(net::Socket& socket) {
+  if (lacks_token_) say_what_is_missing(socket);
 }
 
 net::Io Entrance::hello(net::Socket& socket) {

@@ -24,6 +24,8 @@ class Entrance {
   // sent anything.
   net::Io step(net::Socket& socket);
   const std::string& why() const { return why_; }
+  // Tells a client that was refused what it lacks, if it understands that.
+  void last_words(net::Socket& socket);
 
  private:
   enum class Stage { kFirstBytes, kHello, kMac, kTls };
@@ -44,6 +46,7 @@ class Entrance {
   net::Digest mac_{};
   std::unique_ptr<net::TlsStream> tls_;
   std::string why_;
+  bool lacks_token_ = false;  // A client that started with a frame.
 };
 
 struct EnterOptions {

@@ -28,8 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const lp::base::Fd stranger(ends[0]);
   auto session = std::make_shared<lp::courier::Session>(
       lp::net::Socket(lp::base::Fd(ends[1])), std::make_shared<lp::courier::Reactor>(),
-      lp::courier::Peer{},
-      lp::wire::FrameLimits{.body_bytes = 1 << 16, .total_bytes = 1 << 18});
+      lp::courier::Peer{}, lp::wire::FrameLimits{.body_bytes = 1 << 16, .total_bytes = 1 << 18});
   if (::send(stranger.get(), data, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return 0;
   std::vector<lp::wire::Frame> frames;
   session->claim_turn();

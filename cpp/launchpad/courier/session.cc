@@ -67,17 +67,28 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
 
 net::Io Session::enter() {
   const net::Io io = entrance_->step(socket_);
-  if (io == net::Io::kClosed && !entrance_->why().empty()) turn_away(entrance_->why());
+  if (io == net::Io::kClosed && !entrance_->why().empty()) refuse_entrance();
   if (io != net::Io::kMoved) return io;
   entrance_.reset();
   return net::Io::kInterrupted;
 }
 
+void Session::refuse_entrance() {
+  if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  log_end(entrance_->why());
+  entrance_->last_words(socket_);
+  socket_.shutdown();
+}
+
 void Session::turn_away(const std::string& why) {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  log_end(why);
+  socket_.shutdown();
+}
+
+void Session::log_end(const std::string& why) const {
   base::log(base::LogLevel::kWarning,
             "closed a connection" + net::from_where(socket_.fd()) + ": " + why);
-  socket_.shutdown();
 }
 
 Status Session::take_all(std::vector<wire::Frame>& frames) {

@@ -51,8 +51,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // By the owner of the turn. Appends complete calls and cancels to `frames`.
   Turn read(std::vector<wire::Frame>& frames);
 
-  // What epoll says of the descriptor, before its edge is claimed: after the other end's end, what is
-  // left is read to the end. False: it is rings, and hears of its bytes elsewhere.
+  // What epoll says of the descriptor, before its edge is claimed: after the other end's end, what
+  // is left is read to the end. False: it is rings, and hears of its bytes elsewhere.
   bool note_edge(bool ended);
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
@@ -98,6 +98,9 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
 
   // One step through the entrance; kInterrupted: it is through.
   net::Io enter();
+  // Logs why, then tells the client.
+  void refuse_entrance();
+  void log_end(const std::string& why) const;
   // Deals with every complete frame, or appends it to `frames`. An error ends the connection.
   Status take_all(std::vector<wire::Frame>& frames);
   Status greet(const wire::Frame& frame);
@@ -117,8 +120,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::unique_ptr<Entrance> entrance_;  // The reading thread's; null once it is through.
   std::atomic<bool> known_{false};      // It has greeted.
   Peer peer_;                           // Set by the greeting, constant after.
-  std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
-  std::atomic<int64_t> calls_{0};   // In flight.
+  std::atomic<uint32_t> edges_{0};      // Unhandled edges; not 0: somebody reads.
+  std::atomic<int64_t> calls_{0};       // In flight.
   std::atomic<bool> closed_{false};
   base::Guarded<Out> out_;
 };
