@@ -28,6 +28,7 @@ std::optional<size_t> RingWriter::write(std::span<const iovec> parts) {
   }
   const uint32_t start = tail_;
   for (const iovec& part : parts) {
+    if (part.iov_len == 0) continue;  // It may point nowhere.
     const auto size = static_cast<uint32_t>(std::min<size_t>(part.iov_len, room));
     const uint32_t at = tail_ & kMask;
     const uint32_t first = std::min(size, kRingBytes - at);
