@@ -228,9 +228,12 @@ def serve() -> Iterator[Serve]:
     servers: list[courier.Server] = []
 
     def serve(
-        thread_pool_size: int = 16, port: int | None = None, **methods: Callable[..., object]
+        thread_pool_size: int = 16,
+        port: int | None = None,
+        token: str | bytes | pathlib.Path | None = None,
+        **methods: Callable[..., object],
     ) -> courier.Server:
-        server = courier.Server("test", port, thread_pool_size)
+        server = courier.Server("test", port, thread_pool_size, token=token)
         for name, function in methods.items():
             server.Bind(name, function)
         server.Start()

@@ -6,6 +6,7 @@ there; else at this machine's own address, or, if it has none, on the loopback i
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 
@@ -21,20 +22,9 @@ _HELLO, _CALL = 1, 3
 
 
 @pytest.fixture
-def served():
+def served(serve):
     """Makes servers that answer `double`."""
-    servers = []
-
-    def serve(**kwargs) -> courier.Server:
-        server = courier.Server(**kwargs)
-        server.Bind("double", lambda x: 2 * x)
-        server.Start()
-        servers.append(server)
-        return server
-
-    yield serve
-    for server in servers:
-        server.Stop()
+    return functools.partial(serve, double=lambda x: 2 * x)
 
 
 def test_text_bytes_and_a_file_are_the_same_token(served, tmp_path):

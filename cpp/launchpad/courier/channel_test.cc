@@ -85,19 +85,38 @@ TEST_P(ChannelContract, AnIdleClientMeetsTheNextServerWithItsNextFutures) {
   EXPECT_EQ(notebook.all().size(), 200u);
 }
 
+// A server's end of one connection, made by hand: it reads the greeting and answers with a frame.
+class Greeter {
+ public:
+  Greeter(net::Listener& listener, wire::FrameType type, const wire::Payload& payload)
+      : link_(take_one(listener), {}) {
+    read(1);
+    Outbox out;
+    out.append(type, 0, 0, {}, payload);
+    out.flush(link_.socket());
+  }
+  // Until so many frames came, with the greeting.
+  const std::vector<wire::Frame>& read(size_t count) {
+    bool writable = false;
+    while (frames_.size() < count) link_.read_frames(frames_, writable, {});
+    return frames_;
+  }
+
+ private:
+  static net::Socket take_one(net::Listener& listener) {
+    std::optional<net::Socket> socket;
+    while (!socket) socket = listener.accept().value();
+    return std::move(*socket);
+  }
+
+  Link link_;
+  std::vector<wire::Frame> frames_;
+};
+
 // Takes one connection, welcomes it, reads a call, and ends the connection.
 void read_a_call_and_leave(net::Listener& listener) {
-  std::optional<net::Socket> socket;
-  while (!socket) socket = listener.accept().value();
-  Link link(std::move(*socket), {});
-  std::vector<wire::Frame> frames;
-  bool writable = false;
-  while (frames.empty()) link.read_frames(frames, writable, {});
-  Outbox out;
-  out.append(wire::FrameType::kWelcome, 0, 0, {}, encode_peer(Peer{}));
-  out.flush(link.socket());
-  while (frames.size() < 2) link.read_frames(frames, writable, {});
-  EXPECT_EQ(frames.back().type, wire::FrameType::kCall);
+  Greeter greeter(listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+  EXPECT_EQ(greeter.read(2).back().type, wire::FrameType::kCall);
 }
 
 TEST_P(ChannelContract, ACallThatAServerMayHaveSeenIsNeverSentAgain) {
@@ -114,17 +133,7 @@ TEST_P(ChannelContract, ACallThatAServerMayHaveSeenIsNeverSentAgain) {
 }
 
 // Takes one connection, and says in place of a welcome that it stops.
-void leave_at_once(net::Listener& listener) {
-  std::optional<net::Socket> socket;
-  while (!socket) socket = listener.accept().value();
-  Link link(std::move(*socket), {});
-  std::vector<wire::Frame> frames;
-  bool writable = false;
-  while (frames.empty()) link.read_frames(frames, writable, {});
-  Outbox out;
-  out.append(wire::FrameType::kBye, 0, 0, {}, {});
-  out.flush(link.socket());
-}
+void leave_at_once(net::Listener& listener) { Greeter(listener, wire::FrameType::kBye, {}); }
 
 TEST_P(ChannelContract, ACallToAServerThatStopsBeforeItGreetsGoesToTheNextOne) {
   auto listener = net::listen(address).value();

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <cstring>
 #include <random>
 #include <thread>
 
 #include "launchpad/base/rng.h"
 #include "launchpad/courier/anteroom.h"
+#include "launchpad/courier/stranger.h"
 #include "launchpad/courier/test_objects.h"
 #include "launchpad/net/transport.h"
 
@@ -24,6 +26,18 @@ net::Token token_of(const std::string& name) {
 ServerOptions with_token(const std::string& name) {
   ServerOptions options;
   options.token = token_of(name);
+  return options;
+}
+
+ServerOptions in_a_hurry(const std::string& name) {
+  ServerOptions options = with_token(name);
+  options.greeting_patience = kShort;
+  return options;
+}
+
+ServerOptions with_tls(const std::string& name) {
+  ServerOptions options = with_token(name);
+  options.always_tls = true;
   return options;
 }
 
@@ -68,43 +82,14 @@ class Served {
   bool read_ = false;
 };
 
-// A connection that speaks bytes.
-class Stranger {
- public:
-  explicit Stranger(const net::Address& address) : socket_(net::connect(address).value()) {}
-  void send(std::string_view bytes) {
-    ::send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  }
-  template <size_t N>
-  void send(const std::array<std::byte, N>& bytes) {
-    send({reinterpret_cast<const char*>(bytes.data()), N});
-  }
-  void say_no_more() { ::shutdown(socket_.fd(), SHUT_WR); }
-  // Of an answer; the rest of what comes is dropped.
-  ProofAnswer answer() {
-    ProofAnswer answer{};
-    size_t size = 0;
-    while (size < answer.size()) {
-      const net::Moved moved = socket_.read(std::span(answer).subspan(size), true);
-      if (moved.io == net::Io::kClosed) break;
-      size += moved.size;
-    }
-    EXPECT_EQ(size, answer.size());
-    return answer;
-  }
-  std::string until_closed() {
-    std::string all;
-    std::byte bytes[4096];
-    while (true) {
-      const net::Moved moved = socket_.read(bytes, true);
-      if (moved.io == net::Io::kClosed) return all;
-      all.append(reinterpret_cast<const char*>(bytes), moved.size);
-    }
-  }
-
- private:
-  net::Socket socket_;
-};
+// Of a server; the rest of what comes is dropped.
+ProofAnswer answer_to(Stranger& stranger) {
+  ProofAnswer answer{};
+  const std::string bytes = stranger.read(answer.size());
+  EXPECT_EQ(bytes.size(), answer.size());
+  std::memcpy(answer.data(), bytes.data(), bytes.size());
+  return answer;
+}
 
 Error error_of(Served& served, const ChannelOptions& options) {
   const auto result =
@@ -190,7 +175,7 @@ TEST(Entrance, ATruncatedProofIsClosedWithOneLine) {
   {
     Stranger stranger(served.address());
     stranger.send(hello);
-    auto verdict = proof.take(stranger.answer());
+    auto verdict = proof.take(answer_to(stranger));
     ASSERT_TRUE(verdict.ok());
     stranger.send({reinterpret_cast<const char*>(verdict->mac.data()), 31});
     stranger.say_no_more();
@@ -207,7 +192,7 @@ TEST(Entrance, AReflectedOrReplayedMacIsClosed) {
   for (const bool replayed : {false, true}) {
     Stranger stranger(served.address());
     stranger.send(proof.hello());
-    const ProofAnswer answer = stranger.answer();
+    const ProofAnswer answer = answer_to(stranger);
     net::Digest shown = heard;
     if (!replayed) std::copy_n(answer.begin() + 40, shown.size(), shown.begin());
     heard = proof.take(answer)->mac;
@@ -218,9 +203,7 @@ TEST(Entrance, AReflectedOrReplayedMacIsClosed) {
 }
 
 TEST(Entrance, OneThatIsSlowIsClosedWhenItsTimeIsOver) {
-  ServerOptions options = with_token("one");
-  options.greeting_patience = kShort;
-  Served served(std::move(options));
+  Served served(in_a_hurry("one"));
   Stranger silent(served.address()), slow(served.address());
   slow.send("LPP1");
   EXPECT_EQ(silent.until_closed(), "");
@@ -239,9 +222,7 @@ TEST(Entrance, TooManyStrangersCloseTheOldestAndKeepNobodyOut) {
 }
 
 TEST(Entrance, WhoCameInIsNotAskedToHurry) {
-  ServerOptions options = with_token("one");
-  options.greeting_patience = kShort;
-  Served served(std::move(options));
+  Served served(in_a_hurry("one"));
   const auto client = Client<Desk>::connect(served.address().str(), having("one"));
   EXPECT_EQ(client.call<&Desk::add>(1, 2), 3);
   Stranger silent(served.address());
@@ -292,9 +273,7 @@ TEST(Entrance, WithoutATokenNoAddressThatOthersReachIsServed) {
 }
 
 TEST(Entrance, CallsOfAllSizesTravelThroughTls) {
-  ServerOptions options = with_token("one");
-  options.always_tls = true;
-  Served served(std::move(options));
+  Served served(with_tls("one"));
   const auto client = Client<Desk>::connect(served.address().str(), having("one"));
   EXPECT_EQ(client.call<&Desk::add>(1, 2), 3);
   for (const size_t size :
@@ -317,9 +296,7 @@ TEST(Entrance, CallsOfAllSizesTravelThroughTls) {
 }
 
 TEST(Entrance, ManyCallsThatNobodyWaitsForTravelThroughTls) {
-  ServerOptions options = with_token("one");
-  options.always_tls = true;
-  Served served(std::move(options));
+  Served served(with_tls("one"));
   const auto client = Client<Desk>::connect(served.address().str(), having("one"));
   std::vector<Future<int>> futures;
   for (int i = 0; i < 2000; ++i) futures.push_back(client.async<&Desk::add>(i, 1));
@@ -327,13 +304,11 @@ TEST(Entrance, ManyCallsThatNobodyWaitsForTravelThroughTls) {
 }
 
 TEST(Entrance, WhatIsNoTlsAfterTheProofIsClosed) {
-  ServerOptions options = with_token("one");
-  options.always_tls = true;
-  Served served(std::move(options));
+  Served served(with_tls("one"));
   ClientProof proof(token_of("one"), false, fresh_nonce());
   Stranger stranger(served.address());
   stranger.send(proof.hello());
-  auto verdict = proof.take(stranger.answer());
+  auto verdict = proof.take(answer_to(stranger));
   ASSERT_TRUE(verdict.ok());
   EXPECT_TRUE(verdict->tls);
   stranger.send(verdict->mac);

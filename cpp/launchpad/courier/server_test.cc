@@ -1,7 +1,6 @@
 #include "launchpad/courier/server.h"
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <future>
 #include <random>
@@ -9,39 +8,11 @@
 
 #include "launchpad/base/rng.h"
 #include "launchpad/courier/link.h"
+#include "launchpad/courier/stranger.h"
 #include "launchpad/courier/test_objects.h"
 
 namespace lp::courier {
 namespace {
-
-// A connection that speaks bytes, not calls.
-class Stranger {
- public:
-  explicit Stranger(const net::Address& address) : socket_(net::connect(address).value()) {}
-
-  void send(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-      const net::Moved moved = socket_.write({&part, 1});
-      if (moved.io == net::Io::kClosed) return;
-      bytes.remove_prefix(moved.size);
-    }
-  }
-  void say_no_more() { ::shutdown(socket_.fd(), SHUT_WR); }
-  // Reads until the server closes; what it said.
-  std::string until_closed() {
-    std::string all;
-    std::byte bytes[4096];
-    while (true) {
-      const net::Moved moved = socket_.read(bytes, true);
-      if (moved.io == net::Io::kClosed) return all;
-      all.append(reinterpret_cast<const char*>(bytes), moved.size);
-    }
-  }
-
- private:
-  net::Socket socket_;
-};
 
 std::string frame(wire::FrameType type, const wire::Payload& payload,
                   std::string_view method = {}) {
