@@ -1,17 +1,10 @@
 #include "launchpad/courier/anteroom.h"
 
-#include <sys/timerfd.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <vector>
 
 #include "launchpad/courier/session.h"
 
 namespace lp::courier {
-
-Anteroom::Anteroom(base::Nanos patience)
-    : patience_(patience), timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {}
 
 void Anteroom::add(const std::shared_ptr<Session>& session) {
   std::shared_ptr<Session> crowded_out;
@@ -34,8 +27,7 @@ void Anteroom::add(const std::shared_ptr<Session>& session) {
 }
 
 void Anteroom::close_late() {
-  uint64_t expirations = 0;
-  [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
+  timer_.drain();
   std::vector<std::shared_ptr<Session>> late;
   guests_.with([&](Guests& guests) {
     while (!guests.empty() && guests.front().deadline.passed()) {
@@ -54,12 +46,7 @@ void Anteroom::tidy(Guests& guests) {
     if (session != nullptr && !session->known()) break;
     guests.pop_front();
   }
-  if (guests.empty()) return;
-  const auto left = std::max<int64_t>(guests.front().deadline.left().count(), 1);
-  itimerspec when{};
-  when.it_value.tv_sec = left / 1'000'000'000;
-  when.it_value.tv_nsec = left % 1'000'000'000;
-  ::timerfd_settime(timer_.get(), 0, &when, nullptr);
+  if (!guests.empty()) timer_.set(guests.front().deadline.left());
 }
 
 }  // namespace lp::courier

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "launchpad/base/clock.h"
-#include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
+#include "launchpad/base/timer.h"
 
 namespace lp::courier {
 
@@ -18,10 +18,10 @@ inline constexpr size_t kMaxStrangers = 256;
 
 class Anteroom {
  public:
-  explicit Anteroom(base::Nanos patience);
+  explicit Anteroom(base::Nanos patience) : patience_(patience) {}
 
   // Readable when somebody's time is over: then `close_late` is due. -1: no descriptor was left.
-  int fd() const { return timer_.get(); }
+  int fd() const { return timer_.fd(); }
   void add(const std::shared_ptr<Session>& session);
   void close_late();
 
@@ -36,7 +36,7 @@ class Anteroom {
   void tidy(Guests& guests);
 
   const base::Nanos patience_;
-  base::Fd timer_;
+  base::Timer timer_;
   base::Guarded<Guests> guests_;  // Who came first is first, and due first.
 };
 

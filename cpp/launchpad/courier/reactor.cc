@@ -1,10 +1,12 @@
 #include "launchpad/courier/reactor.h"
 
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <climits>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include "launchpad/base/log.h"
@@ -20,47 +22,37 @@ void signal(const base::Fd& event) {
   [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof(one));
 }
 
+bool control(int epoll, int operation, int fd, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  return ::epoll_ctl(epoll, operation, fd, &event) == 0;
+}
+
 }  // namespace
 
 Reactor::Reactor()
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       relay_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!check().ok()) return;
-  watch(timer_.get(), EPOLLIN | EPOLLET);
-  watch(relay_.get(), EPOLLIN | EPOLLET);
-  watch(ended_.get(), EPOLLIN);
+  made_ = [&]() -> Status {
+    LP_TRY(watch(timer_.fd(), EPOLLIN | EPOLLET));
+    LP_TRY(watch(relay_.get(), EPOLLIN | EPOLLET));
+    return watch(ended_.get(), EPOLLIN);
+  }();
   // Without memory for it, connections stay sockets.
   if (auto made = shm::Doorbell::create(); made.ok()) doorbell_ = std::move(made).value();
 }
 
-Status Reactor::check() const {
-  if (epoll_.valid() && timer_.valid() && ended_.valid() && relay_.valid()) return {};
-  return Error(Code::kResourceExhausted, "no file descriptors left for a server");
+Status Reactor::watch(int fd, uint32_t events) {
+  if (control(epoll_.get(), EPOLL_CTL_ADD, fd, events)) return {};
+  return Error(Code::kResourceExhausted,
+               std::string("no file descriptors left for a server: ") + std::strerror(errno));
 }
 
-bool Reactor::watch(int fd, uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd;
-  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
-void Reactor::watch_also(int fd, uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd;
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
-}
+void Reactor::rewatch(int fd, uint32_t events) { control(epoll_.get(), EPOLL_CTL_MOD, fd, events); }
 
 void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
-
-void Reactor::arm_timer(base::Nanos delay) {
-  itimerspec when{};
-  when.it_value.tv_nsec = delay.count();
-  ::timerfd_settime(timer_.get(), 0, &when, nullptr);
-}
 
 Reactor::Event Reactor::wait() {
   if (!rings_.load(std::memory_order_acquire)) return wait_at_sockets();
@@ -89,11 +81,8 @@ Reactor::Event Reactor::wait_at_sockets() {
   if (count <= 0 || got.data.fd == ended_.get() || got.data.fd == relay_.get()) return event;
   event.fd = got.data.fd;
   event.events = got.events;
-  event.kind = event.fd == timer_.get() ? Event::Kind::kTimer : Event::Kind::kDescriptor;
-  if (event.kind == Event::Kind::kTimer) {
-    uint64_t expirations = 0;
-    [[maybe_unused]] const ssize_t size = ::read(event.fd, &expirations, sizeof(expirations));
-  }
+  event.kind = event.fd == timer_.fd() ? Event::Kind::kTimer : Event::Kind::kDescriptor;
+  if (event.kind == Event::Kind::kTimer) timer_.drain();
   return event;
 }
 

@@ -14,6 +14,7 @@
 
 #include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
+#include "launchpad/base/timer.h"
 #include "launchpad/shm/doorbell.h"
 #include "launchpad/shm/spin.h"
 
@@ -25,8 +26,8 @@ class Reactor {
  public:
   Reactor();
 
-  // RESOURCE_EXHAUSTED: no descriptors are left.
-  Status check() const;
+  // RESOURCE_EXHAUSTED: the system had no descriptors left for it.
+  const Status& made() const { return made_; }
 
   struct Event {
     enum class Kind { kNone, kTimer, kDescriptor, kRing };
@@ -45,12 +46,13 @@ class Reactor {
   // From now on nobody waits.
   void end();
 
-  // Edge-triggered. False: the kernel watches no more.
-  bool watch(int fd, uint32_t events);
-  void watch_also(int fd, uint32_t events);
+  // RESOURCE_EXHAUSTED: the system watches no more descriptors.
+  Status watch(int fd, uint32_t events);
+  // Instead of what was watched there.
+  void rewatch(int fd, uint32_t events);
   void unwatch(int fd);
   // A timer event after the delay.
-  void arm_timer(base::Nanos delay);
+  void arm_timer(base::Nanos delay) { timer_.set(delay); }
 
   // A connection wants to be rings: its number at the doorbell. Nothing: there are too many.
   // It has it as long as it lives.
@@ -68,9 +70,10 @@ class Reactor {
   void pass_on();
 
   base::Fd epoll_;
-  base::Fd timer_;
+  base::Timer timer_;
   base::Fd ended_;  // Readable for ever once the threads shall end.
   base::Fd relay_;  // Wakes one thread that watches the sockets.
+  Status made_;
   std::shared_ptr<shm::Doorbell> doorbell_;
   std::atomic<bool> ending_{false};
   std::atomic<bool> rings_{false};    // There are, or were, connections that are rings.

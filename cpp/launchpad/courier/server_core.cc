@@ -1,7 +1,5 @@
 #include "launchpad/courier/server_core.h"
 
-#include <cerrno>
-#include <cstring>
 #include <thread>
 
 #include "launchpad/base/log.h"
@@ -41,15 +39,12 @@ ServerCore::ServerCore(ServerOptions options)
 Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
   LP_TRY(check_listener(*listener, token_));
   if (started_.exchange(true)) return Error(Code::kFailedPrecondition, "Server already started");
-  LP_TRY(reactor_->check());
-  if (anteroom_.fd() < 0) {
-    return Error(Code::kResourceExhausted, "no file descriptors left for a server");
-  }
+  LP_TRY(reactor_->made());
+  LP_TRY(reactor_->watch(anteroom_.fd(), EPOLLIN | EPOLLET));
+  LP_TRY(reactor_->watch(listener->fd(), EPOLLIN | EPOLLET));
   address_ = listener->address();
   listener_fd_ = listener->fd();
   listener_.with([&](auto& owned) { owned = std::move(listener); });
-  LP_CHECK(reactor_->watch(listener_fd_, EPOLLIN | EPOLLET)) << std::strerror(errno);
-  LP_CHECK(reactor_->watch(anteroom_.fd(), EPOLLIN | EPOLLET)) << std::strerror(errno);
   threads_.store(1);
   spawn_thread(true);
   return {};
@@ -206,7 +201,10 @@ void ServerCore::accept_all() {
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     session->set_healthy(healthy_.load());
     if (!passes_descriptors) receive_stranger(session);
-    LP_CHECK(reactor_->watch(fd, kReadingEvents)) << std::strerror(errno);
+    if (const Status watched = reactor_->watch(fd, kReadingEvents); !watched.ok()) {
+      session->turn_away(watched.error().message);
+      drop(session);
+    }
   }
 }
 

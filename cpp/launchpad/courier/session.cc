@@ -208,7 +208,7 @@ bool Session::flush_ready() {
   return out_.with([&](Out& out) {
     if (out.watching) {
       out.watching = false;
-      if (socket_.rings() == nullptr) reactor_->watch_also(socket_.fd(), kReadingEvents);
+      if (socket_.rings() == nullptr) reactor_->rewatch(socket_.fd(), kReadingEvents);
       flush_locked(out);
     }
     if (out.closing && out.box.empty()) close();
@@ -221,7 +221,7 @@ bool Session::flush_ready() {
 bool Session::watch(Out& out) {
   if (net::Rings* const rings = socket_.rings()) return out.watching = rings->ask_for_room();
   out.watching = true;
-  reactor_->watch_also(socket_.fd(), kReadingEvents | EPOLLOUT);
+  reactor_->rewatch(socket_.fd(), kReadingEvents | EPOLLOUT);
   return true;
 }
 
