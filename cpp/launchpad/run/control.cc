@@ -26,6 +26,16 @@ Error system_failure(Code code, const std::string& what) {
   return Error(code, what + ": " + std::strerror(errno));
 }
 
+// Never waits. An end that closes without having read everything makes one call fail
+// (ECONNRESET); what it had sent before is still there.
+ssize_t receive(int fd, void* data, size_t size, int flags) {
+  ssize_t got;
+  do {
+    got = ::recv(fd, data, size, MSG_DONTWAIT | flags);
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+  return got;
+}
+
 }  // namespace
 
 std::string encode_control(const ControlMessage& message) {
@@ -86,14 +96,11 @@ Status send_control(int fd, const ControlMessage& message) {
 
 Result<std::optional<ControlMessage>> receive_control(int fd) {
   // First its size, then as much.
-  ssize_t size;
-  do {
-    size = ::recv(fd, nullptr, 0, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC);
-  } while (size < 0 && errno == EINTR);
+  const ssize_t size = receive(fd, nullptr, 0, MSG_PEEK | MSG_TRUNC);
   if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::optional<ControlMessage>();
   if (size <= 0) return Error(Code::kUnavailable, "the control socket's other end is closed");
   std::string packet(static_cast<size_t>(size), '\0');
-  if (::recv(fd, packet.data(), packet.size(), MSG_DONTWAIT) != size) {
+  if (receive(fd, packet.data(), packet.size(), 0) != size) {
     return Error(Code::kUnavailable, "the control socket's other end is closed");
   }
   LP_TRY_ASSIGN(ControlMessage message, decode_control(std::move(packet)));

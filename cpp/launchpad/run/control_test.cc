@@ -73,6 +73,17 @@ TEST_F(Control, TheEndOfTheOtherSideIsUnavailable) {
   EXPECT_EQ(send_control(launcher.get(), {ControlKind::kStop}).error().code, Code::kUnavailable);
 }
 
+// As a worker does that fails while it is asked to stop.
+TEST_F(Control, WhatAnEndSaidIsHeardThoughItClosedWithoutHearingTheOther) {
+  ASSERT_TRUE(send_control(launcher.get(), {ControlKind::kStop}).ok());
+  ASSERT_TRUE(send_control(worker.get(), {ControlKind::kStopRequested}).ok());
+  ASSERT_TRUE(send_control(worker.get(), {ControlKind::kFailed, failure_of(1, 1)}).ok());
+  worker.reset();
+  EXPECT_EQ(receive_control(launcher.get()).value()->kind, ControlKind::kStopRequested);
+  EXPECT_EQ(receive_control(launcher.get()).value()->error.message, "bad luck");
+  EXPECT_EQ(receive_control(launcher.get()).error().code, Code::kUnavailable);
+}
+
 TEST_F(Control, StrangeBytesAreDataLossAndNothingWorse) {
   const uint64_t seed = base::fresh_seed();
   SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
