@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import types
 
 import pytest
 
 import launchpad as lp
+from launchpad.stop_program import stop
 
 PROGRAM = """
 import sys, threading
@@ -243,3 +245,19 @@ def stopping_or_why():
         return lp.wait_for_stop(0)
     except RuntimeError as error:
         return error
+
+
+def test_a_late_handler_is_its_registrars_and_not_taken_by_who_runs_the_others(monkeypatch):
+    running_others = []
+
+    class StoppingContext:
+        def add_stop_handler(self, run):
+            running_others.append(True)
+            stop.run_handlers()
+            run()
+            running_others.clear()
+
+    monkeypatch.setattr(stop, "_core", types.SimpleNamespace(context=StoppingContext))
+    taken = []
+    stop.register_stop_handler(lambda: taken.append(bool(running_others)))
+    assert taken == [False]

@@ -64,19 +64,14 @@ def stop_event() -> threading.Event:
 
 
 _handlers: list[Callable[..., None]] = []
-_lock = threading.Lock()
+# Held again by a signal's handler that comes in between.
+_lock = threading.RLock()
 
 
 def register_stop_handler(handler: Callable[..., None]) -> None:
     """`handler(signal, frame)`, or `handler()` if it takes none, is called once when this
     process's program stops.
     """
-    with _lock:
-        if handler not in _handlers:
-            _handlers.append(handler)
-    context = _core.context()
-    if context is None:
-        return
     # If the program is stopping already, the handler is called here, and what it raises in this
     # thread (Acme's raises SystemExit) is this caller's.
     late: list[bool] = []
@@ -89,10 +84,18 @@ def register_stop_handler(handler: Callable[..., None]) -> None:
         else:
             run_handlers()
 
-    context.add_stop_handler(run)
-    registering = False
+    # Under the lock, so that the thread that runs the others does not take this one, or miss it.
+    with _lock:
+        context = _core.context()
+        if context is not None:
+            context.add_stop_handler(run)
+        registering = False
+        if late and handler in _handlers:
+            _handlers.remove(handler)
+        elif not late and handler not in _handlers:
+            _handlers.append(handler)
     if late:
-        run_handlers()
+        _call([handler])
 
 
 def unregister_stop_handler(handler: Callable[..., None]) -> None:
@@ -117,6 +120,10 @@ def run_handlers() -> None:
     with _lock:
         handlers: list[Callable[..., Any]] = list(_handlers)
         _handlers.clear()
+    _call(handlers)
+
+
+def _call(handlers: list[Callable[..., Any]]) -> None:
     for handler in handlers:
         try:
             if _takes_signal(handler):
