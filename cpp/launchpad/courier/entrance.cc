@@ -31,6 +31,16 @@ bool write_all(net::Socket& socket, std::span<const std::byte> bytes) {
   return moved.io == net::Io::kMoved && moved.size == bytes.size();
 }
 
+// Reads on until the message is whole, as far as it goes now; `filled` of it is there.
+net::Io read_on(net::Socket& socket, std::span<std::byte> message, size_t& filled) {
+  while (filled < message.size()) {
+    const net::Moved moved = socket.read(message.subspan(filled), false);
+    if (moved.io != net::Io::kMoved) return moved.io;
+    filled += moved.size;
+  }
+  return net::Io::kMoved;
+}
+
 // To a client that starts with a frame; it understands that much.
 void say_what_is_missing(net::Socket& socket) {
   const wire::Payload payload = encode_error(Error(Code::kPermissionDenied, kNeedsToken));
@@ -127,13 +137,8 @@ net::Io Entrance::handshake(net::Socket& socket) {
 }
 
 net::Io Entrance::fill(net::Socket& socket, std::span<std::byte> message) {
-  while (filled_ < message.size()) {
-    const net::Moved moved = socket.read(message.subspan(filled_), false);
-    if (moved.io == net::Io::kClosed) return refuse("it ended before it had proven the token");
-    if (moved.io != net::Io::kMoved) return moved.io;
-    filled_ += moved.size;
-  }
-  return net::Io::kMoved;
+  const net::Io io = read_on(socket, message, filled_);
+  return io == net::Io::kClosed ? refuse("it ended before it had proven the token") : io;
 }
 
 net::Io Entrance::refuse(std::string why) {
@@ -179,14 +184,8 @@ Status enter(net::Socket& socket, const EnterOptions& options, const base::Deadl
     return Error(Code::kUnavailable, "the server closed the connection");
   ProofAnswer answer{};
   size_t filled = 0;
-  LP_TRY(until_done(socket, deadline, keep_waiting, [&] {
-    while (filled < answer.size()) {
-      const net::Moved moved = socket.read(std::span(answer).subspan(filled), false);
-      if (moved.io != net::Io::kMoved) return moved.io;
-      filled += moved.size;
-    }
-    return net::Io::kMoved;
-  }));
+  LP_TRY(
+      until_done(socket, deadline, keep_waiting, [&] { return read_on(socket, answer, filled); }));
   LP_TRY_ASSIGN(const auto verdict, proof.take(answer));
   if (!verdict.server_has_token) return options.may_lack_token ? Status() : no_token();
   if (!write_all(socket, verdict.mac))

@@ -1,5 +1,7 @@
 // Client's calls of several servers.
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "launchpad/courier/client.h"
 #include "launchpad/courier/link.h"
@@ -7,6 +9,27 @@
 #include "launchpad/replay/shards.h"
 
 namespace lp::replay {
+namespace {
+
+// Calls all shards at the same time; one whose arguments are null is left out.
+std::vector<std::optional<courier::Answer>> ask_each(
+    Shards& shards, std::string_view call, const base::Deadline& deadline,
+    const std::function<const wire::Payload*(size_t)>& arguments_of) {
+  std::vector<std::optional<Result<std::shared_ptr<courier::Pending>>>> started(shards.size());
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (const wire::Payload* const arguments = arguments_of(i))
+      started[i] = shards.channel(i)->start(call, *arguments, deadline);
+  }
+  std::vector<std::optional<courier::Answer>> answers(shards.size());
+  for (size_t i = 0; i < shards.size(); ++i) {
+    if (!started[i]) continue;
+    answers[i] = started[i]->ok() ? shards.channel(i)->wait(started[i]->value())
+                                  : courier::Answer(started[i]->error());
+  }
+  return answers;
+}
+
+}  // namespace
 
 std::vector<courier::Answer> Client::call_all(std::string_view call, const wire::Payload& arguments,
                                               const base::Deadline& deadline) const {
@@ -15,16 +38,8 @@ std::vector<courier::Answer> Client::call_all(std::string_view call, const wire:
     answers.push_back(channel_->call(call, arguments, deadline));
     return answers;
   }
-  std::vector<Result<std::shared_ptr<courier::Pending>>> started;
-  for (size_t i = 0; i < shards_->size(); ++i) {
-    started.push_back(shards_->channel(i)->start(call, arguments, deadline));
-  }
-  for (size_t i = 0; i < shards_->size(); ++i) {
-    if (started[i].ok())
-      answers.push_back(shards_->channel(i)->wait(started[i].value()));
-    else
-      answers.emplace_back(started[i].error());
-  }
+  for (auto& answer : ask_each(*shards_, call, deadline, [&](size_t) { return &arguments; }))
+    answers.push_back(*std::move(answer));
   return answers;
 }
 
@@ -75,21 +90,17 @@ wire::Payload encoded(std::string_view table, const Part& part) {
 Result<std::vector<int64_t>> mutate_each(Shards& shards, std::string_view table,
                                          const std::vector<Part>& parts,
                                          const base::Deadline& deadline) {
-  std::vector<Result<std::shared_ptr<courier::Pending>>> started;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    started.push_back(parts[i].size() == 0 ? std::shared_ptr<courier::Pending>()
-                                           : shards.channel(i)->start(
-                                                 kMutateCall, encoded(table, parts[i]), deadline));
-  }
+  std::vector<wire::Payload> arguments;
+  for (const Part& part : parts) arguments.push_back(encoded(table, part));
+  const auto answers = ask_each(shards, kMutateCall, deadline, [&](size_t i) {
+    return parts[i].size() == 0 ? nullptr : &arguments[i];
+  });
   std::vector<int64_t> counts;
   std::optional<Error> error;
-  for (size_t i = 0; i < parts.size(); ++i) {
+  for (const auto& answer : answers) {
     counts.push_back(0);
-    if (started[i].ok() && started[i].value() == nullptr) continue;
-    const Result<int64_t> count =
-        started[i].ok() ? courier::decode_answer<int64_t>(
-                              shards.channel(i)->wait(started[i].value()), kMutateCall)
-                        : started[i].error();
+    if (!answer) continue;
+    const Result<int64_t> count = courier::decode_answer<int64_t>(*answer, kMutateCall);
     if (count.ok())
       counts.back() = count.value();
     else if (!error)
