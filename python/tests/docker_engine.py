@@ -19,7 +19,13 @@ import urllib.parse
 FOLDER = pathlib.Path(os.environ["DOCKER_FOLDER"])
 
 
+# An image's name, as engines take it (distribution's reference grammar).
+NAME = re.compile(r"[a-z0-9.-]+(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)+:[a-zA-Z0-9_][a-zA-Z0-9_.-]*")
+
+
 def build(tag: str, context: str) -> None:
+    if not NAME.fullmatch(tag):
+        sys.exit(f'invalid argument "{tag}" for "-t, --tag" flag: invalid reference format')
     shutil.copytree(context, FOLDER / "images" / urllib.parse.quote(tag, safe=""))
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pickle
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -100,7 +101,7 @@ def test_a_wheel_of_ones_own_is_installed_in_the_image(tmp_path, config, monkeyp
     dry_run(drawn(), tmp_path / "out", {"producer": config, "consumer": config})
     dockerfile = (tmp_path / "out/image0/Dockerfile").read_text()
     assert "COPY requirements lp_launchpad-1-any.whl /launchpad/" in dockerfile
-    assert "pip install --no-cache-dir './lp_launchpad-1-any.whl[vertex_ai]'" in dockerfile
+    assert "pip install --no-cache-dir './lp_launchpad-1-any.whl[vertex-ai]'" in dockerfile
     assert (tmp_path / "out/image0/lp_launchpad-1-any.whl").read_text() == "wheel"
 
 
@@ -230,7 +231,7 @@ def test_googles_own_sdk_sends_the_request(endpoint, config):
 
 def test_without_the_sdk_the_error_has_the_install_line(monkeypatch, config):
     monkeypatch.setitem(sys.modules, "google.cloud", None)
-    with pytest.raises(ImportError, match=r"pip install 'lp-launchpad\[vertex_ai\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'lp-launchpad\[vertex-ai\]'"):
         vertex_ai.launch(drawn(), {"producer": config, "consumer": config}, None)
 
 
@@ -345,3 +346,10 @@ def test_requirements_of_xmanager_are_taken(config):
         lp.DockerConfig("c", "r", xm.JobRequirements(cpu=2, replicas=2)).hardware()
     with pytest.raises(ValueError, match="XManager's JobRequirements, not int"):
         lp.DockerConfig("c", "r", 5).hardware()
+
+
+@pytest.mark.parametrize("name", ["contained", "My Program", "größer", "__"])
+def test_images_have_names_that_engines_take(name, monkeypatch):
+    monkeypatch.delenv(vertex_ai.PROJECT_VARIABLE, raising=False)
+    path = r"gcr\.io/project/launchpad-[a-z0-9]+(-+[a-z0-9]+)*-7:latest"
+    assert re.fullmatch(path, vertex_ai.image_name(name, 7))

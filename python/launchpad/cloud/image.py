@@ -66,12 +66,12 @@ def _dockerfile(folder: pathlib.Path, python_path: list[str]) -> str:
     import json
 
     wheel = os.environ.get(WHEEL_VARIABLE)
-    requirement = "lp-launchpad[vertex_ai]"
+    requirement = "lp-launchpad[vertex-ai]"
     name = ""
     if wheel:
         name = os.path.basename(wheel)
         shutil.copyfile(wheel, folder / name)
-        requirement = f"'./{name}[vertex_ai]'"
+        requirement = f"'./{name}[vertex-ai]'"
         name += " "
     return _DOCKERFILE.format(
         version=f"{sys.version_info[0]}.{sys.version_info[1]}",

@@ -18,7 +18,7 @@ from launchpad.launch import links, preflight
 from launchpad.nodes import colocation
 from launchpad.program import Program
 
-INSTALL = "pip install 'lp-launchpad[vertex_ai]'"
+INSTALL = "pip install 'lp-launchpad[vertex-ai]'"
 PROJECT_VARIABLE = "GOOGLE_CLOUD_PROJECT"
 REGION_VARIABLE = "GOOGLE_CLOUD_REGION"
 BUCKET_VARIABLE = "GOOGLE_CLOUD_BUCKET_NAME"
@@ -121,8 +121,10 @@ def submit(client: Any, project: str, region: str, job: dict[str, Any]) -> Any:
 
 
 def image_name(program: str, number: int) -> str:
-    project = os.environ.get(PROJECT_VARIABLE, "PROJECT")
-    word = "".join(c if c.isalnum() else "-" for c in program.lower()).strip("-") or "program"
+    """An engine takes no upper case and nothing beyond ASCII."""
+    project = os.environ.get(PROJECT_VARIABLE, "project")
+    kept = (c if c.isascii() and c.isalnum() else "-" for c in program.lower())
+    word = "".join(kept).strip("-") or "program"
     return f"gcr.io/{project}/launchpad-{word}-{number}:latest"
 
 
