@@ -233,13 +233,16 @@ class Relay:
                 threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
     def _pass(self, source, sink):
-        while some := source.recv(65536):
-            at = self._spoils - len(self.heard)
-            self.heard += some
-            if 0 <= at < len(some):
-                some = some[:at] + bytes([some[at] ^ 1]) + some[at + 1:]
-            sink.sendall(some)
-        sink.shutdown(socket.SHUT_WR)
+        try:
+            while some := source.recv(65536):
+                at = self._spoils - len(self.heard)
+                self.heard += some
+                if 0 <= at < len(some):
+                    some = some[:at] + bytes([some[at] ^ 1]) + some[at + 1:]
+                sink.sendall(some)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            sink.close()  # An end has closed, as the one that is spoilt does.
 """
 
 BEYOND = (
