@@ -140,6 +140,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status pause(base::Nanos duration, const base::Deadline& deadline,
                const KeepWaiting& keep_waiting);
   Status keep_waiting();
+  Status check_user(Link& link) const;
   void park(Pending& pending, const wire::Payload& arguments, TypedInstead typed);
   void connect_for_unsent();
   void post_unsent();

@@ -135,10 +135,9 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
       const Status entered = enter(*link, deadline, keep_waiting);
       auto greeted =
           entered.ok() ? link->greet(self, deadline, keep_waiting) : Result<Peer>(entered.error());
-      if (greeted.ok() && address_.kind == net::Kind::kTcp &&
-          net::tcp_peer_user(link->socket().fd()) == net::PeerUser::kStranger) {
-        greeted = Error(Code::kPermissionDenied,
-                        "the process that listens at '" + address_.str() + "' is another user's");
+      if (greeted.ok() && address_.kind == net::Kind::kTcp) {
+        const Status ours = check_user(*link);
+        if (!ours.ok()) greeted = ours.error();
       }
       if (greeted.ok()) {
         peer = std::move(greeted).value();
@@ -172,6 +171,15 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
     LP_TRY(pause(retry, deadline, keep_waiting));
     retry = std::min(retry * 2, kLastRetry);
   }
+}
+
+Status Channel::check_user(Link& link) const {
+  const net::PeerUser user = net::tcp_peer_user(link.socket().fd());
+  if (user == net::PeerUser::kGone)
+    return Error(Code::kUnavailable, "the server closed the connection");
+  if (user != net::PeerUser::kStranger) return {};
+  return Error(Code::kPermissionDenied,
+               "the process that listens at '" + address_.str() + "' is another user's");
 }
 
 // The server shows that it has the token before it hears anything.

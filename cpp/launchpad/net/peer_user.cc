@@ -72,10 +72,15 @@ std::optional<Ends> ends_of(int fd) {
   return ends;
 }
 
-// The owner of an established connection's other end; nothing if the kernel does not say.
-std::optional<uid_t> ask_kernel(const Ends& ends) {
+// What the kernel says of a connection's other end.
+struct Told {
+  std::optional<uid_t> owner{};  // If it is established.
+  bool ending = false;           // Its process has let go of it.
+};
+
+Told ask_kernel(const Ends& ends) {
   const base::Fd netlink(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!netlink.valid()) return std::nullopt;
+  if (!netlink.valid()) return {};
   struct {
     nlmsghdr header;
     inet_diag_req_v2 body;
@@ -92,19 +97,29 @@ std::optional<uid_t> ask_kernel(const Ends& ends) {
   std::memcpy(request.body.id.idiag_dst, ends.here.data(), sizeof(ends.here));
   request.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
   request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (::send(netlink.get(), &request, sizeof(request), 0) != sizeof(request)) return std::nullopt;
+  if (::send(netlink.get(), &request, sizeof(request), 0) != sizeof(request)) return {};
   alignas(nlmsghdr) std::array<char, 4096> answer;
   // The answer is there when send() returns.
   const ssize_t got = ::recv(netlink.get(), answer.data(), answer.size(), MSG_DONTWAIT);
   const auto* header = reinterpret_cast<const nlmsghdr*>(answer.data());
   if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(inet_diag_msg))) ||
       header->nlmsg_type != SOCK_DIAG_BY_FAMILY) {
-    return std::nullopt;
+    return {};
   }
   const auto* found = static_cast<const inet_diag_msg*>(NLMSG_DATA(header));
+  // Where it is no more, the kernel may tell of the listening socket instead.
+  if (found->idiag_state == TCP_LISTEN) return {};
   // What its process has closed belongs to user 0: to nobody.
-  if (found->idiag_state != TCP_ESTABLISHED || found->idiag_inode == 0) return std::nullopt;
-  return found->idiag_uid;
+  if (found->idiag_state != TCP_ESTABLISHED || found->idiag_inode == 0) return {.ending = true};
+  return {.owner = found->idiag_uid};
+}
+
+// Of this end.
+bool has_ended(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_state != TCP_ESTABLISHED;
 }
 
 std::string hex(const std::array<uint32_t, 4>& address, int family, uint16_t port) {
@@ -145,7 +160,7 @@ PeerUser judge(std::optional<uid_t> uid) {
 
 std::optional<uid_t> tcp_owner_by_diag(int fd) {
   const auto ends = ends_of(fd);
-  return ends ? ask_kernel(*ends) : std::nullopt;
+  return ends ? ask_kernel(*ends).owner : std::nullopt;
 }
 
 std::optional<uid_t> tcp_owner_by_proc(int fd) {
@@ -183,10 +198,12 @@ std::string from_where(int fd) {
 
 PeerUser tcp_peer_user(int fd) {
   const auto ends = ends_of(fd);
-  if (!ends) return PeerUser::kStranger;
+  if (!ends) return has_ended(fd) ? PeerUser::kGone : PeerUser::kStranger;
   if (!ends->loopback) return PeerUser::kRemote;
-  auto uid = ask_kernel(*ends);
-  if (!uid) uid = ask_proc(*ends);
+  const Told told = ask_kernel(*ends);
+  if (told.ending) return PeerUser::kGone;
+  const auto uid = told.owner ? told.owner : ask_proc(*ends);
+  if (!uid && has_ended(fd)) return PeerUser::kGone;
   return judge(uid);
 }
 

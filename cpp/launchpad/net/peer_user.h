@@ -11,13 +11,13 @@ namespace lp::net {
 
 enum class PeerUser {
   kOurs,      // This user's, or root's.
-  kStranger,  // Another user's, or nobody's any more.
+  kGone,      // Nobody's any more: its process has closed it, or has ended.
+  kStranger,  // Another user's, or the kernel does not say.
   kRemote,    // The connection leaves this host: users mean nothing there.
 };
 
 // Of a connected tcp socket whose other end has been accepted. On this host the kernel is asked who
-// owns that end: by sock_diag(7), or where that is not to be had by /proc/net/tcp. kStranger too if
-// neither says.
+// owns that end: by sock_diag(7), or where that is not to be had by /proc/net/tcp.
 PeerUser tcp_peer_user(int fd);
 
 // Whether a tcp connection has an end beyond this host's loopback addresses, or a listening tcp

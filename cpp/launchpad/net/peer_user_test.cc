@@ -59,7 +59,7 @@ TEST(PeerUser, WhatItsProcessHasClosedIsNobodys) {
   client = Socket();
   EXPECT_EQ(tcp_owner_by_diag(server.fd()), std::nullopt);
   EXPECT_EQ(tcp_owner_by_proc(server.fd()), std::nullopt);
-  EXPECT_EQ(tcp_peer_user(server.fd()), PeerUser::kStranger);
+  EXPECT_EQ(tcp_peer_user(server.fd()), PeerUser::kGone);
 }
 
 // Root may become another user, and so try it; for others only the rule above is left.

@@ -72,7 +72,9 @@ uint16_t bound_port(int fd) {
 
 // On this host only processes of this user (and root) are let in.
 bool admit(int fd) {
-  if (tcp_peer_user(fd) == PeerUser::kStranger) {
+  const PeerUser user = tcp_peer_user(fd);
+  if (user == PeerUser::kGone) return false;
+  if (user == PeerUser::kStranger) {
     base::log(base::LogLevel::kWarning, "turned away a tcp connection of another user");
     return false;
   }
