@@ -66,7 +66,10 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
 }
 
 net::Io Session::enter() {
+  const bool ended = socket_.end_noted();
   const net::Io io = entrance_->step(socket_);
+  // It looks at the first bytes without taking them, and so does not see that no more will come.
+  if (io == net::Io::kWouldBlock && ended) return net::Io::kClosed;
   if (io == net::Io::kClosed && !entrance_->why().empty()) refuse_entrance();
   if (io != net::Io::kMoved) return io;
   entrance_.reset();
