@@ -33,7 +33,10 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
   wire::Payload copies;
   const wire::Payload& sent = as_sent(arguments, copies, may_share_, options_.compress);
   Lock lock(mutex_);
-  LP_TRY(submit(lock, method, sent, pending));
+  if (Status submitted = submit(lock, method, sent, pending); !submitted.ok()) {
+    hand_over();  // It may have read for others meanwhile.
+    return std::move(submitted).error();
+  }
   return await(lock, pending);
 }
 
