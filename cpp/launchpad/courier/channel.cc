@@ -59,14 +59,15 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
     if (pending_.size() % 128 == 0) read_what_is_there();
     return pending;
   }
-  ensure_background();
+  ensure_background(*pending);
   return pending;
 }
 
-void Channel::ensure_background() {
+void Channel::ensure_background(const Pending& pending) {
   if (!std::exchange(has_background_, true)) {
     std::thread([self = shared_from_this()]() { self->read_in_background(); }).detach();
-  } else if (!reading_) {
+  } else if (!reading_ || !pending.deadline.never()) {
+    // It reads if nobody does, and ends the call in time though somebody else reads.
     background_.notify_one();
   }
 }
@@ -79,7 +80,7 @@ bool Channel::on_answer(const std::shared_ptr<Pending>& pending, Callback callba
   pending->callback = std::move(callback);
   ++callbacks_due_;
   if (!pending->deadline.never()) ++timed_callbacks_;
-  ensure_background();
+  ensure_background(*pending);
   return true;
 }
 

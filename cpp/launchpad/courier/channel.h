@@ -180,7 +180,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   void forget(Pending& pending);
   void read_in_background();
   void expire_callbacks();
-  void ensure_background();
+  // For a call with a callback.
+  void ensure_background(const Pending& pending);
   std::optional<base::TimePoint> next_callback_deadline() const;
 
   const net::Address address_;
