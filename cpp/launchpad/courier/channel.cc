@@ -208,8 +208,10 @@ bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   lock.lock();
   reading_ = false;
   deliver(*link, frames);
-  if (writable && link == link_) outbox_.flush(link->socket());
-  if (io == net::Io::kClosed) break_link(link);
+  const bool sends = writable && link == link_;
+  const bool lost = sends && outbox_.flush(link->socket()) == net::Io::kClosed;
+  // Reading alone need not tell: of rings it may go on waiting.
+  if (io == net::Io::kClosed || lost) break_link(link);
   return interrupted;
 }
 
