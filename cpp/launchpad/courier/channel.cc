@@ -134,6 +134,11 @@ bool Channel::ready() {
   return link_ != nullptr && peer_->healthy;
 }
 
+size_t Channel::calls() {
+  const Lock lock(mutex_);
+  return pending_.size();
+}
+
 void Channel::close() {
   Lock lock(mutex_);
   if (closed_) return;

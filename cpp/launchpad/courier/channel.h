@@ -100,6 +100,9 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Connected to a server that says it is healthy, as far as can be seen without waiting.
   virtual bool ready();
 
+  // Calls without an answer.
+  size_t calls();
+
   // Every call on its way, and every later one, fails with CANCELLED. From a callback too.
   virtual void close();
 
@@ -137,10 +140,10 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline,
                                           const KeepWaiting& keep_waiting, Peer& peer);
   Status enter(Link& link, const base::Deadline& deadline, const KeepWaiting& keep_waiting);
+  Status check_user(Link& link) const;
   Status pause(base::Nanos duration, const base::Deadline& deadline,
                const KeepWaiting& keep_waiting);
   Status keep_waiting();
-  Status check_user(Link& link) const;
   void park(Pending& pending, const wire::Payload& arguments, TypedInstead typed);
   void connect_for_unsent();
   void post_unsent();
