@@ -69,7 +69,10 @@ net::Io Session::enter() {
   const bool ended = socket_.end_noted();
   const net::Io io = entrance_->step(socket_);
   // It looks at the first bytes without taking them, and so does not see that no more will come.
-  if (io == net::Io::kWouldBlock && ended) return net::Io::kClosed;
+  if (io == net::Io::kWouldBlock && ended) {
+    turn_away("it ended before it had said who it is");
+    return net::Io::kClosed;
+  }
   if (io == net::Io::kClosed && !entrance_->why().empty()) refuse_entrance();
   if (io != net::Io::kMoved) return io;
   entrance_.reset();

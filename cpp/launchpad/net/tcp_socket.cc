@@ -73,7 +73,11 @@ uint16_t bound_port(int fd) {
 // On this host only processes of this user (and root) are let in.
 bool admit(int fd) {
   const PeerUser user = tcp_peer_user(fd);
-  if (user == PeerUser::kGone) return false;
+  if (user == PeerUser::kGone) {
+    base::log(base::LogLevel::kWarning,
+              "turned away a tcp connection that had ended before it was accepted");
+    return false;
+  }
   if (user == PeerUser::kStranger) {
     base::log(base::LogLevel::kWarning, "turned away a tcp connection of another user");
     return false;
