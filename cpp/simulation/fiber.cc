@@ -15,6 +15,7 @@
 #include <ucontext.h>
 #endif
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if defined(__SANITIZE_THREAD__)
@@ -122,6 +123,10 @@ Fiber::~Fiber() {
 void Fiber::start(std::function<void()> body) {
   LP_CHECK(finished_);
   finished_ = false;
+#if defined(__SANITIZE_ADDRESS__)
+  // What the last body left there, which never returned.
+  __asan_unpoison_memory_region(stack_, kStackBytes);
+#endif
   body_ = std::move(body);
   std::memset(locals_.data(), 0, locals_.size());
   if (locals().image_size > 0) std::memcpy(locals_.data(), locals().image, locals().image_size);

@@ -1,8 +1,11 @@
 // Courier's clients and servers in a simulated world: 100,000 short lives (LP_SCHEDULES), each from
 // a seed of its own. LP_SEED=<seed> LP_SCHEDULES=1 repeats one.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <string>
 
 #include "launchpad/base/rng.h"
 #include "simulation/schedule.h"
@@ -13,7 +16,7 @@ namespace {
 
 constexpr uint64_t kShards = 4;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kSchedules = 4'000;
+constexpr uint64_t kSchedules = 2'000;
 #else
 constexpr uint64_t kSchedules = 100'000;
 #endif
@@ -23,9 +26,25 @@ uint64_t schedules() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : kSchedules;
 }
 
+uint64_t running = 0;  // The seed.
+
+std::string how_to_repeat() {
+  return "repeat it: LP_SEED=" + std::to_string(running) +
+         " LP_SCHEDULES=1 build/dev/cpp/simulation/simulation_test";
+}
+
+void on_crash(int signal) {
+  const std::string text = "crashed; " + how_to_repeat() + "\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+  std::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
+
 // What the process makes once, and keeps, is made here.
 void warm_up() {
   static const bool warm = [] {
+    std::signal(SIGSEGV, on_crash);
+    std::signal(SIGABRT, on_crash);
     ::setenv("LAUNCHPAD_LOG", "off", 0);  // Connections end all the time here.
     World::get().set_warming(true);
     for (uint64_t seed = 0; seed < 64; ++seed) run_schedule(seed);
@@ -42,12 +61,12 @@ TEST_P(Simulation, EachCallEndsExactlyOnceAndNothingIsLeft) {
   const uint64_t first = base::fresh_seed();
   uint64_t calls = 0;
   for (uint64_t i = GetParam(); i < schedules(); i += kShards) {
-    const Outcome outcome = run_schedule(first + i);
+    running = first + i;
+    const Outcome outcome = run_schedule(running);
     calls += outcome.calls;
     for (const std::string& complaint : outcome.complaints) ADD_FAILURE() << complaint;
     if (outcome.complaints.empty()) continue;
-    FAIL() << "after " << i / kShards << " others; repeat it: LP_SEED=" << first + i
-           << " LP_SCHEDULES=1 build/dev/cpp/simulation/simulation_test";
+    FAIL() << "after " << i / kShards << " others; " << how_to_repeat();
   }
   std::printf("%lu calls\n", static_cast<unsigned long>(calls));
 }
