@@ -43,11 +43,10 @@ void on_crash(int signal) {
 // What the process makes once, and keeps, is made here.
 void warm_up() {
   static const bool warm = [] {
-    std::signal(SIGSEGV, on_crash);
-    std::signal(SIGABRT, on_crash);
+    for (const int signal : {SIGSEGV, SIGABRT, SIGILL, SIGBUS}) std::signal(signal, on_crash);
     ::setenv("LAUNCHPAD_LOG", "off", 0);  // Connections end all the time here.
     World::get().set_warming(true);
-    for (uint64_t seed = 0; seed < 64; ++seed) run_schedule(seed);
+    for (running = 0; running < 64; ++running) run_schedule(running);
     World::get().set_warming(false);
     return true;
   }();
