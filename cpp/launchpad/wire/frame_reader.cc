@@ -27,7 +27,7 @@ std::span<std::byte> FrameReader::space() {
       parts_[part_].size() - filled_ >= kDirectBytes) {
     return parts_[part_].subspan(filled_);
   }
-  if (staging_.empty()) staging_.resize(kStagingBytes);
+  if (staging_.size() == 0) grow_staging(kStagingBytes);
   if (begin_ == end_) {
     begin_ = end_ = 0;
   } else if (begin_ > 0 && staging_.size() - end_ < kStagingBytes / 2) {
@@ -36,8 +36,14 @@ std::span<std::byte> FrameReader::space() {
     begin_ = 0;
   }
   // A head (method, sizes of many buffers) that is longer than the buffer.
-  if (end_ == staging_.size()) staging_.resize(staging_.size() * 2);
-  return std::span(staging_).subspan(end_);
+  if (end_ == staging_.size()) grow_staging(staging_.size() * 2);
+  return {staging_.data() + end_, staging_.size() - end_};
+}
+
+void FrameReader::grow_staging(size_t bytes) {
+  base::Pages grown(bytes);
+  if (end_ > 0) std::memcpy(grown.data(), staging_.data(), end_);
+  staging_ = std::move(grown);
 }
 
 void FrameReader::commit(size_t size) {

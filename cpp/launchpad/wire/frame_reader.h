@@ -1,7 +1,8 @@
 // FrameReader turns a connection's bytes into frames. Its owner asks where the next bytes go
 // (`space`), reads into it, says how many came (`commit`), and takes what is complete (`next`).
-// Large bodies and buffers are read straight to where they stay. Pure: no I/O. One thread at a
-// time.
+// Large bodies and buffers are read straight to where they stay; of the memory where the others are
+// staged, only what was read into is touched, so that an idle connection costs little. Pure: no
+// I/O. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "launchpad/base/pages.h"
 #include "launchpad/wire/frame.h"
 
 namespace lp::wire {
@@ -52,6 +54,8 @@ class FrameReader {
   static constexpr size_t kStagingBytes = 64 * 1024;
 
   size_t staged() const { return end_ - begin_; }
+  // Staged bytes stay.
+  void grow_staging(size_t bytes);
   // Parses as much of the current frame as is staged. False: more bytes are needed.
   Result<bool> parse_head();
   // What the head says about the frame's buffers, in memory for them.
@@ -62,7 +66,7 @@ class FrameReader {
 
   FrameLimits limits_;
   Lent* lent_ = nullptr;
-  std::vector<std::byte> staging_;
+  base::Pages staging_;
   size_t begin_ = 0;  // Staged bytes are [begin_, end_).
   size_t end_ = 0;
 

@@ -1,6 +1,8 @@
 #include "launchpad/wire/frame_reader.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -214,6 +216,27 @@ TEST(FrameReader, IsIdleOnlyBetweenFrames) {
   }
   EXPECT_TRUE(reader.idle());
   EXPECT_EQ(frames.size(), 1u);
+}
+
+// Pages of `memory`, which begins with one, that something was written to.
+size_t touched_pages(std::span<const std::byte> memory) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> resident((memory.size() + page - 1) / page);
+  // Also fails where the memory does not begin with a page.
+  EXPECT_EQ(::mincore(const_cast<std::byte*>(memory.data()), memory.size(), resident.data()), 0);
+  return std::count_if(resident.begin(), resident.end(), [](auto is) { return (is & 1) != 0; });
+}
+
+TEST(FrameReader, TouchesNoMoreMemoryThanItsBytesNeed) {
+  FrameReader reader;
+  const auto staging = reader.space();
+  EXPECT_GE(staging.size(), size_t{32} * 1024);
+  EXPECT_EQ(touched_pages(staging), 0u);
+  std::vector<Frame> frames;
+  const std::string small = flat(frame_of(1, "method", "body"));
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(feed(reader, small, all_of, frames).ok());
+  EXPECT_EQ(frames.size(), 1000u);
+  EXPECT_EQ(touched_pages(staging), 1u);
 }
 
 Error error_of(const std::string& bytes, const FrameLimits& limits, size_t frames_before = 0) {
