@@ -23,7 +23,7 @@ import report
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-ALL_WORKS = "sync,pipelined,echo,send,launch,idle,import,size,replay"
+ALL_WORKS = "clients,sync,pipelined,echo,send,launch,idle,import,size,replay"
 FULL_SECONDS, QUICK_SECONDS = 150, 30  # The longest that one program may run.
 
 

@@ -107,6 +107,29 @@ LATER = (
         1.5,
         ("raw-py", "sync_tcp_one_core", "p50"),
     ),
+    Target(
+        "send of 16 MiB by tcp loopback, Python",
+        ("ours-py-tcp", "send", "16 MiB"),
+        0.8,
+        ("raw-py", "send_tcp", "16 MiB"),
+        above=True,
+    ),
+    Target(
+        "256 clients, C++",
+        ("courier-cpp", "clients", "256"),
+        0.8,
+        ("courier-cpp", "clients", "1"),
+        above=True,
+    ),
+    *(
+        Target(
+            f"memory of an idle connection, {end}",
+            ("courier-cpp", "connection_memory", f"{end}, after 1,000 calls"),
+            64,
+            unit="KiB",
+        )
+        for end in ("server", "client")
+    ),
     *replay("insert", 50_000),
     *replay("items of 10 steps", 100_000),
     *replay("sample, one at a time", 30_000),

@@ -3,6 +3,7 @@
 import copy
 import json
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import entries
+import growth
 import report
 import run
 import targets
@@ -99,6 +101,46 @@ def test_replay_is_held_against_ours_in_its_language_and_in_one_process_against_
     assert "| replay Python, insert | >= 50,000 items/s | 20,000 | no |" in lines
 
 
+def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
+    measured = [
+        row("raw-cpp", "clients", "1", "calls/s", 100_000),
+        row("raw-cpp", "clients", "256", "calls/s", 200_000),
+        row("courier-cpp", "clients", "1", "calls/s", 400_000),
+        row("courier-cpp", "clients", "256", "calls/s", 300_000),
+    ]
+    lines = lines_of(dict(results, measurements=measured))
+    assert "| calls/s | 1 | 256 |" in lines
+    assert "| courier-cpp | 400,000 | 300,000 |" in lines
+    assert "| courier-cpp | 0.25 | 0.67 |" in lines  # x limit
+    assert "| 256 clients, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |" in lines
+
+
+def test_the_calls_of_all_clients_are_counted():
+    def connect():
+        return lambda payload: payload
+
+    assert growth.rate_of(connect, 3, 0.05) > 100
+
+
+def test_a_client_whose_answer_is_another_calls_fails_the_measurement():
+    def connect():
+        return lambda payload, seen=[]: (seen.append(payload), seen[0])[1]  # noqa: B006
+
+    with pytest.raises(RuntimeError, match="a client failed"):
+        growth.rate_of(connect, 2, 0.05)
+
+
+def test_an_answer_that_does_not_come_fails_the_measurement(monkeypatch):
+    monkeypatch.setattr(growth, "PATIENCE", 0.2)
+
+    def connect():
+        answers = iter([True])  # Only the first call of each client is answered.
+        return lambda payload: payload if next(answers, False) else signal.pause()
+
+    with pytest.raises(RuntimeError, match="an answer was lost"):
+        growth.rate_of(connect, 2, 0.05)
+
+
 def test_every_kind_of_launch_is_held_against_bare_processes(results):
     assert "| ray | 2.00 | 100 |  |" in lines_of(results)
 
@@ -152,7 +194,7 @@ def test_targets_and_tables_name_only_contenders_and_works_that_exist():
     names = {entry.name for entry in entries.ENTRIES}
     for target in targets.NOW + targets.LATER:
         assert {target.key[0], (target.other or target.key)[0]} <= names
-    known = {work for work, *_ in report.SINGLE_WORKS + report.ARRAY_WORKS}
+    known = {work for work, *_ in report.SINGLE_WORKS + report.WIDE_WORKS}
     assert set(works.WORKS) <= known
     assert set(run.ALL_WORKS.split(",")) == set(works.WORKS)
 

@@ -18,7 +18,7 @@ QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
 PAYLOAD = b"x" * 64
 BATCH = 1000
 CALLS = ("sync", "pipelined", "echo", "send")
-WORKS = (*CALLS, "launch", "idle", "import", "size", "replay")
+WORKS = ("clients", *CALLS, "launch", "idle", "import", "size", "replay")
 
 
 def footprint():
@@ -28,11 +28,19 @@ def footprint():
     return module
 
 
+def growth():
+    """The module that measures growth with clients, which itself uses this one."""
+    import growth as module
+
+    return module
+
+
 class Contender:
     """What a contender may have. Leave out what it cannot do: it is then left out of the table."""
 
     name = ""
     batch_size = BATCH
+    most_clients = 256
     module = distribution = ""  # What is imported and installed; empty: not measured.
 
     def open(self):
@@ -58,6 +66,8 @@ class Contender:
     def measure_extras(self, options):
         """What only this contender measures, together with `sync`."""
 
+    # serve(): starts the server process alone, before `open`, with no thread here.
+    # connect(): in a fork of this process; gives a call(payload) over a connection of its own.
     # call(payload): one round trip of 64 B; gives the payload back.
     # batch(payload, count): `count` round trips, all issued before the first is waited for.
     # echo(array): gives an equal array back. send(array): gives its first element, as a float.
@@ -181,6 +191,7 @@ def measure_idle(contender, options):
 def measure(contender, options):
     """Runs all works of `options` that the contender has; if one fails, the others go on."""
     steps = {
+        "clients": ("connect", lambda: growth().measure(contender, options)),
         "sync": ("call", lambda: measure_calls(contender, options)),
         "pipelined": ("batch", lambda: measure_pipelined(contender, options)),
         "echo": ("echo", lambda: measure_arrays(contender, options, "echo")),
@@ -219,6 +230,13 @@ def main(contender, argv=None):
     """Runs one contender from open to close."""
     options, _ = parse(argv)
     wanted = options.works
+    if "clients" in wanted and hasattr(contender, "serve"):
+        options.works = ["clients"]  # Before there are threads: it forks.
+        contender.serve()
+        try:
+            measure(contender, options)
+        finally:
+            contender.close()
     options.works = [w for w in wanted if w in CALLS]
     if options.works:
         contender.open()
@@ -226,5 +244,5 @@ def main(contender, argv=None):
             measure(contender, options)
         finally:
             contender.close()
-    options.works, options.cores = [w for w in wanted if w not in CALLS], ()
+    options.works, options.cores = [w for w in wanted if w not in ("clients", *CALLS)], ()
     measure(contender, options)

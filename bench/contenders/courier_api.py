@@ -19,6 +19,7 @@ import works
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PYPROJECT = os.path.join(os.path.dirname(BENCH), "pyproject.toml")
+CALLED = ("clients", *works.CALLS)  # Works that are done inside a program.
 # Seconds. Upstream hangs on some arguments: that is an error of that work, not of the run.
 CALL_TIMEOUT = 20
 # How long an idle program is watched.
@@ -67,6 +68,10 @@ class Calls(works.Contender):
 
 class InProgram(Calls):
     """Calls from a node to another: both are below the launcher."""
+
+    def connect(self):
+        """A fork's client makes a connection of its own."""
+        return self.client.echo
 
     def split(self, cores):
         self.client.pin(cores[1])
@@ -230,7 +235,7 @@ def launch(nodes):
 def measure_in_program(name, given):
     """The calls of `ours-py`."""
     options = copy.copy(given)
-    options.works = [w for w in given.works if w in works.CALLS]
+    options.works = [w for w in given.works if w in CALLED]
     if not options.works:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -267,7 +272,7 @@ def main():
             measure_in_program(name, options)
         except Exception as error:
             works.emit_error(name, "calls", error)
-        options.works, options.cores = [w for w in options.works if w not in works.CALLS], ()
+        options.works, options.cores = [w for w in options.works if w not in CALLED], ()
         works.measure(Program(name), options)
     elif name == "ours-py-tcp":
         works.main(StandaloneOurs(name))

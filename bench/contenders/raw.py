@@ -5,6 +5,8 @@ Nothing is framed, pickled or dispatched: what a Python library does on top of t
 """
 
 import os
+import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -58,15 +60,59 @@ class Raw(works.Contender):
             self.peers[key] = (ours, pid)
         return self.peers[key][0]
 
+    def serve(self):
+        """One thread that waits for all connections, and answers whoever has sent something."""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")  # The kernel chooses an address.
+        listener.listen(self.most_clients)
+        self.address = listener.getsockname()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._serve_all(listener)
+            finally:
+                os._exit(0)
+        self.peers["clients"] = (listener, pid)
+
+    @staticmethod
+    def _serve_all(listener):
+        with selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is listener:
+                        selector.register(listener.accept()[0], selectors.EVENT_READ)
+                        continue
+                    data = key.fileobj.recv(64)
+                    if data:
+                        key.fileobj.sendall(data)
+                    else:
+                        selector.unregister(key.fileobj)
+                        key.fileobj.close()
+
+    def connect(self):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(self.address)
+
+        def call(payload):
+            sock.sendall(payload)
+            return sock.recv(64)
+
+        return call
+
     def open(self):
         """The servers of the calls; those of the arrays come when they are needed."""
         self.call(works.PAYLOAD)
         self.call_tcp(works.PAYLOAD)
 
     def close(self):
+        _, listening = self.peers.get("clients", (None, None))
+        if listening:
+            os.kill(listening, signal.SIGKILL)
         for sock, pid in self.peers.values():
             sock.close()
             os.waitpid(pid, 0)
+        self.peers.clear()
 
     @staticmethod
     def _pong(sock):

@@ -15,6 +15,8 @@ import threading
 import works
 import zmq
 
+KINDS = (("REQ", "REP"), ("DEALER", "ROUTER"))  # Ours and the server's.
+
 
 def pack(value):
     """Message parts of a value: the pickle, then its buffers."""
@@ -49,22 +51,40 @@ class Zmq(works.Contender):
     name = "pyzmq"
     module, distribution = "zmq", "pyzmq"
 
-    def open(self):
+    def serve(self):
         self.folder = tempfile.TemporaryDirectory()
-        self.servers, self.sockets = [], {}
-        self.context = zmq.Context()
-        for kind, theirs in (("REQ", "REP"), ("DEALER", "ROUTER")):
-            address = "ipc://" + os.path.join(self.folder.name, kind)
-            command = [sys.executable, __file__, "--serve", theirs, address]
+        self.servers, self.context = [], None
+        for kind, theirs in KINDS:
+            command = [sys.executable, __file__, "--serve", theirs, self._address(kind)]
             self.servers.append(subprocess.Popen(command, stdin=subprocess.PIPE))
-            socket = self.context.socket(getattr(zmq, kind))
-            socket.set_hwm(0)
-            socket.linger = 0
-            socket.connect(address)
-            self.sockets[kind] = socket
+
+    def _address(self, kind):
+        return "ipc://" + os.path.join(self.folder.name, kind)
+
+    def _socket(self, context, kind):
+        socket = context.socket(getattr(zmq, kind))
+        socket.set_hwm(0)
+        socket.linger = 0
+        socket.connect(self._address(kind))
+        return socket
+
+    def connect(self):
+        socket = self._socket(zmq.Context(), "REQ")
+
+        def call(payload):
+            socket.send(payload)
+            return socket.recv()
+
+        return call
+
+    def open(self):
+        self.serve()
+        self.context = zmq.Context()
+        self.sockets = {kind: self._socket(self.context, kind) for kind, _ in KINDS}
 
     def close(self):
-        self.context.destroy()
+        if self.context:
+            self.context.destroy()
         for server in self.servers:
             server.stdin.close()
             server.wait()

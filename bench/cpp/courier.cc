@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "calls.h"
+#include "clients.h"
 #include "launchpad/net/transport.h"
 
 namespace {
@@ -23,6 +24,17 @@ int serve(const char* address) {
   while (read(0, &ignored, 1) > 0) {
   }
   _exit(0);
+}
+
+// Before the first thread of this process: it forks.
+void measure_growth(const bench::Options& options, const std::string& address, pid_t server) {
+  const auto connect = [&address]() -> bench::ClientCall {
+    const auto client = lp::Client<bench::Echo>::connect(address);
+    return [client](const std::string& sent) { return client.call<&bench::Echo::echo>(sent); };
+  };
+  if (!options.has("clients")) return;
+  bench::measure_clients(kName, options, connect);
+  bench::measure_connections(kName, server, connect);
 }
 
 }  // namespace
@@ -47,6 +59,7 @@ int main(int argc, char** argv) {
   close(fds[0]);
   int status = 0;
   try {
+    measure_growth(options, address, pid);
     bench::measure_our_calls(kName, options, lp::Client<bench::Echo>::connect(address));
   } catch (const std::exception& error) {
     bench::emit_error(kName, "calls", error.what());

@@ -6,15 +6,18 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <spawn.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <functional>
 
+#include "clients.h"
 #include "measure.h"
 
 extern char** environ;
@@ -249,11 +252,71 @@ void measure_launch(const Options& options) {
   }
 }
 
+// One thread that waits for all connections, and answers whoever has sent something.
+void serve_all(int listener) {
+  const int all = epoll_create1(EPOLL_CLOEXEC);
+  const auto watch = [all](int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    check(epoll_ctl(all, EPOLL_CTL_ADD, fd, &event) == 0, "epoll_ctl");
+  };
+  watch(listener);
+  std::vector<epoll_event> events(64);
+  char payload[bench::kPayload];
+  while (true) {
+    const int count = epoll_wait(all, events.data(), static_cast<int>(events.size()), -1);
+    for (int i = 0; i < count; ++i) {
+      const int fd = events[i].data.fd;
+      if (fd == listener) {
+        watch(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+      } else if (!read_exactly(fd, payload, sizeof(payload)) ||
+                 !write_exactly(fd, payload, sizeof(payload))) {
+        close(fd);
+      }
+    }
+  }
+}
+
+// A server in a process of its own, at an address that the kernel chooses.
+void measure_growth(const Options& options) {
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof(address);
+  check(bind(listener, generic, sizeof(address.sun_family)) == 0, "bind");
+  check(listen(listener, bench::kMostClients) == 0, "listen");
+  getsockname(listener, generic, &size);
+  const pid_t server = bench::fork_client([listener] { serve_all(listener); });
+  check(server >= 0, "fork");
+  const auto connect = [&]() -> bench::ClientCall {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check(::connect(fd, generic, size) == 0, "connect");
+    return [fd](const std::string& sent) {
+      std::string answer(bench::kPayload, 0);
+      check(write_exactly(fd, sent.data(), sent.size()), "write");
+      check(read_exactly(fd, answer.data(), answer.size()), "read");
+      return answer;
+    };
+  };
+  try {
+    bench::measure_clients(kName, options, connect);
+    bench::measure_connections(kName, server, connect);
+  } catch (const std::exception& error) {
+    bench::emit_error(kName, "clients", error.what());
+  }
+  close(listener);
+  kill(server, SIGKILL);
+  waitpid(server, nullptr, 0);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--answer") == 0) return write(1, "!", 1) == 1 ? 0 : 1;
   const Options options = bench::parse(argc, argv);
+  if (options.has("clients")) measure_growth(options);
   if (options.has("sync")) {
     measure_socket_sync(options, "sync", unix_pair);
     measure_socket_sync(options, "sync_tcp", tcp_pair);
@@ -265,7 +328,10 @@ int main(int argc, char** argv) {
     measure_arrays(options, "echo", unix_pair);
     measure_arrays(options, "echo_tcp", tcp_pair);
   }
-  if (options.has("send")) measure_arrays(options, "send", unix_pair);
+  if (options.has("send")) {
+    measure_arrays(options, "send", unix_pair);
+    measure_arrays(options, "send_tcp", tcp_pair);
+  }
   if (options.has("launch")) measure_launch(options);
   return 0;
 }
