@@ -71,6 +71,13 @@ SINGLE_WORKS = (
         "Replay, memory",
         "How much larger the server's process is for each item of one step that does not compress.",
     ),
+    (
+        "replay_checkpoints",
+        "Replay, samples while checkpoints are written",
+        "One at a time from a table of 100,000 items of 1 KiB (quick: 20,000), without, and while "
+        "another thread has the server write one checkpoint after the other; the first of them "
+        "writes all items.",
+    ),
     ("size", "Installed size", "With all that it depends on, except numpy."),
 )
 STAMPED = "Each call stamps the array, and the answer must bring the stamp back."

@@ -160,6 +160,15 @@ LATER = (
         1.3 * 1024 + 150,
         unit="B",
     ),
+    *(
+        Target(
+            f"replay {language}, p99 of a sample while checkpoints are written",
+            (name, "replay_checkpoints", "p99 while they are written"),
+            2,
+            (name, "replay_checkpoints", "p99"),
+        )
+        for language, name in REPLAY
+    ),
     Target("4 Python nodes", ("ours-py", "launch", "4 nodes"), 0.2, unit="s"),
     Target("32 Python nodes", ("ours-py", "launch", "32 nodes"), 0.6, unit="s"),
     Target("32 Python nodes that wait", ("ours-py", "idle", "32 nodes"), 1, unit="%"),

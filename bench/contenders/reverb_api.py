@@ -5,8 +5,10 @@ cpp/replay.cc: the same works, numbers and statistics.
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -18,10 +20,13 @@ ITEMS = 100  # Made before their writer waits for its last 200.
 SAMPLES = 256  # Of a batch.
 STORED = 1000  # Items that are sampled.
 TABLE = "t"
+KEPT = "kept"  # The table whose checkpoints count.
 
 
-def serve():
-    """Two tables, for steps of 1 and of 28 KiB, until standard input is closed."""
+def serve(folder):
+    """Two tables, for steps of 1 and of 28 KiB, and one for checkpoints, which are written to
+    `folder`, until standard input is closed.
+    """
     import reverb
 
     if "--upstream" in sys.argv:
@@ -30,16 +35,20 @@ def serve():
         TensorSpec, float32 = reverb.TensorSpec, np.float32
     tables = [
         reverb.Table(
-            name=f"{TABLE}{kib}",
+            name=name,
             sampler=reverb.selectors.Prioritized(0.6),
             remover=reverb.selectors.Fifo(),
-            max_size=20_000,
+            max_size=size,
             rate_limiter=reverb.rate_limiters.MinSize(1),
             signature=TensorSpec((None, kib * works.KIB // 4), float32),
         )
-        for kib in (1, 28)
+        for name, kib, size in (
+            (f"{TABLE}1", 1, 20_000),
+            (f"{TABLE}28", 28, 20_000),
+            (KEPT, 1, 100_000),
+        )
     ]
-    server = reverb.Server(tables)
+    server = reverb.Server(tables, checkpointer=reverb.checkpointers.DefaultCheckpointer(folder))
     print(server.port, flush=True)
     sys.stdin.read()
     os._exit(0)
@@ -60,7 +69,8 @@ class Replay(works.Contender):
     def start(self):
         import reverb
 
-        command = [sys.executable, __file__, "--serve"]
+        self.folder = tempfile.mkdtemp(prefix="lp-")
+        command = [sys.executable, __file__, "--serve", self.folder]
         if self.name == "dm-reverb":
             command.append("--upstream")
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -71,6 +81,7 @@ class Replay(works.Contender):
     def stop(self):
         self.server.stdin.close()
         self.server.wait()
+        shutil.rmtree(self.folder)
 
     def measure_replay(self, options):
         """All of it."""
@@ -82,6 +93,8 @@ class Replay(works.Contender):
                 self.measure_writes(options, work, f"{TABLE}{kib}", data)
                 self.measure_reads(options, work, f"{TABLE}{kib}", data)
             self.measure_writers(options, small)
+            self.client.reset(f"{TABLE}1")
+            self.measure_checkpoints(options, small)
         finally:
             self.stop()
 
@@ -157,15 +170,64 @@ class Replay(works.Contender):
         """How much larger the server's process is for each item of one step."""
         table, count = f"{TABLE}1", 20_000
         before = resident_bytes(self.server.pid)
+        self.fill(table, data, count)
+        grown = resident_bytes(self.server.pid) - before
+        works.emit(self.name, "replay_memory", "an item of 1 KiB", grown / count, "B")
+        self.client.reset(table)
+
+    def fill(self, table, data, count):
+        """Items of one step each."""
         with self.client.trajectory_writer(1) as writer:
             for _ in range(count):
                 writer.append(data)
                 writer.create_item(table, 1.0, writer.history[-1:])
                 writer.flush(100)
             writer.flush()
-        grown = resident_bytes(self.server.pid) - before
-        works.emit(self.name, "replay_memory", "an item of 1 KiB", grown / count, "B")
-        self.client.reset(table)
+
+    def times_of_samples(self, go_on):
+        """Seconds of each, one at a time, as long as `go_on(start)` says."""
+        clock, times = time.perf_counter, []
+        start = clock()
+        while go_on(start):
+            samples = self.client.sample(KEPT, ITEMS, emit_timesteps=False)
+            for _ in range(ITEMS):
+                before = clock()
+                next(samples)
+                times.append(clock() - before)
+        return times
+
+    def measure_checkpoints(self, options, data):
+        """How long a sample takes while nothing else happens, and while another thread has the
+        server write one checkpoint after the other, the first of them of all items. That thread has
+        a client of its own, as another node would.
+        """
+        other = self.reverb.Client(self.address)
+        self.fill(KEPT, data, 20_000 if options.quick else 100_000)
+        clock, seconds = time.perf_counter, options.seconds
+        alone = self.times_of_samples(lambda start: clock() - start < seconds)
+        written, enough = [], threading.Event()
+
+        def write():
+            while not enough.is_set():
+                before = clock()
+                other.checkpoint()
+                written.append(clock() - before)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            meanwhile = self.times_of_samples(
+                lambda start: writer.is_alive() and (clock() - start < seconds or not written)
+            )
+        finally:
+            enough.set()
+            writer.join()
+        for metric, value, unit in (
+            ("p99", works.quantile(alone, 0.99) * 1e6, "us"),
+            ("p99 while they are written", works.quantile(meanwhile, 0.99) * 1e6, "us"),
+            ("the first of them", written[0] * 1e3, "ms"),
+        ):
+            works.emit(self.name, "replay_checkpoints", metric, value, unit)
 
 
 def step(kib):
@@ -184,6 +246,6 @@ def write_items(writer, table, data):
 
 if __name__ == "__main__":
     if "--serve" in sys.argv:
-        serve()
+        serve(sys.argv[sys.argv.index("--serve") + 1])
     else:
         works.main(Replay(sys.argv[sys.argv.index("--name") + 1]))

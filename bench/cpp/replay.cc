@@ -3,10 +3,12 @@
 // again; it ends with its standard input. The twin of contenders/reverb_api.py: the same works.
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
 
+#include "launchpad/replay/checkpoint.h"
 #include "launchpad/replay/client.h"
 #include "launchpad/replay/server.h"
 #include "replay_in_process.h"
@@ -14,9 +16,10 @@
 namespace bench {
 namespace {
 
-constexpr int kSteps = 10;     // Of an item.
-constexpr int kItems = 100;    // Made before their writer waits for its last 200.
-constexpr int kStored = 1000;  // Items that are sampled.
+constexpr int kSteps = 10;             // Of an item.
+constexpr int kItems = 100;            // Made before their writer waits for its last 200.
+constexpr int kStored = 1000;          // Items that are sampled.
+constexpr const char* kKept = "kept";  // The table whose checkpoints count.
 
 // One step of numbers that do not compress.
 class Step {
@@ -114,25 +117,63 @@ double resident_bytes(pid_t pid) {
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
+// Items of one step each.
+void fill(const replay::Client& client, const char* table, const Step& step, int count) {
+  const auto writer =
+      client.writer({.num_keep_alive_refs = 1, .max_chunk_length = 1}).value_or_throw();
+  for (int i = 0; i < count; ++i) {
+    writer->append(step.cells()).value_or_throw();
+    const replay::TrajectoryColumn column{{writer->newest(0).value_or_throw()}};
+    writer->create_item(table, 1.0, {&column, 1}).value_or_throw();
+    writer->flush(100).value_or_throw();
+  }
+  writer->flush().value_or_throw();
+}
+
 // How much larger the server's process is for each item of one step.
 void measure_memory(const replay::Client& client, const Step& step, pid_t server) {
   constexpr int kCount = 20'000;
   client.reset("t").value_or_throw();
-  const auto writer =
-      client.writer({.num_keep_alive_refs = 1, .max_chunk_length = 1}).value_or_throw();
   const double before = resident_bytes(server);
-  for (int i = 0; i < kCount; ++i) {
-    writer->append(step.cells()).value_or_throw();
-    const replay::TrajectoryColumn column{{writer->newest(0).value_or_throw()}};
-    writer->create_item("t", 1.0, {&column, 1}).value_or_throw();
-    writer->flush(100).value_or_throw();
-  }
-  writer->flush().value_or_throw();
+  fill(client, "t", step, kCount);
   emit(kReplay, "replay_memory", "an item of 1 KiB", (resident_bytes(server) - before) / kCount,
        "B");
 }
 
-void measure_served(const Options& options, const replay::Client& client, pid_t server) {
+// How long a sample takes, one at a time, while nothing else happens, and while another thread has
+// the server write one checkpoint after the other, the first of them of all items. `other` is that
+// thread's, as it would be of another node.
+void measure_checkpoints(const Options& options, const replay::Client& client,
+                         const replay::Client& other, const Step& step) {
+  fill(client, kKept, step, options.quick ? 20'000 : 100'000);
+  const auto sample = [&] { client.sample(kKept).value_or_throw(); };
+  const auto alone = times_of(sample, options.seconds, 100, 100);
+  std::atomic<bool> enough{false};
+  std::atomic<int> written{0};
+  const double start = now();
+  double first = 0;
+  std::thread writer([&] {
+    for (; !enough; ++written) {
+      other.checkpoint().value_or_throw();
+      if (written == 0) first = now() - start;
+    }
+  });
+  std::vector<double> meanwhile;
+  while (now() - start < options.seconds || written < 1) {
+    const double before = now();
+    sample();
+    meanwhile.push_back(now() - before);
+  }
+  enough = true;
+  writer.join();
+  const char* work = "replay_checkpoints";
+  emit(kReplay, work, "p99", quantile(alone, 0.99) * 1e6, "us");
+  emit(kReplay, work, "p99 while they are written", quantile(meanwhile, 0.99) * 1e6, "us");
+  emit(kReplay, work, "the first of them", first * 1e3, "ms");
+}
+
+void measure_served(const Options& options, const replay::Client& client,
+                    const replay::Client& other, pid_t server) {
   const Step small(kKiB), large(28 * kKiB);
   measure_memory(client, small, server);
   measure_writes(options, client, "replay", small);
@@ -141,11 +182,22 @@ void measure_served(const Options& options, const replay::Client& client, pid_t 
   client.reset("t").value_or_throw();
   measure_writes(options, client, "replay_28_kib", large);
   measure_reads(options, client, "replay_28_kib", large, 28 * kKiB);
+  client.reset("t").value_or_throw();
+  measure_checkpoints(options, client, other, small);
 }
 
-int serve(const char* address) {
+int serve(const char* address, const char* folder) {
+  replay::TableOptions kept = replay_table(100'000);
+  kept.name = kKept;
   const auto table = replay::Table::make(replay_table(20'000)).value_or_throw();
-  const auto server = replay::Server::start({table}, address).value_or_throw();
+  const auto kept_table = replay::Table::make(kept).value_or_throw();
+  replay::Checkpointer checkpointer({.folder = folder});
+  replay::Store* store = nullptr;
+  const auto server =
+      replay::Server::start({table, kept_table}, address,
+                            {.checkpoint = [&] { return checkpointer.save(*store); }})
+          .value_or_throw();
+  store = &server->store();
   char ignored;
   while (read(0, &ignored, 1) > 0) {
   }
@@ -156,13 +208,13 @@ int serve(const char* address) {
 }  // namespace bench
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--serve") == 0) return bench::serve(argv[2]);
+  if (argc == 4 && std::strcmp(argv[1], "--serve") == 0) return bench::serve(argv[2], argv[3]);
   const bench::Options options = bench::parse(argc, argv);
   if (!options.has("replay")) return 0;
   const char* temporary = std::getenv("TMPDIR");
   std::string folder = std::string(temporary ? temporary : "/tmp") + "/lp-XXXXXX";
   if (!mkdtemp(folder.data())) return 1;
-  const std::string address = "unix:" + folder + "/s";
+  const std::string address = "unix:" + folder + "/s", checkpoints = folder + "/checkpoints";
   int fds[2];
   if (pipe(fds) != 0) return 1;
   const pid_t pid = fork();
@@ -170,14 +222,15 @@ int main(int argc, char** argv) {
     dup2(fds[0], 0);
     close(fds[0]);
     close(fds[1]);
-    execl("/proc/self/exe", argv[0], "--serve", address.c_str(), nullptr);
+    execl("/proc/self/exe", argv[0], "--serve", address.c_str(), checkpoints.c_str(), nullptr);
     _exit(127);
   }
   close(fds[0]);
   int status = 0;
   try {
     const auto client = lp::replay::Client::connect(address).value_or_throw();
-    bench::measure_served(options, client, pid);
+    const auto other = lp::replay::Client::connect(address).value_or_throw();
+    bench::measure_served(options, client, other, pid);
     bench::measure_in_process(options);
     bench::measure_sizes(options);
   } catch (const std::exception& error) {
@@ -186,7 +239,6 @@ int main(int argc, char** argv) {
   }
   close(fds[1]);
   waitpid(pid, nullptr, 0);
-  unlink((folder + "/s").c_str());
-  rmdir(folder.c_str());
+  std::filesystem::remove_all(folder);
   return status;
 }

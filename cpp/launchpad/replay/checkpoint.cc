@@ -4,19 +4,22 @@
 #include <cstdio>
 #include <map>
 #include <set>
+#include <unordered_map>
 
-#include "launchpad/base/guarded.h"
+#include "launchpad/base/background.h"
 #include "launchpad/base/log.h"
 #include "launchpad/base/rng.h"
+#include "launchpad/replay/key_map.h"
 #include "launchpad/replay/manifest.h"
 
 namespace lp::replay {
 namespace {
 
 constexpr std::string_view kManifest = "checkpoint-";  // checkpoint-00000000000000000012.lpr
-constexpr std::string_view kSegment = "chunks-";       // chunks-0123456789abcdef.lpr
 constexpr std::string_view kEnding = ".lpr";
 constexpr std::string_view kUnfinished = ".unfinished";
+// Of a segment, written by one call.
+constexpr size_t kWriteBytes = size_t{1} << 20;
 // A segment is kept while at least this part of it is in use.
 constexpr double kWorthKeeping = 0.5;
 
@@ -33,9 +36,6 @@ bool all_of(std::string_view text, std::string_view allowed, size_t size) {
 bool is_manifest(std::string_view name) {
   return all_of(middle(name, kManifest, kEnding), "0123456789", 20);
 }
-bool is_segment(std::string_view name) {
-  return all_of(middle(name, kSegment, kEnding), "0123456789abcdef", 16);
-}
 
 std::string manifest_name(uint64_t number) {
   char digits[24];
@@ -46,22 +46,19 @@ uint64_t number_of(std::string_view name) {
   return std::strtoull(std::string(middle(name, kManifest, kEnding)).c_str(), nullptr, 10);
 }
 
-std::string new_segment_name() {
-  char digits[24];
-  std::snprintf(digits, sizeof(digits), "%016llx",
-                static_cast<unsigned long long>(base::unique_seed()));
-  return std::string(kSegment) + digits + std::string(kEnding);
-}
-
 void warn(const std::string& text) { base::log(base::LogLevel::kWarning, text); }
 
 std::string_view text_of(const wire::Buffer& buffer) {
   return {reinterpret_cast<const char*>(buffer.data()), buffer.size()};
 }
 
-std::set<std::string> segments_in(const Manifest& manifest) {
-  std::set<std::string> segments;
-  for (const auto& [identity, place] : manifest.chunks) segments.insert(place.segment);
+using Segments = std::set<uint64_t>;
+
+Segments segments_in(const Manifest& manifest) {
+  Segments segments;
+  for (const auto& [identity, place] : manifest.chunks) {
+    if (segments.empty() || place.segment != *segments.rbegin()) segments.insert(place.segment);
+  }
   return segments;
 }
 
@@ -78,7 +75,7 @@ class CheckpointerCore {
   CheckpointerCore(CheckpointOptions options, FileSystem& files)
       : options_(std::move(options)), files_(files) {}
 
-  Result<std::string> save(Store& store);
+  Result<std::string> save(Store& store, Haste haste);
   Result<std::optional<std::string>> load(Store& store);
 
  private:
@@ -88,22 +85,30 @@ class CheckpointerCore {
   Result<std::vector<std::string>> manifests(const std::string& folder) const;
   Result<Loaded> read(const std::string& folder, const std::string& name) const;
   Status fill(Store& store, Loaded loaded) const;
-  Manifest describe(Store& store, std::vector<ChunkRef>& chunks) const;
+  // What the store holds at one moment.
+  struct Moment {
+    std::vector<WriterState> writers;
+    std::vector<TableInfo> infos;
+    std::vector<Table::Snapshot> snapshots;
+  };
+  Result<std::string> write(Moment moment, base::Pace& pace);
+  Manifest describe(Moment moment, std::vector<ChunkRef>& chunks, base::Pace& pace) const;
   // Where each chunk is kept, now that those that were not are written, into `segment`.
-  Status place(Manifest& manifest, const std::vector<ChunkRef>& chunks, const std::string& segment);
-  Status write_segment(const std::string& name, const std::vector<const Chunk*>& chunks);
+  Status place(Manifest& manifest, const std::vector<ChunkRef>& chunks, uint64_t segment,
+               base::Pace& pace);
+  Status write_segment(uint64_t segment, const std::vector<const Chunk*>& chunks, base::Pace& pace);
   Status write_whole(const std::string& name, const std::string& bytes);
   void drop_worn_segments(const Manifest& manifest);
   // Null: it cannot be read.
-  const std::set<std::string>* segments_of(const std::string& name);
+  const Segments* segments_of(const std::string& name);
   void clean();
 
   const CheckpointOptions options_;
   FileSystem& files_;
-  ChunkPlaces places_;                       // Of the last checkpoint in the folder.
-  std::map<std::string, uint64_t> written_;  // Bytes of each segment, as far as known.
+  ChunkPlaces places_;                    // Of the last checkpoint in the folder.
+  std::map<uint64_t, uint64_t> written_;  // Bytes of each segment, as far as known.
   // What each manifest in the folder uses, as far as known.
-  std::map<std::string, std::set<std::string>> segments_of_;
+  std::map<std::string, Segments> segments_of_;
 };
 
 Result<std::vector<std::string>> CheckpointerCore::manifests(const std::string& folder) const {
@@ -116,28 +121,36 @@ Result<std::vector<std::string>> CheckpointerCore::manifests(const std::string& 
 
 // ---- Saving.
 
-Manifest CheckpointerCore::describe(Store& store, std::vector<ChunkRef>& chunks) const {
+Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks,
+                                    base::Pace& pace) const {
   Manifest manifest;
-  manifest.writers = store.writers();
-  const auto snapshots = Table::snapshot_all(store.tables());
-  std::map<const Chunk*, uint32_t> numbers;
+  manifest.writers = std::move(moment.writers);
+  auto& snapshots = moment.snapshots;
+  KeyMap numbers(base::unique_seed());  // Of the chunks, by address.
   for (size_t i = 0; i < snapshots.size(); ++i) {
+    snapshots[i].sort();
     SavedTable table;
-    table.info = store.tables()[i]->info();
+    table.info = std::move(moment.infos[i]);
     table.info.counts = snapshots[i].counts;
     table.info.num_deleted_episodes = snapshots[i].num_deleted_episodes;
     table.info.num_unique_samples = snapshots[i].num_unique_samples;
+    table.items.reserve(snapshots[i].items.size());
     for (const Item& item : snapshots[i].items) {
+      pace.breathe();
       SavedItem saved{item.key, item.priority, item.times_sampled, item.trajectory->layout(), {}};
       for (const ChunkRef& chunk : item.trajectory->chunks()) {
-        const auto [number, added] = numbers.try_emplace(chunk.get(), chunks.size());
-        if (added) chunks.push_back(chunk);
-        saved.chunks.push_back(number->second);
+        const auto address = reinterpret_cast<uint64_t>(chunk.get());
+        const Slot* known = numbers.find(address);
+        saved.chunks.push_back(known ? *known : static_cast<Slot>(chunks.size()));
+        if (known != nullptr) continue;
+        numbers[address] = static_cast<Slot>(chunks.size());
+        chunks.push_back(chunk);
       }
       table.items.push_back(std::move(saved));
     }
     manifest.tables.push_back(std::move(table));
   }
+  manifest.chunks.reserve(chunks.size());
   for (const ChunkRef& chunk : chunks)
     manifest.chunks.emplace_back(identity_of(*chunk), ChunkPlace());
   return manifest;
@@ -145,46 +158,54 @@ Manifest CheckpointerCore::describe(Store& store, std::vector<ChunkRef>& chunks)
 
 // Chunks in segments of which little is used any more are written again, elsewhere.
 void CheckpointerCore::drop_worn_segments(const Manifest& manifest) {
-  std::map<std::string, uint64_t> used;
+  std::unordered_map<uint64_t, uint64_t> used;
   for (const auto& [identity, place] : manifest.chunks) {
     const auto found = places_.find(identity);
     if (found != places_.end()) used[found->second.segment] += found->second.size;
   }
   std::erase_if(places_, [&](const auto& entry) {
-    const std::string& segment = entry.second.segment;
+    const uint64_t segment = entry.second.segment;
     const auto in_use = static_cast<double>(used[segment]);
     return in_use < kWorthKeeping * static_cast<double>(written_[segment]);
   });
 }
 
-Status CheckpointerCore::write_segment(const std::string& name,
-                                       const std::vector<const Chunk*>& chunks) {
-  LP_TRY_ASSIGN(auto file, files_.create(path(name)));
-  LP_TRY(file->append(kSegmentMagic));
-  uint64_t offset = kSegmentMagic.size();
+Status CheckpointerCore::write_segment(uint64_t segment, const std::vector<const Chunk*>& chunks,
+                                       base::Pace& pace) {
+  LP_TRY_ASSIGN(auto file, files_.create(path(segment_name(segment))));
+  std::string bytes(kSegmentMagic);
+  uint64_t written = 0;
   for (const Chunk* chunk : chunks) {
-    const std::string record = encode_record(*chunk);
-    LP_TRY(file->append(record));
-    places_.insert_or_assign(identity_of(*chunk), ChunkPlace{name, offset, record.size()});
-    offset += record.size();
+    pace.breathe();
+    const size_t start = bytes.size();
+    append_record(*chunk, bytes);
+    places_[identity_of(*chunk)] = {segment, written + start, bytes.size() - start};
+    if (bytes.size() < kWriteBytes) continue;
+    LP_TRY(file->append(bytes));
+    written += bytes.size();
+    bytes.clear();
   }
-  written_[name] = offset;
+  LP_TRY(file->append(bytes));
+  written_[segment] = written + bytes.size();
   return file->sync();
 }
 
 Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& chunks,
-                               const std::string& segment) {
+                               uint64_t segment, base::Pace& pace) {
   drop_worn_segments(manifest);
   std::vector<const Chunk*> missing;
-  std::set<ChunkIdentity> listed;
   for (size_t i = 0; i < chunks.size(); ++i) {
-    const ChunkIdentity& identity = manifest.chunks[i].first;
-    if (!places_.contains(identity) && listed.insert(identity).second) {
+    pace.breathe();
+    const ChunkPlace unknown{segment, 0, 0};
+    if (places_.try_emplace(manifest.chunks[i].first, unknown).second) {
       missing.push_back(chunks[i].get());
     }
   }
-  if (!missing.empty()) LP_TRY(write_segment(segment, missing));
-  for (auto& [identity, place] : manifest.chunks) place = places_.at(identity);
+  if (!missing.empty()) LP_TRY(write_segment(segment, missing, pace));
+  for (auto& [identity, place] : manifest.chunks) {
+    pace.breathe();
+    place = places_.at(identity);
+  }
   return {};
 }
 
@@ -199,19 +220,33 @@ Status CheckpointerCore::write_whole(const std::string& name, const std::string&
   return files_.sync_folder(options_.folder);
 }
 
-Result<std::string> CheckpointerCore::save(Store& store) {
+// The tables' locks are held by a thread like any other, so that no one waits long for them; the
+// rest, for which nobody waits, is done by one that gives way to those who serve.
+Result<std::string> CheckpointerCore::save(Store& store, Haste haste) {
+  // The writers first: see Store::writers.
+  Moment moment{store.writers(), {}, {}};
+  for (const auto& table : store.tables()) moment.infos.push_back(table->info());
+  moment.snapshots = Table::snapshot_all(store.tables());
+  if (haste == Haste::kAtOnce) {
+    base::Pace restless = base::Pace::restless();
+    return write(std::move(moment), restless);
+  }
+  return base::in_background([&](base::Pace& pace) { return write(std::move(moment), pace); });
+}
+
+Result<std::string> CheckpointerCore::write(Moment moment, base::Pace& pace) {
   LP_TRY(files_.make_folder(options_.folder));
   LP_TRY_ASSIGN(const auto before, manifests(options_.folder));
   std::vector<ChunkRef> chunks;
-  Manifest manifest = describe(store, chunks);
+  Manifest manifest = describe(std::move(moment), chunks, pace);
   const uint64_t number = before.empty() ? 1 : number_of(before.back()) + 1;
   const std::string name = manifest_name(number);
-  const std::string segment = new_segment_name();
-  const auto write = [&]() -> Status {
-    LP_TRY(place(manifest, chunks, segment));
+  const uint64_t segment = base::unique_seed();
+  const auto write_files = [&]() -> Status {
+    LP_TRY(place(manifest, chunks, segment, pace));
     return write_whole(name, encode(manifest));
   };
-  const Status written = write();
+  const Status written = write_files();
   if (!written.ok()) {
     // What was written of it is not relied upon.
     std::erase_if(places_, [&](const auto& entry) { return entry.second.segment == segment; });
@@ -219,14 +254,18 @@ Result<std::string> CheckpointerCore::save(Store& store) {
     return written.error();
   }
   ChunkPlaces kept;
-  for (const auto& [identity, place] : manifest.chunks) kept.emplace(identity, place);
+  kept.reserve(manifest.chunks.size());
+  for (const auto& [identity, place] : manifest.chunks) {
+    pace.breathe();
+    kept.emplace(identity, place);
+  }
   places_ = std::move(kept);
   segments_of_[name] = segments_in(manifest);
   clean();
   return path(name);
 }
 
-const std::set<std::string>* CheckpointerCore::segments_of(const std::string& name) {
+const Segments* CheckpointerCore::segments_of(const std::string& name) {
   auto known = segments_of_.find(name);
   if (known == segments_of_.end()) {
     const auto bytes = files_.read(path(name));
@@ -248,7 +287,7 @@ void CheckpointerCore::clean() {
     if (is_manifest(name)) manifests.push_back(name);
   }
   const auto keep = static_cast<size_t>(std::max(options_.keep, 1));
-  std::set<std::string> used;
+  Segments used;
   for (size_t i = 0; i < manifests.size(); ++i) {
     if (i + keep < manifests.size()) {
       (void)files_.remove(path(manifests[i]));
@@ -261,12 +300,13 @@ void CheckpointerCore::clean() {
     used.insert(segments->begin(), segments->end());
   }
   for (const std::string& name : names.value()) {
-    const bool left_over = is_segment(name) && !used.contains(name);
+    const auto segment = segment_number(name);
+    const bool left_over = segment && !used.contains(*segment);
     const bool unfinished =
         name.ends_with(kUnfinished) &&
         is_manifest(std::string_view(name).substr(0, name.size() - kUnfinished.size()));
     if (left_over || unfinished) (void)files_.remove(path(name));
-    if (left_over) written_.erase(name);
+    if (left_over) written_.erase(*segment);
   }
 }
 
@@ -276,12 +316,12 @@ Result<Loaded> CheckpointerCore::read(const std::string& folder, const std::stri
   LP_TRY_ASSIGN(const wire::Buffer bytes, files_.read(folder + "/" + name));
   Loaded loaded;
   LP_TRY_ASSIGN(loaded.manifest, decode_manifest(text_of(bytes)));
-  std::map<std::string, wire::Buffer> segments;
+  std::map<uint64_t, wire::Buffer> segments;
   LayoutCache cache;
   for (const auto& [identity, place] : loaded.manifest.chunks) {
     if (!segments.contains(place.segment)) {
-      if (!is_segment(place.segment)) return Error(Code::kDataLoss, "a segment has a bad name");
-      LP_TRY_ASSIGN(segments[place.segment], files_.read(folder + "/" + place.segment));
+      LP_TRY_ASSIGN(segments[place.segment],
+                    files_.read(folder + "/" + segment_name(place.segment)));
     }
     LP_TRY_ASSIGN(ChunkRef chunk, decode_record(segments[place.segment], place, cache));
     if (identity_of(*chunk) != identity) return Error(Code::kDataLoss, "a chunk is another one");
@@ -365,7 +405,9 @@ Result<std::optional<std::string>> CheckpointerCore::load(Store& store) {
 Checkpointer::Checkpointer(CheckpointOptions options, FileSystem& files)
     : core_(std::make_unique<CheckpointerCore>(std::move(options), files)) {}
 Checkpointer::~Checkpointer() = default;
-Result<std::string> Checkpointer::save(Store& store) { return core_->save(store); }
+Result<std::string> Checkpointer::save(Store& store, Haste haste) {
+  return core_->save(store, haste);
+}
 Result<std::optional<std::string>> Checkpointer::load(Store& store) { return core_->load(store); }
 
 }  // namespace lp::replay

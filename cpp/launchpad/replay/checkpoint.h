@@ -21,6 +21,13 @@ struct CheckpointOptions {
   int keep = 2;  // Complete checkpoints that stay; at least 1.
 };
 
+// How a checkpoint is written.
+enum class Haste {
+  kGivesWay,  // In short bursts by a thread of low priority: those whom the store serves hardly
+              // wait.
+  kAtOnce,    // As fast as this machine can: nobody is served any more.
+};
+
 class CheckpointerCore;
 
 class Checkpointer {
@@ -31,7 +38,7 @@ class Checkpointer {
   // Writes what the store holds now: all tables at one moment. Gives the manifest's path.
   // INTERNAL or RESOURCE_EXHAUSTED with the system's words: it could not be written; the one before
   // stays.
-  Result<std::string> save(Store& store);
+  Result<std::string> save(Store& store, Haste haste = Haste::kGivesWay);
   // Fills the store's tables from the newest checkpoint that is whole; those that are not are
   // warned of. None: there is none. INVALID_ARGUMENT: it has a table that the store has not.
   Result<std::optional<std::string>> load(Store& store);

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "launchpad/replay/crc32c.h"
 #include "launchpad/replay/test_items.h"
@@ -26,6 +28,7 @@ class MemoryFiles final : public FileSystem {
   int64_t life = -1;
   int64_t steps = 0;
   int64_t reads = 0;
+  std::set<int> priorities{};  // Of the threads that wrote.
 
   Status make_folder(const std::string&) override { return step(); }
   Result<std::vector<std::string>> list(const std::string& folder) override {
@@ -84,6 +87,7 @@ class MemoryFiles final : public FileSystem {
     Status append(std::string_view bytes) override {
       // A kill may come in the middle of a write.
       const Status alive = files_.step();
+      files_.priorities.insert(getpriority(PRIO_PROCESS, 0));
       file_->bytes += alive.ok() ? bytes : bytes.substr(0, bytes.size() / 2);
       return alive;
     }
@@ -170,6 +174,18 @@ TEST(Checkpoint, BringsTablesCountsAndWritersBack) {
   EXPECT_EQ(fresh.tables[0]->info().chunks, 10);
   // And they are live: what is sampled now is what was loaded.
   EXPECT_EQ(fresh.tables[1]->sample(1).value()[0].key, 3U);
+}
+
+TEST(Checkpoint, IsWrittenByAThreadThatGivesWayUnlessItIsInHaste) {
+  MemoryFiles files;
+  World world(files);
+  world.fill(1, 3);
+  const int own = getpriority(PRIO_PROCESS, 0);
+  ASSERT_TRUE(world.checkpointer.save(*world.store).ok());
+  EXPECT_FALSE(files.priorities.contains(own));
+  files.priorities.clear();
+  ASSERT_TRUE(world.checkpointer.save(*world.store, Haste::kAtOnce).ok());
+  EXPECT_EQ(files.priorities, std::set<int>{own});
 }
 
 TEST(Checkpoint, AFolderWithoutOneLoadsNothingOrTheFallback) {

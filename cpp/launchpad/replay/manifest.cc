@@ -1,11 +1,19 @@
 #include "launchpad/replay/manifest.h"
 
+#include <charconv>
+#include <cstdio>
+#include <map>
+
+#include "launchpad/base/rng.h"
 #include "launchpad/replay/crc32c.h"
 
 namespace lp::replay {
 namespace {
 
 constexpr std::string_view kMagic = "LPRCKPT1";
+constexpr std::string_view kSegment = "chunks-";
+constexpr std::string_view kEnding = ".lpr";
+constexpr size_t kDigits = 16;
 
 Error damaged(const char* what) { return Error(Code::kDataLoss, what); }
 
@@ -63,18 +71,45 @@ Result<SavedTable> read_table(ByteReader& in, LayoutCache& cache) {
 
 }  // namespace
 
+// Writers choose the keys: without a secret they could put all of them into one bucket.
+size_t ChunkIdentity::Hash::operator()(const ChunkIdentity& identity) const {
+  static const uint64_t salt = base::fresh_seed();
+  uint64_t hash = identity.key ^ salt;
+  for (const uint64_t more : {identity.episode, identity.size}) {
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
+    hash ^= more;
+  }
+  hash = (hash ^ (hash >> 29)) * 0xbf58476d1ce4e5b9;
+  return hash ^ (hash >> 32);
+}
+
 ChunkIdentity identity_of(const Chunk& chunk) {
   return {chunk.key(), chunk.episode(), chunk.data().size()};
+}
+
+std::string segment_name(uint64_t number) {
+  char digits[kDigits + 1];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(number));
+  return std::string(kSegment) + digits + std::string(kEnding);
+}
+
+std::optional<uint64_t> segment_number(std::string_view name) {
+  if (name.size() != kSegment.size() + kDigits + kEnding.size()) return std::nullopt;
+  uint64_t number = 0;
+  const char* const digits = name.data() + kSegment.size();
+  (void)std::from_chars(digits, digits + kDigits, number, 16);
+  // Written one way only: what else reads as that number is another's.
+  return segment_name(number) == name ? std::optional(number) : std::nullopt;
 }
 
 std::string encode(const Manifest& manifest) {
   std::string bytes;
   ByteWriter out(bytes);
-  std::map<std::string_view, uint32_t> segments;
+  std::map<uint64_t, uint32_t> segments;
   std::string names;
   for (const auto& [identity, place] : manifest.chunks) {
     if (segments.try_emplace(place.segment, segments.size()).second) {
-      ByteWriter(names).string(place.segment);
+      ByteWriter(names).string(segment_name(place.segment));
     }
   }
   out.number(static_cast<uint32_t>(segments.size()));
@@ -109,8 +144,12 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
   ByteReader in(body);
   LayoutCache cache;
   Manifest manifest;
-  std::vector<std::string> segments;
-  for (size_t n = in.count(4); n > 0 && in.ok(); --n) segments.emplace_back(in.string());
+  std::vector<uint64_t> segments;
+  for (size_t n = in.count(4); n > 0 && in.ok(); --n) {
+    const auto number = segment_number(in.string());
+    if (!number) return damaged("a segment has a bad name");
+    segments.push_back(*number);
+  }
   for (size_t n = in.count(44); n > 0 && in.ok(); --n) {
     ChunkIdentity identity;
     identity.key = in.number<uint64_t>();
@@ -121,7 +160,7 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
     ChunkPlace place{segments[segment], 0, 0};
     place.offset = in.number<uint64_t>();
     place.size = in.number<uint64_t>();
-    manifest.chunks.emplace_back(identity, std::move(place));
+    manifest.chunks.emplace_back(identity, place);
   }
   for (size_t n = in.count(8); n > 0 && in.ok(); --n) {
     LP_TRY_ASSIGN(SavedTable table, read_table(in, cache));
@@ -132,16 +171,19 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
   return manifest;
 }
 
-std::string encode_record(const Chunk& chunk) {
-  std::string body;
-  ByteWriter out(body);
-  write_chunk_head(out, chunk);
-  out.raw(chunk.data());
-  std::string record;
-  ByteWriter head(record);
-  head.number(static_cast<uint64_t>(body.size()));
-  head.number(crc32c(body));
-  return record + body;
+void append_record(const Chunk& chunk, std::string& out) {
+  constexpr size_t kHead = sizeof(uint64_t) + sizeof(uint32_t);
+  const size_t start = out.size();
+  out.resize(start + kHead);
+  ByteWriter body_out(out);
+  write_chunk_head(body_out, chunk);
+  body_out.raw(chunk.data());
+  const std::string_view body = std::string_view(out).substr(start + kHead);
+  std::string head;
+  ByteWriter head_out(head);
+  head_out.number(static_cast<uint64_t>(body.size()));
+  head_out.number(crc32c(body));
+  out.replace(start, kHead, head);
 }
 
 Result<ChunkRef> decode_record(const wire::Buffer& segment, const ChunkPlace& place,

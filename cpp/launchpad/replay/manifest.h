@@ -2,9 +2,10 @@
 // and the writers' progress. Pure; what is read is not trusted.
 #pragma once
 
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "launchpad/replay/encoding.h"
@@ -17,17 +18,25 @@ struct ChunkIdentity {
   uint64_t key = 0;
   uint64_t episode = 0;
   uint64_t size = 0;
-  auto operator<=>(const ChunkIdentity&) const = default;
+  bool operator==(const ChunkIdentity&) const = default;
+
+  struct Hash {
+    size_t operator()(const ChunkIdentity& identity) const;
+  };
 };
 ChunkIdentity identity_of(const Chunk& chunk);
 
 // Where a chunk's record lies.
 struct ChunkPlace {
-  std::string segment{};
+  uint64_t segment = 0;  // The file's number.
   uint64_t offset = 0;
   uint64_t size = 0;
 };
-using ChunkPlaces = std::map<ChunkIdentity, ChunkPlace>;
+using ChunkPlaces = std::unordered_map<ChunkIdentity, ChunkPlace, ChunkIdentity::Hash>;
+
+// chunks-0123456789abcdef.lpr, and back: none, if it is another's file.
+std::string segment_name(uint64_t number);
+std::optional<uint64_t> segment_number(std::string_view name);
 
 struct SavedItem {
   uint64_t key = 0;
@@ -52,8 +61,8 @@ std::string encode(const Manifest& manifest);
 // DATA_LOSS: the bytes are damaged, or of another version.
 Result<Manifest> decode_manifest(std::string_view bytes);
 
-// A chunk as a record of a segment: its length and checksum, then the chunk.
-std::string encode_record(const Chunk& chunk);
+// Appends a chunk as a record of a segment: its length and checksum, then the chunk.
+void append_record(const Chunk& chunk, std::string& out);
 Result<ChunkRef> decode_record(const wire::Buffer& segment, const ChunkPlace& place,
                                LayoutCache& cache);
 

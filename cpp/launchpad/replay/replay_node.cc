@@ -60,11 +60,11 @@ void NodeBody::run(NodeContext& context) {
   const bool saves = !options_.checkpoint_folder.empty();
   Checkpointer checkpointer({.folder = options_.checkpoint_folder});
   base::Guarded<std::unique_ptr<Store>> store;
-  const auto save = [&] {
-    return store.with([&](auto& made) { return checkpointer.save(*made); });
+  const auto save = [&](Haste haste) {
+    return store.with([&](auto& made) { return checkpointer.save(*made, haste); });
   };
   StoreOptions store_options;
-  if (saves) store_options.checkpoint = save;
+  if (saves) store_options.checkpoint = [&] { return save(Haste::kGivesWay); };
   store.with([&](auto& made) {
     made = Store::make(std::move(tables), std::move(store_options)).value_or_throw();
     if (saves) checkpointer.load(*made).value_or_throw();
@@ -74,11 +74,11 @@ void NodeBody::run(NodeContext& context) {
   server->start(context.run_context()->listen().value_or_throw()).value_or_throw();
   while (!context.wait_for_stop(saves ? base::Deadline::after(options_.checkpoint_every)
                                       : base::Deadline())) {
-    if (const auto saved = save(); !saved.ok()) {
+    if (const auto saved = save(Haste::kGivesWay); !saved.ok()) {
       base::log(base::LogLevel::kWarning, "no checkpoint was written: " + saved.error().message);
     }
   }
-  if (saves) save().value_or_throw();
+  if (saves) save(Haste::kAtOnce).value_or_throw();
   store.with([&](auto& made) { made->stop(); });
   server->stop(base::Deadline::after(kStopGrace));
 }

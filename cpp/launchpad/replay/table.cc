@@ -40,19 +40,6 @@ T await(Outcome<T>& outcome, TableCore& core, const base::Deadline& deadline) {
   return std::move(*result);
 }
 
-// The items in the order of their insertion: sorted here, without the lock.
-Table::Snapshot in_order(Table::Snapshot snapshot, const std::vector<uint64_t>& sequences) {
-  std::vector<uint32_t> order(sequences.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](uint32_t a, uint32_t b) { return sequences[a] < sequences[b]; });
-  std::vector<Item> items;
-  items.reserve(order.size());
-  for (const uint32_t index : order) items.push_back(std::move(snapshot.items[index]));
-  snapshot.items = std::move(items);
-  return snapshot;
-}
-
 }  // namespace
 
 Status check_table(const TableOptions& options) {
@@ -178,28 +165,37 @@ void Table::on_new_deadline(std::function<void()> notify) {
   core_->on_new_deadline(std::move(notify));
 }
 
+void Table::Snapshot::sort() {
+  if (sequences.empty()) return;
+  std::vector<uint32_t> order(sequences.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return sequences[a] < sequences[b]; });
+  std::vector<Item> sorted;
+  sorted.reserve(order.size());
+  for (const uint32_t index : order) sorted.push_back(std::move(items[index]));
+  items = std::move(sorted);
+  sequences.clear();
+}
+
 Table::Snapshot Table::snapshot() const {
-  std::vector<uint64_t> sequences;
-  auto snapshot = core_->look(
-      [&](const TableContents& contents, bool) { return contents.snapshot(sequences); });
-  return in_order(std::move(snapshot), sequences);
+  Snapshot snapshot =
+      core_->look([&](const TableContents& contents, bool) { return contents.snapshot(); });
+  snapshot.sort();
+  return snapshot;
 }
 
 std::vector<Table::Snapshot> Table::snapshot_all(std::span<const std::shared_ptr<Table>> tables) {
   std::vector<Snapshot> snapshots(tables.size());
-  std::vector<std::vector<uint64_t>> sequences(tables.size());
   // One lock inside the other: no table changes between the first and the last copy.
   const std::function<void(size_t)> copy = [&](size_t i) {
     if (i == tables.size()) return;
     tables[i]->core_->look([&](const TableContents& contents, bool) {
       copy(i + 1);
-      snapshots[i] = contents.snapshot(sequences[i]);
+      snapshots[i] = contents.snapshot();
     });
   };
   copy(0);
-  for (size_t i = 0; i < tables.size(); ++i) {
-    snapshots[i] = in_order(std::move(snapshots[i]), sequences[i]);
-  }
   return snapshots;
 }
 

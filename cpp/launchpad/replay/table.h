@@ -133,13 +133,17 @@ class Table {
   // ---- For checkpoints.
 
   struct Snapshot {
-    std::vector<Item> items{};  // Oldest first.
+    std::vector<Item> items{};  // Oldest first, once it is sorted.
     RateLimiter::Counts counts{};
     int64_t num_deleted_episodes = 0;
     int64_t num_unique_samples = 0;
+    std::vector<uint64_t> sequences{};  // When each item was inserted; none: it is sorted.
+
+    void sort();
   };
+  // Sorted.
   Snapshot snapshot() const;
-  // Of several tables at one moment.
+  // Of several tables at one moment. Not sorted yet: that can be done later, and elsewhere.
   static std::vector<Snapshot> snapshot_all(std::span<const std::shared_ptr<Table>> tables);
   // Replaces the items. INVALID_ARGUMENT: a bad priority, a key twice; nothing was changed then.
   Status restore(Snapshot snapshot);

@@ -264,16 +264,19 @@ void TableContents::fill(TableInfo& info) const {
   info.item_bytes = static_cast<int64_t>(own) + trajectory_bytes_;
 }
 
-Table::Snapshot TableContents::snapshot(std::vector<uint64_t>& sequences) const {
-  Table::Snapshot snapshot{{}, limiter_.counts(), deleted_episodes_, unique_samples_};
+// The trajectories lie all over the memory: what comes next is on its way while one is counted.
+Table::Snapshot TableContents::snapshot() const {
+  constexpr Slot kAhead = 16;
+  Table::Snapshot snapshot{{}, limiter_.counts(), deleted_episodes_, unique_samples_, {}};
   snapshot.items.reserve(size());
-  sequences.reserve(size());
+  snapshot.sequences.reserve(size());
   for (Slot slot = 0; slot < used_; ++slot) {
+    if (slot + kAhead < used_) __builtin_prefetch(at(slot + kAhead).trajectory.get(), 1);
     const Record& record = at(slot);
     if (!record.trajectory) continue;
     snapshot.items.push_back(
         {record.key, record.priority, record.trajectory, record.times_sampled});
-    sequences.push_back(record.sequence);
+    snapshot.sequences.push_back(record.sequence);
   }
   return snapshot;
 }

@@ -50,8 +50,8 @@ class TableContents {
 
   // Everything but the waiting.
   void fill(TableInfo& info) const;
-  // The items are in no order; `sequences` says which were inserted first.
-  Table::Snapshot snapshot(std::vector<uint64_t>& sequences) const;
+  // Not sorted.
+  Table::Snapshot snapshot() const;
   // Into an empty table; all was checked.
   void restore(Table::Snapshot snapshot, Trash& trash);
 
