@@ -1,6 +1,7 @@
 #include "bindings/encode.h"
 
 #include "bindings/hooks.h"
+#include "bindings/imports.h"
 #include "launchpad/wire/reader.h"
 
 namespace lp::bindings {
@@ -111,6 +112,26 @@ Encoded encode_client(PyObject* value, wire::Writer& writer, bool& is_client) {
   return Encoded::kDone;
 }
 
+PyObject* as_numpy = nullptr;
+
+// An array or tensor of another library: a numpy array over its memory. Null: it is none, or its
+// elements are not at hand (then an exception is set).
+PyObject* foreign_array(PyObject* value) {
+  if (!PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(value)), "__dlpack__")) {
+    return nullptr;
+  }
+  try {
+    PyObject* const convert = cached(as_numpy, "launchpad.calls.tensors", "as_numpy").ptr();
+    PyObject* const array = PyObject_CallFunctionObjArgs(convert, value, nullptr);
+    if (array != Py_None) return array;
+    Py_DECREF(array);
+    return nullptr;
+  } catch (nb::python_error& failed) {
+    failed.restore();
+    return nullptr;
+  }
+}
+
 // Towards C++, what can be a plain value becomes one: subclasses, numpy scalars, arrays of other
 // libraries.
 Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOptions& options,
@@ -132,11 +153,14 @@ Encoded encode_converted(PyObject* value, wire::Writer& writer, const EncodeOpti
     writer.boolean(PyObject_IsTrue(value) == 1);
     return Encoded::kDone;
   }
-  PyObject* converted = nullptr;
-  if (PyIndex_Check(value))
+  PyObject* converted = type.starts_with("numpy.") ? nullptr : foreign_array(value);
+  if (converted == nullptr && PyErr_Occurred() != nullptr) return Encoded::kFailed;
+  if (converted == nullptr && PyIndex_Check(value)) {
     converted = PyNumber_Index(value);
-  else if (PyObject_HasAttrString(value, "__float__") && type.starts_with("numpy."))
+  } else if (converted == nullptr && PyObject_HasAttrString(value, "__float__") &&
+             type.starts_with("numpy.")) {
     converted = PyNumber_Float(value);
+  }
   if (converted == nullptr) {
     PyErr_Clear();  // Arrays of several elements claim to be numbers.
     return unsupported(value, options);

@@ -36,11 +36,9 @@ bool take_buffer(nb::handle pickle_buffer, wire::Payload& payload, const EncodeO
 void pickle(PyObject* value, wire::Payload& payload, const EncodeOptions& how) {
   const nb::object callback =
       nb::cpp_function([&](nb::handle buffer) { return take_buffer(buffer, payload, how); });
-  nb::dict options;
-  options["protocol"] = 5;
-  options["buffer_callback"] = callback;
-  const nb::bytes body = nb::cast<nb::bytes>(
-      call(cached(dumps, "cloudpickle", "dumps"), nb::make_tuple(nb::handle(value)), options));
+  const nb::bytes body =
+      nb::cast<nb::bytes>(call(cached(dumps, "launchpad.calls.pickles", "dumps"),
+                               nb::make_tuple(nb::handle(value), callback), nb::dict()));
   payload.encoding = wire::Encoding::kPickle;
   payload.body.assign(body.c_str(), body.size());
 }

@@ -22,9 +22,9 @@ from launchpad import _core
 # Names of modules that the launcher has imported and that are worth it here, separated by blanks.
 PRELOAD_VARIABLE = "LAUNCHPAD_PRELOAD"
 _NEEDED = (
-    "cloudpickle",
     "launchpad.errors",
     "launchpad.calls.future",
+    "launchpad.calls.pickles",
     "launchpad.nodes.courier.node",
     "launchpad.stop_program.stop",
 )

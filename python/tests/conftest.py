@@ -6,6 +6,7 @@ Nothing waits by sleeping: a process is waited for by its pidfd, a program by wh
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import pathlib
 import queue
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import types
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -165,6 +167,22 @@ def run(start: Start) -> Start:
         return process
 
     return run
+
+
+STAND_INS = str(pathlib.Path(__file__).parent / "stand_ins")
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], types.ModuleType]:
+    """stand_in(name): what stands in for a library that is too large to install, until the end."""
+    monkeypatch.syspath_prepend(STAND_INS)
+
+    def stand_in(name: str) -> types.ModuleType:
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        del sys.modules[name]
+        return importlib.import_module(name)
+
+    return stand_in
 
 
 def wait_until_gone(pid: int) -> None:
