@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import collections
 import contextlib
 import os
 import weakref
@@ -240,7 +239,7 @@ class Server:
         port: int | None = None,
         checkpointer: CheckpointerBase | None = None,
     ) -> None:
-        self._tables = _check_tables(tables)
+        self._tables = list(tables or ())
         self._checkpointer = checkpointer or checkpointers.default_checkpointer()
         self._server = _core.ReplayServer(
             [table.internal_table for table in self._tables],
@@ -280,13 +279,13 @@ class Server:
         self._server.stop()
         local_servers.tidy()
 
-    def wait(self) -> None:
-        """Waits until it is stopped.
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it is stopped; False: not within `timeout` seconds.
 
         Raises:
           KeyboardInterrupt: Ctrl-C.
         """
-        self._server.wait()
+        return self._server.wait(timeout)
 
     def localhost_client(self) -> client.Client:
         """A client of it."""
@@ -327,7 +326,7 @@ class NodeServer:
         number: int | None = None,
         address: str | None = None,
     ) -> None:
-        self._tables = _check_tables(tables)
+        self._tables = list(tables)
         self._checkpointer = checkpointer
         self._server = _core.ReplayServer(
             [table.internal_table for table in self._tables],
@@ -343,13 +342,3 @@ class NodeServer:
 
     def stop(self) -> None:
         self._server.stop()
-
-
-def _check_tables(tables: Sequence[Table] | None) -> list[Table]:
-    if not tables:
-        raise ValueError("At least one table must be provided")
-    names = collections.Counter(table.name for table in tables)
-    duplicates = [name for name, count in names.items() if count > 1]
-    if duplicates:
-        raise ValueError(f"Multiple items in tables have the same name: {', '.join(duplicates)}")
-    return list(tables)

@@ -35,17 +35,28 @@ class TFClient:
         return self._client.server_address
 
     def sample(
-        self, table: str, data_dtypes: Any, *, name: str | None = None
+        self,
+        table: str,
+        data_dtypes: Any,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
     ) -> replay_sample.ReplaySample:
         """One item, its data nested as data_dtypes are."""
         del name
-        (sample,) = self._client.sample(str(table), emit_timesteps=False)
+        (sample,) = self._client.sample(str(table), emit_timesteps=False, timeout=timeout)
         return replay_sample.ReplaySample(
             sample.info, tree.unflatten_as(data_dtypes, list(sample.data))
         )
 
     def insert(
-        self, data: Sequence[Any], tables: Any, priorities: Any, *, name: str | None = None
+        self,
+        data: Sequence[Any],
+        tables: Any,
+        priorities: Any,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
     ) -> None:
         """As Client.insert, of a flat list, with as many tables as priorities."""
         del name
@@ -53,12 +64,18 @@ class TFClient:
         if len(names) != len(priorities):
             raise ValueError(f"there are {len(names)} tables, but {len(priorities)} priorities")
         leaves = [np.asarray(leaf) for leaf in data]
-        self._client.insert(leaves, dict(zip(names, map(float, priorities))))
+        self._client.insert(leaves, dict(zip(names, map(float, priorities))), timeout=timeout)
 
     def update_priorities(
-        self, table: str, keys: Any, priorities: Any, *, name: str | None = None
+        self,
+        table: str,
+        keys: Any,
+        priorities: Any,
+        *,
+        name: str | None = None,
+        timeout: float | None = None,
     ) -> None:
         """As Client.mutate_priorities, by two arrays of one length."""
         del name
         pairs = zip(np.asarray(keys).tolist(), np.asarray(priorities).tolist(), strict=True)
-        self._client.mutate_priorities(str(table), updates=dict(pairs))
+        self._client.mutate_priorities(str(table), updates=dict(pairs), timeout=timeout)

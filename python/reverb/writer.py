@@ -103,10 +103,25 @@ class Writer:
         self._writer.append_leaves(leaves, list(range(len(leaves))), False)
         self._steps.append((leaves, set()))
 
-    def create_item(self, table: str, num_timesteps: int, priority: float) -> None:
+    def create_item(
+        self,
+        table: str,
+        num_timesteps: int,
+        priority: float,
+        *,
+        timeout_ms: float | None = None,
+    ) -> None:
         """Makes an item of the last steps, and sends it in the background.
 
+        Args:
+          table: where it goes.
+          num_timesteps: how many of the last steps it has.
+          priority: its priority there.
+          timeout_ms: how long to wait at most while too many items are on their way, and for the
+            table's signature the first time.
+
         Raises:
+          DeadlineExceededError: too many were on their way for so long; the item is one of them.
           ValueError: fewer than one step, more than there are, no such table, or steps that do not
             fit its signature.
         """
@@ -120,18 +135,19 @@ class Writer:
             raise ValueError(
                 "Argument `num_timesteps` is larger than number of buffered timesteps."
             )
+        limit = trajectory_writer.seconds(timeout_ms)
         for offset, (leaves, fits) in enumerate(
             itertools.islice(reversed(self._steps), num_timesteps)
         ):
             if table not in fits:
-                self._client._check_step(table, leaves, None, offset)
+                self._client._check_step(table, leaves, limit, offset)
                 fits.add(table)
         offsets = list(range(-num_timesteps, 0))
         columns = [(column, offsets, False) for column in range(len(self._steps[-1][0]))]
         self._writer.create_pattern_item(table, float(priority), _core.ReplayPattern(columns))
-        limit = self._max_in_flight_items
-        if limit is not None and self._writer.pending_items > limit:
-            self._writer.flush(limit, None)
+        most = self._max_in_flight_items
+        if most is not None and self._writer.pending_items > most:
+            trajectory_writer.flush(self._writer, most, timeout_ms)
 
     def flush(self) -> None:
         """Sends all items, and waits until they are there; not for those that a rate limiter holds

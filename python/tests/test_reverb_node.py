@@ -176,10 +176,11 @@ def both(client, replay_in_colocation, steps):
     lp.stop()
 
 
+@pytest.mark.parametrize("num_shards", [1, 3])
 @pytest.mark.parametrize("launch_type", ["test_mt", "test_mp"])
-def test_a_replay_node_may_live_beside_others_in_one(launch_type):
+def test_a_replay_node_may_live_beside_others_in_one(launch_type, num_shards):
     program = lp.Program("colocated")
-    replay = lp.ReverbNode(lambda: [table()])
+    replay = lp.ReverbNode(lambda: [table()], num_shards=num_shards)
     inner = replay.create_handle()
     with program.group("colocation"):
         steps = lp.CourierNode(Steps, inner)

@@ -47,7 +47,11 @@ class Colocation {
   // Adds a node, and returns its handle.
   template <class N>
   auto add_node(const N& node) {
-    body_->add(node.node());
+    if constexpr (requires { node.nodes(); }) {  // Several nodes behind one handle.
+      for (const auto& each : node.nodes()) body_->add(each);
+    } else {
+      body_->add(node.node());
+    }
     return node.create_handle();
   }
   // Ends with the first node that does, instead of with the last; the others are left to hear the

@@ -43,6 +43,7 @@ class Colocation(PyNode[Any]):
                 f"a {type(self).__name__} cannot be inside of itself: make a second one"
             )
         self._nodes.append(node)
+        self._nodes += [each for each in node.companions if isinstance(each, PyNode)]
         return node.create_handle()
 
     @property

@@ -21,7 +21,10 @@ def to_torch_dataset(dataset: Dataset) -> Any:
         array = np.asarray(leaf)
         if array.dtype.kind == "O" or array.dtype in (np.uint16, np.uint32, np.uint64):
             return leaf
-        return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+        array = np.require(array, requirements=["C", "W"])
+        if array.dtype.name == "bfloat16":  # numpy's is another package's, torch its own.
+            return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+        return torch.from_numpy(array)
 
     class ReplayDataset(torch.utils.data.IterableDataset):
         def __iter__(self) -> Iterator[Any]:
