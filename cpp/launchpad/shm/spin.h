@@ -1,6 +1,7 @@
 // Spin looks for something that is likely to come within microseconds, before its thread sleeps:
 // waking a core that sleeps costs more than most calls. It looks more rarely where that did not
-// help lately, and never where whoever could bring it has only the same core. One thread at a time.
+// help lately, not at all while others keep the cores busy, and never where whoever could bring it
+// has only the same core. One thread at a time.
 #pragma once
 
 #include <sched.h>
@@ -13,6 +14,10 @@ namespace lp::shm {
 
 // How long a thread looks at most. It lets others run meanwhile.
 inline constexpr base::Nanos kSpinLimit{100'000};
+// Who lent its core to others and got it back only after so long, a turn of the scheduler's, had
+// better sleep: it would be woken sooner. That holds for kSpinPause times as long.
+inline constexpr base::Nanos kSpinTurn{1'000'000};
+inline constexpr int kSpinPause = 100;
 
 class Spin {
  public:
@@ -33,15 +38,22 @@ class Spin {
   bool until(uint32_t others, const There& there) {
     if (there()) return true;
     if (!worth(others)) return false;
-    const base::TimePoint limit = base::steady_clock().now() + kSpinLimit;
+    const base::TimePoint start = base::steady_clock().now();
+    base::TimePoint now = start;
     do {
+      const base::TimePoint before = now;
       for (int i = 0; i < kLooks; ++i) {
         if (there()) return hit();
         relax();
       }
       // Whoever is to bring it may wait for this core.
       ::sched_yield();
-    } while (base::steady_clock().now() < limit);
+      now = base::steady_clock().now();
+      if (now - before >= kSpinTurn) {
+        pause_until_ = now + kSpinPause * (now - before);
+        return there();
+      }
+    } while (now - start < kSpinLimit);
     return there() ? hit() : miss();
   }
 
@@ -59,7 +71,8 @@ class Spin {
   }
 
   uint32_t waits_ = 0;
-  uint32_t misses_ = 0;  // In a row.
+  uint32_t misses_ = 0;            // In a row.
+  base::TimePoint pause_until_{};  // When it looks again; the epoch: it does so now.
 };
 
 }  // namespace lp::shm
