@@ -35,13 +35,11 @@ SINGLE_WORKS = (
         "limit writes them all in one system call.",
     ),
     (
-        "launch",
-        "Nodes, from launch to all answered",
-        "Limit: that many bare interpreters (`python -c pass`), or C++ children, started at once. "
-        "mp-pipe: spawned processes. Ray: with ray.init() done before.",
+        "broadcast",
+        "An array of 16 MiB to 8 nodes",
+        "Until all have answered. `lp.broadcast` makes one copy in all, an array of `lp.empty` is "
+        "not copied at all, a call each with an array of one's own copies it eight times.",
     ),
-    ("launch_with_init", "Nodes with the start of the system itself", "Ray, including ray.init()."),
-    ("launch_forked", "Nodes by fork", "multiprocessing processes forked from a warm one."),
     (
         "idle",
         "CPU of a program whose nodes wait",
@@ -90,6 +88,14 @@ WIDE_WORKS = (
         "one call outstanding, and every answer is held against its call. Nothing is pinned.",
     ),
     (
+        "launch",
+        "Nodes, from launch to all answered",
+        "Limit: that many bare interpreters (`python -c pass`), or C++ children, started at once. "
+        "mp-pipe: spawned processes. Ray: with ray.init() done before.",
+    ),
+    ("launch_with_init", "Nodes with the start of the system itself", "Ray, including ray.init()."),
+    ("launch_forked", "Nodes by fork", "multiprocessing processes forked from a warm one."),
+    (
         "connection_memory",
         "Memory of an idle connection",
         "KiB at the end of the server and of the client, measured with 256 connections (PSS: pages "
@@ -105,6 +111,12 @@ WIDE_WORKS = (
         "Send of a float32 array",
         "GB/s, the bytes counted once; the answer is one number. " + STAMPED,
     ),
+    (
+        "lent",
+        "Send of an array from `lp.empty`",
+        "us for one send whose answer is one number: from 64 KiB on, nothing is copied.",
+    ),
+    ("passed_on", "Send of an array that was received", "The same."),
 )
 LIMIT_ROWS = (
     ("sync_one_core", "Unix socket ping-pong, one core"),
@@ -172,6 +184,8 @@ def ratio(found, entry, work, metric, against):
             name = "replay-cpp"
     other = found.get((name, work, metric))
     if not mine or not other or entry.group == entries.LIMIT or entry.name == name:
+        return ""
+    if mine[0] <= 0 or other[0] <= 0:  # Memory may have shrunk meanwhile.
         return ""
     return number(cost(mine[0], other[0], mine[1]))
 
@@ -282,8 +296,8 @@ def contenders_text(results):
     return "\n".join(rows)
 
 
-def render(results):
-    """RESULTS.md of one run."""
+def render(results, plots=()):
+    """RESULTS.md of one run; `plots`: the names of those that lie in plots/, beside it."""
     found = medians(results["measurements"])
     parts = [
         "# Benchmarks",
@@ -302,6 +316,9 @@ def render(results):
         "## The machine's limit",
         limit_table(found),
     ]
+    if plots:
+        parts += ["## How it grows", "Medians; ours are the thick lines, dashed is Python."]
+        parts += [f"![{name}](plots/{name}.svg)" for name in plots]
     for work, title, meaning in SINGLE_WORKS:
         if metrics_of(found, work):
             parts += ["## " + title, meaning, single_table(found, work)]

@@ -1,5 +1,5 @@
-"""`./dev bench`: measures limit, ours and peers side by side in one run, and writes RESULTS.md and
-results.json.
+"""`./dev bench`: measures limit, ours and peers side by side in one run, and writes RESULTS.md,
+results.json and plots/.
 
 In each round every contender runs once, in turn, as a program of its own that prints one JSON line
 per measurement; the medians over the rounds are reported. Reads nothing of Launchpad itself.
@@ -18,12 +18,13 @@ import time
 import entries
 import environments
 import machine
+import plots
 import report
 
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-ALL_WORKS = "clients,sync,pipelined,echo,send,launch,idle,import,size,replay"
+ALL_WORKS = "clients,sync,pipelined,echo,send,lent,broadcast,launch,idle,import,size,replay"
 FULL_SECONDS, QUICK_SECONDS = 150, 30  # The longest that one program may run.
 
 
@@ -205,6 +206,17 @@ def as_json(results):
     return f'{head[:-2]},\n "measurements": [\n{rows}\n]}}\n'
 
 
+def draw_plots(run, folder):
+    """Draws how the run's figures grow; gives the plots' names."""
+    found = report.medians(run.results["measurements"])
+    try:
+        plots.draw(found, folder)
+    except ImportError as error:
+        run.note("plots", f"not drawn: {error}")
+        return []
+    return plots.drawable(found)
+
+
 def main(argv=None):
     """One run."""
     options = parse(argv)
@@ -218,11 +230,11 @@ def main(argv=None):
         machine.end_descendants()
     run.results["seconds"] = round(time.monotonic() - start)
     options.out.mkdir(parents=True, exist_ok=True)
-    text = report.render(run.results)
+    text = report.render(run.results, draw_plots(run, options.out / "plots"))
     (options.out / "results.json").write_text(as_json(run.results))
     (options.out / "RESULTS.md").write_text(text)
     print(text)
-    print(f"written: {options.out / 'RESULTS.md'} and results.json", file=sys.stderr)
+    print(f"written: {options.out / 'RESULTS.md'}, results.json and plots", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,18 @@ LATER = (
         above=True,
     ),
     Target(
+        "send of 100 MiB from lp.empty, Python",
+        ("ours-py", "lent", "100 MiB"),
+        2,
+        ("ours-py", "lent", "1 MiB"),
+    ),
+    Target(
+        "broadcast of 16 MiB to 8 nodes against a copy for each",
+        ("ours-py", "broadcast", "lp.broadcast"),
+        0.5,
+        ("ours-py", "broadcast", "a call each"),
+    ),
+    Target(
         "256 clients, C++",
         ("courier-cpp", "clients", "256"),
         0.8,

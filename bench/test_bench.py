@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import entries
 import growth
+import plots
 import report
 import run
 import targets
@@ -115,6 +116,16 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
     assert "| 256 clients, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |" in lines
 
 
+def test_nothing_is_set_against_a_limit_of_nothing(results):
+    measured = [
+        row("raw-cpp", "connection_memory", "server", "KiB", 0),
+        row("courier-cpp", "connection_memory", "server", "KiB", 12),
+    ]
+    lines = lines_of(dict(results, measurements=measured))
+    assert "| courier-cpp | 12.0 |" in lines
+    assert not any("| courier-cpp |  |" in line for line in lines)
+
+
 def test_the_calls_of_all_clients_are_counted():
     def connect():
         return lambda payload: payload
@@ -124,7 +135,7 @@ def test_the_calls_of_all_clients_are_counted():
 
 def test_a_client_whose_answer_is_another_calls_fails_the_measurement():
     def connect():
-        return lambda payload, seen=[]: (seen.append(payload), seen[0])[1]  # noqa: B006
+        return lambda payload, seen=[]: (seen.append(payload), seen[0])[1]
 
     with pytest.raises(RuntimeError, match="a client failed"):
         growth.rate_of(connect, 2, 0.05)
@@ -142,7 +153,9 @@ def test_an_answer_that_does_not_come_fails_the_measurement(monkeypatch):
 
 
 def test_every_kind_of_launch_is_held_against_bare_processes(results):
-    assert "| ray | 2.00 | 100 |  |" in lines_of(results)
+    lines = lines_of(results)
+    assert "| s | 4 nodes |" in lines and "| ray | 2.00 |" in lines
+    assert "| ray | 100 |" in lines  # x limit
 
 
 def test_a_target_says_by_itself_whether_it_is_reached(results):
@@ -167,6 +180,40 @@ def test_the_report_changes_nothing_and_works_without_measurements(results):
     report.render(results)
     assert results == before
     assert "not measured" in report.render(dict(results, measurements=[], notes={}))
+
+
+def test_the_plots_series_are_what_was_measured(results):
+    measured = [
+        row("ours-py", "launch", "1 node", "s", 0.1),
+        row("ours-py", "launch", "32 nodes", "s", 0.3, 0.5, 0.4),
+        row("ours-py", "clients", "16", "calls/s", 300),
+        row("ours-py", "clients", "2", "calls/s", 100),
+        row("ours-py", "sync", "p50", "us", 5),
+        row("ours-py", "echo", "1 MiB", "GB/s", 2 * 2**20 / 1e9 * 1000),
+        row("ray", "launch", "4 nodes", "s", 1),
+    ]
+    found = report.medians(measured)
+    assert plots.launch_series(found, "ours-py") == [(1, 0.1), (32, 0.4)]
+    assert plots.clients_series(found, "ours-py") == [(2, 100), (16, 300)]
+    assert plots.latency_series(found, "ours-py") == [(64, 5), (2**20, pytest.approx(1000))]
+    assert plots.drawable(found) == ["clients", "latency", "launch"]
+    # A line needs two points.
+    assert [entry.name for entry, _ in plots.lines_of(found, plots.PLOTS[2])] == ["ours-py"]
+    assert plots.drawable({}) == []
+
+
+def test_plots_are_drawn_and_shown_where_there_is_matplotlib(results, tmp_path):
+    pytest.importorskip("matplotlib")
+    rows = [row("ours-py", "clients", str(n), "calls/s", 1000 * n) for n in (1, 256)]
+    plots.draw(report.medians(rows), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["clients.svg"]
+    text = (tmp_path / "clients.svg").read_text()
+    assert "ours-py" in text and ">256<" in text
+    plots.draw(report.medians(rows), tmp_path)
+    assert (tmp_path / "clients.svg").read_text() == text
+    shown = report.render(results, ["clients"])
+    assert "![clients](plots/clients.svg)" in shown.splitlines()
+    assert "plots/" not in report.render(results)
 
 
 def test_results_json_is_read_back_as_it_was(results):

@@ -18,7 +18,7 @@ QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
 PAYLOAD = b"x" * 64
 BATCH = 1000
 CALLS = ("sync", "pipelined", "echo", "send")
-WORKS = ("clients", *CALLS, "launch", "idle", "import", "size", "replay")
+WORKS = ("clients", *CALLS, "lent", "broadcast", "launch", "idle", "import", "size", "replay")
 
 
 def footprint():
@@ -85,7 +85,7 @@ class Options:
         self.works = tuple(works)
         self.seconds = 0.2 if quick else 0.8
         self.sizes = {k: v for k, v in SIZES.items() if not quick or k in QUICK_SIZES}
-        self.nodes = (4,) if quick else (4, 32)
+        self.nodes = (1, 4) if quick else (1, 2, 4, 8, 16, 32)
 
 
 def emit(contender, work, metric, value, unit):
@@ -175,17 +175,29 @@ def measure_arrays(contender, options, work):
         emit(contender.name, work, label, moved / quantile(times, 0.5) / 1e9, "GB/s")
 
 
+def measure_tcp_too(contender, options, work):
+    """Arrays, and what only the limit has: the same by TCP."""
+    measure_arrays(contender, options, work)
+    if hasattr(contender, work + "_tcp"):
+        measure_arrays(contender, options, work + "_tcp")
+
+
+def nodes_text(nodes):
+    """1 node, 2 nodes."""
+    return f"{nodes} node" + "s" * (nodes > 1)
+
+
 def measure_launch(contender, options):
-    """Seconds from launch to the answer of the last of 4 and 32 nodes."""
+    """Seconds from launch to the answer of the last of 1 to 32 nodes."""
     for nodes in options.nodes:
         for work, seconds in contender.launch(nodes):
-            emit(contender.name, work, f"{nodes} nodes", seconds, "s")
+            emit(contender.name, work, nodes_text(nodes), seconds, "s")
 
 
 def measure_idle(contender, options):
     """Per cent of a core that the largest program of the launch work uses while nobody calls."""
     nodes = options.nodes[-1]
-    emit(contender.name, "idle", f"{nodes} nodes", contender.idle(nodes), "%")
+    emit(contender.name, "idle", nodes_text(nodes), contender.idle(nodes), "%")
 
 
 def measure(contender, options):
@@ -195,7 +207,9 @@ def measure(contender, options):
         "sync": ("call", lambda: measure_calls(contender, options)),
         "pipelined": ("batch", lambda: measure_pipelined(contender, options)),
         "echo": ("echo", lambda: measure_arrays(contender, options, "echo")),
-        "send": ("send", lambda: measure_arrays(contender, options, "send")),
+        "send": ("send", lambda: measure_tcp_too(contender, options, "send")),
+        "lent": ("measure_lent", lambda: contender.measure_lent(options)),
+        "broadcast": ("measure_broadcast", lambda: contender.measure_broadcast(options)),
         "launch": ("launch", lambda: measure_launch(contender, options)),
         "idle": ("idle", lambda: measure_idle(contender, options)),
         "import": ("measure_import", lambda: contender.measure_import()),

@@ -22,6 +22,7 @@ PYPROJECT = os.path.join(os.path.dirname(BENCH), "pyproject.toml")
 CALLED = ("clients", *works.CALLS)  # Works that are done inside a program.
 # Seconds. Upstream hangs on some arguments: that is an error of that work, not of the run.
 CALL_TIMEOUT = 20
+CONSUMERS = 8  # Of an array that is broadcast.
 # How long an idle program is watched.
 IDLE_SECONDS = 3
 
@@ -108,6 +109,12 @@ class Program(Calls):
             with open(path) as file:
                 return float(file.read())
 
+    def measure_lent(self, options):
+        measure_in_program(self.name, options, measure_lent)
+
+    def measure_broadcast(self, options):
+        measure_in_program(self.name, options, measure_broadcast, CONSUMERS)
+
     def measure_size(self):
         works.footprint().measure_our_size(self.name, PYPROJECT)
 
@@ -192,6 +199,52 @@ def measure_calls(node, name, options, path, stop):
     stop()
 
 
+def measure_lent(nodes, name, options, path, stop):
+    """The driver of the lent work: sends what lies in shared memory already, again and again."""
+    import numpy as np
+
+    import launchpad as lp
+
+    client = nodes[0]
+    with open(path, "w") as file, contextlib.redirect_stdout(file):
+        for label, size in options.sizes.items():
+            array = lp.empty(size // 4, np.float32)
+            array[:] = size
+            for work, sent in (("lent", array), ("passed_on", client.echo(np.array(array)))):
+                if client.send(sent) != size:
+                    raise RuntimeError("another array has arrived")
+                times = works.times_of(lambda a=sent: client.send(a), options.seconds / 4, 20, 20)
+                works.emit(name, work, label, works.quantile(times, 0.5) * 1e6, "us")
+    stop()
+
+
+def measure_broadcast(nodes, name, options, path, stop):
+    """The driver of the broadcast work: one array for all nodes, in three ways."""
+    import numpy as np
+
+    import launchpad as lp
+
+    array = np.zeros(works.SIZES["16 MiB"] // 4, np.float32)
+    lent = lp.empty(array.size, np.float32)
+    lent[:] = 0
+
+    def each(sent):
+        return lp.gather([node.futures.send(sent) for node in nodes])
+
+    ways = {
+        "lp.broadcast": lambda: lp.broadcast(nodes).send(array),
+        "lp.empty, a call each": lambda: each(lent),
+        "a call each": lambda: each(array),
+    }
+    with open(path, "w") as file, contextlib.redirect_stdout(file):
+        for way, call in ways.items():
+            if call() != [0.0] * len(nodes):
+                raise RuntimeError("another array has arrived")
+            times = works.times_of(call, options.seconds / 2, 3, 5)
+            works.emit(name, "broadcast", way, works.quantile(times, 0.5) * 1e3, "ms")
+    stop()
+
+
 def run_program(nodes, driver, *args):
     """Launches `nodes` CourierNodes and `driver(clients, *args, stop)` as processes, to the end."""
     import launchpad as lp
@@ -232,18 +285,18 @@ def launch(nodes):
         yield "launch", launch_in_child(nodes, os.path.join(folder, "end"))
 
 
-def measure_in_program(name, given):
-    """The calls of `ours-py`."""
+def measure_in_program(name, given, driver=measure_calls, nodes=1):
+    """What is measured by a driver inside a program: the calls of `ours-py`, or others."""
     options = copy.copy(given)
     options.works = [w for w in given.works if w in CALLED]
-    if not options.works:
+    if driver is measure_calls and not options.works:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "lines")
         standard = os.dup(1)
         os.dup2(2, 1)  # The nodes' output is not ours.
         try:
-            run_program(1, measure_calls, name, options, path)
+            run_program(nodes, driver, name, options, path)
         finally:
             os.dup2(standard, 1)
         with open(path) as lines:

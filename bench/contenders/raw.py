@@ -146,13 +146,13 @@ class Raw(works.Contender):
         if not read_exactly(sock, memoryview(bytearray(len(payload) * count))):
             raise RuntimeError("the server is gone")
 
-    def _array_peer(self, work, size):
+    def _array_peer(self, work, size, pair=socket.socketpair):
         def serve(sock):
             buffer = memoryview(bytearray(size))
             while read_exactly(sock, buffer):
                 sock.sendall(buffer if work == "echo" else buffer[:4])
 
-        return self._peer((work, size), serve)
+        return self._peer((work, size), serve, pair)
 
     def echo(self, array):
         sock = self._array_peer("echo", array.nbytes)
@@ -162,7 +162,13 @@ class Raw(works.Contender):
         return answer
 
     def send(self, array):
-        sock = self._array_peer("send", array.nbytes)
+        return self._send(self._array_peer("send", array.nbytes), array)
+
+    def send_tcp(self, array):
+        return self._send(self._array_peer("send_tcp", array.nbytes, tcp_pair), array)
+
+    @staticmethod
+    def _send(sock, array):
         sock.sendall(array)
         answer = np.empty(1, np.float32)
         read_exactly(sock, memoryview(answer).cast("B"))

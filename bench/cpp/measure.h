@@ -57,8 +57,14 @@ struct Options {
     }
     return result;
   }
-  std::vector<int> nodes() const { return quick ? std::vector<int>{4} : std::vector<int>{4, 32}; }
+  std::vector<int> nodes() const {
+    return quick ? std::vector<int>{1, 4} : std::vector<int>{1, 2, 4, 8, 16, 32};
+  }
 };
+
+inline std::string nodes_text(int nodes) {
+  return std::to_string(nodes) + (nodes == 1 ? " node" : " nodes");
+}
 
 // Puts the calling thread, and what it starts from now on, on a core.
 inline void use_core(int core) {

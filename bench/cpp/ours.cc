@@ -111,7 +111,7 @@ void measure(int argc, char** argv, const bench::Options& options, const std::st
       std::remove(path.c_str());
       launch(argc, argv, nodes, path);
       const double seconds = read_time(path) - read_time(path + ".start");
-      bench::emit(kName, "launch", std::to_string(nodes) + " nodes", seconds, "s");
+      bench::emit(kName, "launch", bench::nodes_text(nodes), seconds, "s");
     } catch (const std::exception& error) {
       bench::emit_error(kName, "launch", error.what());
     }

@@ -247,7 +247,7 @@ void measure_launch(const Options& options) {
       check(read_exactly(fd, &answer, 1), "read");
       close(fd);
     }
-    emit(kName, "launch", std::to_string(nodes) + " nodes", bench::now() - start, "s");
+    emit(kName, "launch", bench::nodes_text(nodes), bench::now() - start, "s");
     for (const pid_t pid : pids) waitpid(pid, nullptr, 0);
   }
 }
