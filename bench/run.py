@@ -40,6 +40,15 @@ def parse(argv):
     parser.add_argument("--only", default="", help="names or groups (raw, ours, peers), by commas")
     parser.add_argument("--works", default=ALL_WORKS, help="by commas, of " + ALL_WORKS)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument(
+        "--soak",
+        nargs="?",
+        const=10,
+        default=0,
+        type=float,
+        metavar="MINUTES",
+        help="instead of all this: 64 clients call one server for so long (10)",
+    )
     parser.add_argument("--verbose", action="store_true", help="show what the contenders print")
     options = parser.parse_args(argv)
     options.build_dir = options.build_dir.resolve()
@@ -217,10 +226,24 @@ def draw_plots(run, folder):
     return plots.drawable(found)
 
 
+def soak(minutes):
+    """Runs soak.py to its end; its exit status."""
+    ours = next(e for e in entries.ENTRIES if e.group == entries.OURS and e.environment == "own")
+    with tempfile.TemporaryDirectory(prefix="lpb-") as folder:
+        command = [sys.executable, str(BENCH / "soak.py"), str(minutes)]
+        done = subprocess.run(command, env=environment(ours, folder), check=False)
+    return done.returncode
+
+
 def main(argv=None):
     """One run."""
     options = parse(argv)
     machine.adopt_orphans()
+    if options.soak:
+        try:
+            sys.exit(soak(options.soak))
+        finally:
+            machine.end_descendants()
     run = Run(options)
     run.prepare()
     start = time.monotonic()

@@ -15,6 +15,7 @@ import growth
 import plots
 import report
 import run
+import soak
 import targets
 import works
 
@@ -250,6 +251,33 @@ def test_a_part_of_the_run_does_not_replace_the_committed_results():
     assert run.parse([]).out == run.BENCH
     for part in (["--quick"], ["--only", "ours,raw"], ["--no-peers"], ["--works", "sync"]):
         assert run.parse(part).out != run.BENCH
+
+
+def sample(server=50, clients=900, descriptors=100):
+    return {
+        "server MiB": server,
+        "clients MiB": clients,
+        "server descriptors": descriptors,
+        "clients descriptors": 10 * descriptors,
+    }
+
+
+def test_a_soak_forgives_growth_in_its_warm_up_and_noise_after_it():
+    warm_up = [sample(server=10 + i, descriptors=i) for i in range(40)]
+    assert soak.trouble_in(warm_up + [sample(server=50 + i % 20) for i in range(60)]) == ""
+
+
+def test_a_soak_names_what_grew_after_its_warm_up():
+    steady = [sample()] * 40
+    assert "server MiB grew from 59.5 to 99.5" == soak.trouble_in(
+        steady + [sample(server=50 + i) for i in range(60)]
+    )
+    grown = soak.trouble_in(steady + [sample(descriptors=100 + 5 * i) for i in range(60)])
+    assert "server descriptors" in grown and "clients descriptors" in grown and "MiB" not in grown
+
+
+def test_a_soak_lasts_ten_minutes_unless_it_is_told_how_long():
+    assert [run.parse(a).soak for a in ([], ["--soak"], ["--soak", "2"])] == [0, 10, 2]
 
 
 def test_an_unknown_contender_is_refused():
