@@ -1,6 +1,7 @@
 #include "launchpad/replay/replay_node.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "launchpad/base/log.h"
 #include "launchpad/replay/checkpoint.h"
@@ -59,18 +60,20 @@ void NodeBody::run(NodeContext& context) {
   }
   const bool saves = !options_.checkpoint_folder.empty();
   Checkpointer checkpointer({.folder = options_.checkpoint_folder});
-  base::Guarded<std::unique_ptr<Store>> store;
+  std::mutex saving;  // One at a time, whoever asks.
+  Store* saved_store = nullptr;
   const auto save = [&](Haste haste) {
-    return store.with([&](auto& made) { return checkpointer.save(*made, haste); });
+    const std::lock_guard lock(saving);
+    return checkpointer.save(*saved_store, haste);
   };
   StoreOptions store_options;
   if (saves) store_options.checkpoint = [&] { return save(Haste::kGivesWay); };
-  store.with([&](auto& made) {
-    made = Store::make(std::move(tables), std::move(store_options)).value_or_throw();
-    if (saves) checkpointer.load(*made).value_or_throw();
-  });
+  // It ends before what its options use.
+  const auto store = Store::make(std::move(tables), std::move(store_options)).value_or_throw();
+  saved_store = store.get();
+  if (saves) checkpointer.load(*store).value_or_throw();
   const auto server = context.make_server(kThreads);
-  store.with([&](auto& made) { made->bind(server->router()); });
+  store->bind(server->router());
   server->start(context.run_context()->listen().value_or_throw()).value_or_throw();
   while (!context.wait_for_stop(saves ? base::Deadline::after(options_.checkpoint_every)
                                       : base::Deadline())) {
@@ -79,7 +82,7 @@ void NodeBody::run(NodeContext& context) {
     }
   }
   if (saves) save(Haste::kAtOnce).value_or_throw();
-  store.with([&](auto& made) { made->stop(); });
+  store->stop();
   server->stop(base::Deadline::after(kStopGrace));
 }
 

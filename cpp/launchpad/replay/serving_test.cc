@@ -1,6 +1,7 @@
 // The store, the client, writers and samplers, over each transport that they may meet.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -77,6 +78,35 @@ Result<uint64_t> create(TrajectoryWriter& writer, std::string_view table, int le
     column.refs.push_back(writer.newest(0, static_cast<uint64_t>(back)).value());
   }
   return writer.create_item(table, priority, {&column, 1});
+}
+
+TEST_P(Serving, CheckpointsTakeNoThreadOfTheServerAndOneAnswersAllWhoAskedBeforeIt) {
+  constexpr int kAskers = 12;
+  std::atomic<int> written{0};
+  std::atomic<bool> go{false};
+  StoreOptions options;
+  options.checkpoint = [&]() -> Result<std::string> {
+    ++written;
+    while (!go) std::this_thread::yield();
+    return std::string("path");
+  };
+  const auto table = Table::make(table_options("t")).value();
+  server_ = Server::start({table}, address_, std::move(options), {.threads = 2}).value();
+  address_ = server_->address().str();
+  const Client one = client();
+  const Client::Priority priorities[] = {{"t", 1.0}};
+  const int64_t value = 1;
+  const Cell cells[] = {Cell::of(0, value)};
+  std::vector<std::thread> askers;
+  for (int i = 0; i < kAskers; ++i) {
+    askers.emplace_back([&] { EXPECT_EQ(client().checkpoint(soon()).value(), "path"); });
+  }
+  while (written == 0) std::this_thread::yield();
+  // More of them ask than the server has threads, and it serves all the same.
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(one.insert(cells, priorities, soon()).ok());
+  go = true;
+  for (std::thread& asker : askers) asker.join();
+  EXPECT_LT(written, kAskers);
 }
 
 TEST_P(Serving, ItemsThatAreInsertedOneByOneShareTheirLayouts) {

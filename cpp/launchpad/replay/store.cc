@@ -65,6 +65,12 @@ void StoreCore::stop() {
   }
   for (const auto& table : tables_->all()) table->close();
   if (timer_thread_.joinable()) timer_thread_.join();
+  // What is being written is brought to its end.
+  std::thread writer = askers_.with([](Askers& askers) {
+    askers.stopped = true;
+    return std::move(askers.writer);
+  });
+  if (writer.joinable()) writer.join();
   const auto sessions = sessions_.with([](const auto& all) { return all; });
   for (const auto& [number, session] : sessions) session->stop();
 }

@@ -25,7 +25,8 @@ struct WriterState {
 };
 
 struct StoreOptions {
-  // What the call `checkpoint` does: gives the path of what it wrote. None: FAILED_PRECONDITION.
+  // What the call `checkpoint` does: gives the path of what it wrote. On a thread of the store's,
+  // one at a time; who asked before it began shares the answer. None: FAILED_PRECONDITION.
   std::function<Result<std::string>()> checkpoint{};
   // Items of one writer that may wait for a table at the same time.
   size_t max_waiting_items = 1024;
@@ -52,7 +53,8 @@ class Store {
   const std::vector<std::shared_ptr<Table>>& tables() const;
   std::shared_ptr<Table> table(std::string_view name) const;  // Null: none of that name.
 
-  // Closes the tables and wakes everybody who waits. Idempotent. Call it before the server's stop.
+  // Closes the tables and wakes everybody who waits; a checkpoint that is being written comes to
+  // its end first. Idempotent. Call it before the server's stop.
   void stop();
 
   // For checkpoints: all writers' progress, and back. Take it before the tables' snapshots: what a

@@ -1,3 +1,5 @@
+#include <system_error>
+
 #include "launchpad/replay/store_core.h"
 #include "launchpad/wire/codec.h"
 
@@ -161,9 +163,39 @@ void StoreCore::on_checkpoint(courier::Call call) {
     return call.fail(
         Error(Code::kFailedPrecondition, "no Checkpointer configured for the replay service."));
   }
-  const auto path = options_.checkpoint();
-  if (!path.ok()) return call.fail(path.error());
-  call.reply(typed(path.value()));
+  askers_.with([&](Askers& askers) {
+    if (askers.stopped) {
+      return call.fail(Error(Code::kUnavailable, "the replay server stops"));
+    }
+    askers.calls.push_back(std::move(call));
+    if (std::exchange(askers.writes, true)) return;
+    if (askers.writer.joinable()) askers.writer.join();  // At its end already.
+    try {
+      askers.writer = std::thread([this] { write_checkpoints(); });
+    } catch (const std::system_error& error) {
+      askers.writes = false;
+      askers.calls.back().fail(Error(Code::kResourceExhausted, error.what()));
+      askers.calls.pop_back();
+    }
+  });
+}
+
+// On a thread of its own: writing takes long, and the server's threads are few.
+void StoreCore::write_checkpoints() {
+  while (true) {
+    auto calls = askers_.with([](Askers& askers) {
+      askers.writes = !askers.calls.empty();
+      return std::exchange(askers.calls, {});
+    });
+    if (calls.empty()) return;
+    const auto path = options_.checkpoint();
+    for (courier::Call& call : calls) {
+      if (path.ok())
+        call.reply(typed(path.value()));
+      else
+        call.fail(path.error());
+    }
+  }
 }
 
 }  // namespace lp::replay

@@ -36,6 +36,7 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void on_reset(courier::Call call);
   void on_info(courier::Call call);
   void on_checkpoint(courier::Call call);
+  void write_checkpoints();
   std::shared_ptr<WriterSession> session(uint64_t number);
   std::shared_ptr<WriterSession> make_session(uint64_t last);
   void keep_time();
@@ -49,12 +50,21 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
     bool stopped = false;
   };
 
+  // Who asked for a checkpoint since the last one was begun: one answers all of them.
+  struct Askers {
+    std::vector<courier::Call> calls;
+    std::thread writer;  // Ended, if it does not write.
+    bool writes = false;
+    bool stopped = false;  // No other is begun.
+  };
+
   const std::shared_ptr<const Tables> tables_;
   const StoreOptions options_;
   base::Guarded<std::unordered_map<uint64_t, std::shared_ptr<WriterSession>>> sessions_;
   // Shared with the tables, which may outlive this.
   std::shared_ptr<Timer> timer_ = std::make_shared<Timer>();
   std::thread timer_thread_;
+  base::Guarded<Askers> askers_;
   std::atomic<bool> stopped_{false};
 };
 
