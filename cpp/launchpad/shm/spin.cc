@@ -33,12 +33,16 @@ bool Spin::helps(uint32_t others) {
 
 bool Spin::worth(uint32_t others) {
   if (!helps(others)) return false;
-  if (pause_until_ != base::TimePoint()) {
-    if (base::steady_clock().now() < pause_until_) return false;
-    pause_until_ = {};
-  }
+  if (paused_) paused_ = base::steady_clock().now() < pause_until_;
+  if (paused_) return false;
   const uint32_t rarer = misses_ < kPatience ? 0 : std::min(misses_ - kPatience + 1, kRarest);
   return (waits_++ & ((1u << rarer) - 1)) == 0;
+}
+
+void Spin::pause(base::TimePoint now, base::Nanos away) {
+  const bool again = now - pause_until_ < kPauseMemory;
+  pause_until_ = now + (again ? kNextPause : kFirstPause) * away;
+  paused_ = true;
 }
 
 }  // namespace lp::shm

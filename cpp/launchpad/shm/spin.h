@@ -15,9 +15,12 @@ namespace lp::shm {
 // How long a thread looks at most. It lets others run meanwhile.
 inline constexpr base::Nanos kSpinLimit{100'000};
 // Who lent its core to others and got it back only after so long, a turn of the scheduler's, had
-// better sleep: it would be woken sooner. That holds for kSpinPause times as long.
-inline constexpr base::Nanos kSpinTurn{1'000'000};
-inline constexpr int kSpinPause = 100;
+// better sleep: it would be woken sooner. That holds for kFirstPause times as long, since it may
+// have been an accident, and for kNextPause times if it comes again within kPauseMemory.
+inline constexpr base::Nanos kSpinTurn{1'500'000};
+inline constexpr int kFirstPause = 10;
+inline constexpr int kNextPause = 100;
+inline constexpr base::Nanos kPauseMemory{1'000'000'000};
 
 class Spin {
  public:
@@ -50,7 +53,7 @@ class Spin {
       ::sched_yield();
       now = base::steady_clock().now();
       if (now - before >= kSpinTurn) {
-        pause_until_ = now + kSpinPause * (now - before);
+        pause(now, now - before);
         return there();
       }
     } while (now - start < kSpinLimit);
@@ -61,6 +64,7 @@ class Spin {
   static constexpr int kLooks = 64;
 
   bool worth(uint32_t others);
+  void pause(base::TimePoint now, base::Nanos away);
   bool hit() {
     misses_ = 0;
     return true;
@@ -71,8 +75,9 @@ class Spin {
   }
 
   uint32_t waits_ = 0;
-  uint32_t misses_ = 0;            // In a row.
-  base::TimePoint pause_until_{};  // When it looks again; the epoch: it does so now.
+  uint32_t misses_ = 0;  // In a row.
+  bool paused_ = false;
+  base::TimePoint pause_until_{};  // The end of the last pause.
 };
 
 }  // namespace lp::shm
