@@ -30,9 +30,10 @@ class Pace {
   };
   static World real();
 
-  // Work between two looks around, and the rest after it if no processor is idle.
-  static constexpr Nanos kBurst{5'000'000};
-  static constexpr Nanos kRest{20'000'000};
+  // Work between two looks around, and the rest after it if no processor is idle. Short enough for
+  // threads that lend their core while they look: see shm/spin.h.
+  static constexpr Nanos kBurst{500'000};
+  static constexpr Nanos kRest{3'000'000};
 
   explicit Pace(World world = real());
   // One that never rests.
@@ -44,7 +45,7 @@ class Pace {
   }
 
  private:
-  static constexpr unsigned kCalls = 32;  // Looking at the clock costs more than most steps.
+  static constexpr unsigned kCalls = 8;  // Looking at the clock costs more than most steps.
 
   void look_around();
 

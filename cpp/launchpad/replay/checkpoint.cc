@@ -19,7 +19,7 @@ constexpr std::string_view kManifest = "checkpoint-";  // checkpoint-00000000000
 constexpr std::string_view kEnding = ".lpr";
 constexpr std::string_view kUnfinished = ".unfinished";
 // Of a segment, written by one call.
-constexpr size_t kWriteBytes = size_t{1} << 20;
+constexpr size_t kWriteBytes = size_t{1} << 18;
 // A segment is kept while at least this part of it is in use.
 constexpr double kWorthKeeping = 0.5;
 
