@@ -9,6 +9,7 @@
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/steal.h"
+#include "bindings/stream.h"
 #include "bindings/token.h"
 #include "bindings/values.h"
 #include "bindings/waiting.h"
@@ -21,7 +22,7 @@ namespace {
 using courier::Answer;
 
 // A channel and what each of its calls needs.
-class ChannelState {
+class ChannelState : public std::enable_shared_from_this<ChannelState> {
  public:
   ChannelState(const std::string& address, std::optional<double> timeout, bool wait_for_ready,
                bool prebound, const std::string& server_name, const std::string& policy,
@@ -113,6 +114,8 @@ class ChannelState {
       if (!answer.error().remote()) typed_only_.store(-1, std::memory_order_relaxed);
       raise("call", answer.error());
     }
+    if (answer.value().stream != nullptr)
+      return make_stream(std::move(answer).value().stream, shared_from_this());
     return decode_result(answer.value());
   }
 

@@ -74,14 +74,14 @@ void bind_hooks(nb::module_& m) {
   m.def(
       "set_hooks",
       [](nb::object make_error, nb::object describe_exception, nb::object make_future,
-         nb::object make_client, nb::object client_parts) {
+         nb::object make_client, nb::object client_parts, nb::object make_stream) {
         // Held for ever: the package sets them once.
-        hooks() = {make_error.release().ptr(), describe_exception.release().ptr(),
-                   make_future.release().ptr(), make_client.release().ptr(),
-                   client_parts.release().ptr()};
+        hooks() = {make_error.release().ptr(),   describe_exception.release().ptr(),
+                   make_future.release().ptr(),  make_client.release().ptr(),
+                   client_parts.release().ptr(), make_stream.release().ptr()};
       },
       nb::kw_only(), nb::arg("make_error"), nb::arg("describe_exception"), nb::arg("make_future"),
-      nb::arg("make_client"), nb::arg("client_parts"),
+      nb::arg("make_client"), nb::arg("client_parts"), nb::arg("make_stream"),
       "Tells the extension how errors, futures and clients look.");
   m.def("close_python_entries", &close_python_entries, nb::arg("seconds"),
         "No thread of the extension enters Python any more; waits for those that are inside.");

@@ -18,6 +18,7 @@ struct Hooks {
   PyObject* make_future = nullptr;
   PyObject* make_client = nullptr;
   PyObject* client_parts = nullptr;
+  PyObject* make_stream = nullptr;
 };
 Hooks& hooks();
 

@@ -15,6 +15,7 @@ NB_MODULE(_core, m) {
   bind_client(m);
   bind_batching(m);
   bind_server(m);
+  bind_stream(m);
   bind_graph(m);
   bind_inner(m);
   bind_fork(m);  // Before launch, which is given one.

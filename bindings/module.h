@@ -14,6 +14,7 @@ void bind_hooks(nb::module_& m);
 void bind_batching(nb::module_& m);
 void bind_client(nb::module_& m);
 void bind_server(nb::module_& m);
+void bind_stream(nb::module_& m);
 void bind_token(nb::module_& m);
 void bind_fork(nb::module_& m);
 void bind_graph(nb::module_& m);

@@ -6,6 +6,7 @@
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/steal.h"
+#include "bindings/stream.h"
 #include "bindings/values.h"
 #include "bindings/waiting.h"
 #include "launchpad/courier/channel.h"
@@ -22,6 +23,11 @@ courier::Answer invoke(PyObject* function, const courier::Call& call) {
     auto [args, kwargs] = decode_call(call.arguments());
     const nb::object result = steal_or_raise(
         call_python(function, args.ptr(), kwargs.is_valid() ? kwargs.ptr() : nullptr));
+    if (is_stream(result.ptr())) {
+      wire::Payload payload;
+      payload.stream = stream_of(result.ptr(), result_options(call));
+      return payload;
+    }
     wire::Payload payload = encode_result(result.ptr(), result_options(call));
     payload.sole = true;
     return payload;

@@ -5,6 +5,7 @@
 #include "launchpad/courier/client.h"        // IWYU pragma: export
 #include "launchpad/courier/client_codec.h"  // IWYU pragma: export
 #include "launchpad/courier/gather.h"        // IWYU pragma: export
+#include "launchpad/courier/generator.h"     // IWYU pragma: export
 #include "launchpad/courier/retry.h"         // IWYU pragma: export
 #include "launchpad/courier/serve.h"         // IWYU pragma: export
 #include "launchpad/courier/server.h"        // IWYU pragma: export

@@ -46,6 +46,8 @@ class Ledger {
   // The last moment at which something was done to a connection or to time. Calls are done soon
   // after it.
   void note_disturbance() { disturbed_ = World::get().now(); }
+  Time disturbed() const { return disturbed_; }
+  bool faults() const { return faults_; }
 
   size_t open_calls() const;
   // Methods that have not answered.

@@ -12,6 +12,7 @@
 #include "simulation/heap.h"
 #include "simulation/ledger.h"
 #include "simulation/sockets.h"
+#include "simulation/streams.h"
 
 namespace lp::simulation {
 namespace {
@@ -36,7 +37,7 @@ struct Client {
 
 class Life {
  public:
-  Life() : world_(World::get()), dice_(world_.dice()) {}
+  Life() : world_(World::get()), dice_(world_.dice()), streams_(ledger_, dice_) {}
 
   // In the world.
   void live();
@@ -59,6 +60,7 @@ class Life {
   World& world_;
   Dice& dice_;
   Ledger ledger_;
+  Streams streams_;
   net::Address address_;
   courier::ServerOptions options_;
   std::unique_ptr<courier::Server> server_;
@@ -113,6 +115,7 @@ void Life::make_client() {
 void Life::start_server() {
   server_ = std::make_unique<courier::Server>(options_);
   ledger_.bind(server_->router());
+  streams_.bind(server_->router());
   auto listener = net::listen(address_);
   LP_CHECK(listener.ok()) << listener.error().message;
   const Status started = server_->start(std::move(listener).value());
@@ -168,6 +171,10 @@ void Life::work(Client& client, int calls) {
     if (dice_.one_in(4)) pause_for(dice_.between(0, 20 * kMillisecond));
     if (dice_.one_in(8)) {
       make_burst(client);
+      continue;
+    }
+    if (dice_.one_in(6)) {
+      streams_.take(*client.channel, client.closed);
       continue;
     }
     Entry& entry = draw_call(client);
@@ -282,13 +289,14 @@ void Life::live() {
 void Life::check_rest() {
   for (int i = 0; i < 100 && ledger_.open_calls() > 0; ++i) pause_for(kSecond);
   ledger_.check_all_ended();
+  pause_for(kSecond);  // Streams that were given up are told of with some delay.
   for (const auto& client : clients_) {
     if (const size_t left = client->channel->calls(); left > 0)
       ledger_.complain(std::to_string(left) + " calls are left in a channel");
     client->channel->close();
   }
   clients_.clear();
-  for (int i = 0; i < 100 && ledger_.running() > 0; ++i) pause_for(kSecond);
+  for (int i = 0; i < 100 && ledger_.running() + streams_.running() > 0; ++i) pause_for(kSecond);
   pause_for(2 * kGreetingPatience.count());
   if (const size_t left = Descriptors::get().count<Stream>(); left > 0)
     ledger_.complain(std::to_string(left) + " connections are left when all clients are gone");

@@ -6,6 +6,7 @@ import types as _types
 from launchpad.calls.client import Client, is_healthy, list_methods
 from launchpad.calls.retry import RetryPolicy
 from launchpad.calls.server import Server
+from launchpad.calls.stream import Stream
 
 __all__ = [  # noqa: RUF022  In dictionary order.
     "Client",
@@ -13,6 +14,7 @@ __all__ = [  # noqa: RUF022  In dictionary order.
     "list_methods",
     "RetryPolicy",
     "Server",
+    "Stream",
 ]
 
 

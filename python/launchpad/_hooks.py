@@ -40,6 +40,12 @@ def _make_client(address: str, server_name: str, prebound: bool) -> Any:
     return Client(address, _server_name=server_name, _prebound=prebound)
 
 
+def _make_stream(source: _core.StreamSource) -> Any:
+    from launchpad.calls.stream import Stream
+
+    return Stream(source)
+
+
 def _client_parts(value: Any) -> tuple[str, str, bool] | None:
     from launchpad.calls.client import Client
 
@@ -61,5 +67,6 @@ def install() -> None:
         make_future=_make_future,
         make_client=_make_client,
         client_parts=_client_parts,
+        make_stream=_make_stream,
     )
     atexit.register(_core.close_python_entries, _EXIT_GRACE_SECS)

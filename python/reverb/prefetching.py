@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from reverb.dataset import Scope
 
 _END = object()
+# How often a consumer that waits looks for signals. The kernel may hand Ctrl-C to any thread, and
+# Python wakes its main thread only if that one got it.
+_TICK_SECS = 0.25
 
 
 class _Failure:
@@ -51,7 +54,8 @@ class _Pipe:
     def get(self) -> Any:
         """Waits for an item; _END: it is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._items)
+            while not self._changed.wait_for(lambda: self._closed or self._items, _TICK_SECS):
+                pass
             if self._closed:
                 return _END
             self._changed.notify_all()
@@ -104,8 +108,8 @@ def parallel_map(
     submit(pool._max_workers)
     while running:
         first = running.pop(0)
-        if not first.done():
-            futures.wait((first, closed), return_when=futures.FIRST_COMPLETED)
+        while not (first.done() or closed.done()):
+            futures.wait((first, closed), _TICK_SECS, return_when=futures.FIRST_COMPLETED)
         if scope.closed:
             return
         result = first.result()

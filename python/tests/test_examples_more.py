@@ -33,6 +33,20 @@ def test_batching_answers_every_client(run, launch_type):
 
 
 @pytest.mark.parametrize("launch_type", LOCAL_TYPES)
+def test_streaming_ends_when_enough_was_seen(run, launch_type):
+    out = run_example(run, "streaming", launch_type, "--goal=0.1")
+    assert "Step 1: loss 1.0000" in out
+    assert "The training has ended" in out
+
+
+@pytest.mark.parametrize("launch_type", CPP_TYPES)
+def test_cpp_streaming_ends_when_enough_was_seen(run, examples, launch_type):
+    ended = run(command=[str(examples / "streaming"), f"--lp_launch_type={launch_type}"])
+    assert ended.status == 0, ended.err
+    assert "Step 1: loss 1\n" in ended.out
+
+
+@pytest.mark.parametrize("launch_type", LOCAL_TYPES)
 def test_program_wait_hears_the_stop(run, launch_type):
     out = run_example(run, "program_wait", launch_type)
     for line in ("Asking for the stop", "The worker heard the stop", "The stop handler was called"):
@@ -67,6 +81,7 @@ def test_colocation_is_reached_from_outside(run, launch_type, inside):
         ("hello_world.launch", ()),
         ("consumer_producers.program", (2,)),
         ("batching.launch", (3,)),
+        ("streaming.launch", (0.1,)),
         ("program_wait.launch", ()),
         ("parameter_server.launch", (2,)),
         ("own_node.launch", ()),

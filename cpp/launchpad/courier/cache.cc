@@ -88,6 +88,11 @@ void Cache::ask(const std::string& key, std::string_view method, const wire::Pay
 
 void Cache::settle(const std::string& key, std::string_view method, base::TimePoint asked_at,
                    Answer answer) {
+  if (answer.ok() && answer.value().stream != nullptr) {
+    answer = Error(Code::kFailedPrecondition, "'" + std::string(method) +
+                                                  "' gives a stream, which a cache cannot keep: "
+                                                  "call its node itself");
+  }
   const auto shared = std::make_shared<const Answer>(std::move(answer));
   std::vector<Reply> waiting;
   bool tell = false;

@@ -27,6 +27,7 @@ bool Call::cancelled() const { return session_->is_cancelled(id_); }
 void Call::reply(const wire::Payload& result) {
   const auto session = std::exchange(session_, nullptr);
   LP_CHECK(session != nullptr) << "a call was answered twice";
+  if (result.stream != nullptr) return session->answer_with_stream(id_, result.stream);
   session->answer(wire::FrameType::kReply, id_, 0, result);
 }
 

@@ -34,7 +34,8 @@ class Call {
   // True once the caller cancelled it or went away.
   bool cancelled() const;
 
-  // Exactly one of these, once.
+  // Exactly one of these, once. A result with a stream opens it: its results are taken on a thread
+  // of its own.
   void reply(const wire::Payload& result);
   void fail(const Error& error);
   void finish(const Result<wire::Payload>& result);

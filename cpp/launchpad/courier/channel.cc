@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "launchpad/courier/current_call.h"
+#include "launchpad/courier/inflow.h"
 #include "launchpad/courier/share.h"
 
 namespace lp::courier {
@@ -104,6 +105,7 @@ bool Channel::wait_done(const std::shared_ptr<Pending>& pending, const base::Dea
   if (!pending->done) read_what_is_there();
   while (!pending->done && !deadline.passed()) {
     if (!advance(lock, *pending, deadline)) break;
+    if (options_.inherits_deadline && CurrentCall::gone()) break;
   }
   hand_over();
   return pending->done;
@@ -239,12 +241,21 @@ bool Channel::deliver(Link& from, std::vector<wire::Frame>& frames) {
     if (frame.type != wire::FrameType::kReply && frame.type != wire::FrameType::kError) continue;
     auto entry = take(frame.id);
     if (!entry) continue;  // Cancelled, or too late.
-    if (frame.type == wire::FrameType::kReply)
+    if (frame.type == wire::FrameType::kReply) {
+      if (frame.argument == wire::kStreamFollows)
+        frame.payload.stream = make_inflow(*entry->pending);
       complete(std::move(*entry), std::move(frame.payload));
-    else
+    } else {
       complete(std::move(*entry), decode_error(static_cast<Code>(frame.argument), frame.payload));
+    }
   }
   return stops;
+}
+
+std::shared_ptr<wire::PayloadStream> Channel::make_inflow(const Pending& opened) {
+  std::optional<base::Nanos> patience;
+  if (opened.patience > base::Nanos(0)) patience = opened.patience;
+  return std::make_shared<Inflow>(shared_from_this(), link_, opened.id, opened.method, patience);
 }
 
 void Channel::complete(Entry entry, Answer answer) {

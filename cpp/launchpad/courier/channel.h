@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "launchpad/base/guarded.h"
 #include "launchpad/courier/flusher.h"
 #include "launchpad/courier/link.h"
 #include "launchpad/net/token.h"
@@ -59,6 +60,7 @@ struct Pending {
   uint64_t id = 0;
   std::string method;
   base::Deadline deadline;
+  base::Nanos patience{0};  // How long it was given; 0: for ever.
   bool done = false;
   bool waited_for = false;  // A thread is parked on `arrived`.
   uint64_t begins_at = 0;   // Of what the link was given to send, where its message begins.
@@ -88,10 +90,17 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   virtual Answer wait(const std::shared_ptr<Pending>& pending);
   // Instead of `wait`: the answer will go to `callback`. False: it is there, for `wait`.
   virtual bool on_answer(const std::shared_ptr<Pending>& pending, Callback callback);
-  // False: not answered by `deadline`. Does not take the answer.
+  // False: not answered by `deadline`, or interrupted. Does not take the answer.
   virtual bool wait_done(const std::shared_ptr<Pending>& pending, const base::Deadline& deadline);
   // The call ends with CANCELLED here, and the server is told. False if it was answered before.
   virtual bool cancel(const std::shared_ptr<Pending>& pending);
+
+  // Asks for the next results of the stream that call `id` opened, on the connection where it did:
+  // UNAVAILABLE once that has ended. The answer goes to `wait` or `on_answer`.
+  Result<std::shared_ptr<Pending>> ask_stream(uint64_t id, const std::weak_ptr<Link>& opened_on);
+  // Nobody takes from the stream that call `id` opened any more, nor waits for `asked` (may be
+  // null): the server will be told. With any lock held.
+  void end_stream(uint64_t id, std::shared_ptr<Pending> asked);
 
   // Who the server is; connects if need be.
   virtual Result<Peer> peer(const base::Deadline& deadline);
@@ -165,6 +174,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   enum class Sending { kSync, kAsync, kNeverWait };
   Status send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how);
   Status flush(Lock& lock, const base::Deadline& deadline);
+  void tell_of_ended_streams();
   void send_gathered();
   Answer await(Lock& lock, Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
@@ -173,6 +183,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool read_step(Lock& lock, const base::Deadline& deadline);
   // What was read from that link. True: the server says that it stops.
   bool deliver(Link& from, std::vector<wire::Frame>& frames);
+  std::shared_ptr<wire::PayloadStream> make_inflow(const Pending& opened);
   void complete(Entry entry, Answer answer);
   void break_link(const std::shared_ptr<Link>& link);
   void fail_all(const Error& error);
@@ -210,6 +221,12 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   std::map<uint64_t, Unsent> unsent_;         // Those of `pending_` that wait for a link, in order.
   std::vector<Pending*> waiting_;             // Parked threads that could take the reader's role.
   std::vector<std::function<void()>> ready_;  // Callbacks to run.
+
+  struct EndedStream {
+    uint64_t id;
+    std::shared_ptr<Pending> asked;
+  };
+  base::Guarded<std::vector<EndedStream>> ended_streams_;  // To tell the server of.
 };
 
 }  // namespace lp::courier

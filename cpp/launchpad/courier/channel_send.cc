@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "launchpad/courier/channel.h"
+#include "launchpad/courier/outflows.h"
+#include "launchpad/wire/writer.h"
 
 namespace lp::courier {
 Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr<Pending> owner) {
@@ -32,6 +34,7 @@ void Channel::post_call(Pending& pending, const wire::Payload& arguments) {
   uint64_t time_left = 0;  // None.
   if (!pending.deadline.never()) {
     time_left = std::max<uint64_t>(1, static_cast<uint64_t>(pending.deadline.left().count()));
+    pending.patience = base::Nanos(time_left);
   }
   outbox_.append(wire::FrameType::kCall, pending.id, time_left, pending.method, arguments);
 }
@@ -128,6 +131,7 @@ void Channel::send_gathered() {
 void Channel::flush_due() {
   Lock lock(mutex_);
   flush_due_ = false;
+  tell_of_ended_streams();
   if (link_ == nullptr || outbox_.empty()) return;
   const auto link = link_;
   const net::Io io = outbox_.flush(link->socket());
@@ -136,6 +140,44 @@ void Channel::flush_due() {
   // reads in the background sends too.
   if (io == net::Io::kWouldBlock && !has_background_ && !std::exchange(flush_due_, true))
     Flusher::for_calls().add(weak_from_this());
+}
+
+Result<std::shared_ptr<Pending>> Channel::ask_stream(uint64_t id,
+                                                     const std::weak_ptr<Link>& opened_on) {
+  wire::Payload arguments;
+  wire::Writer writer(arguments);
+  writer.begin_list(1);
+  writer.unsigned_integer(id);
+  auto pending = std::make_shared<Pending>();
+  Lock lock(mutex_);
+  notice_end();
+  const auto gone = [&] {
+    return Error(Code::kUnavailable, "the connection to " + server_name() +
+                                         " ended, and its streams with it: the node has stopped or "
+                                         "was killed");
+  };
+  if (link_ == nullptr || link_ != opened_on.lock()) return closed_ ? closed_error() : gone();
+  LP_TRY(admit(kNextResults, *pending, pending));
+  const Status sent = send(lock, *pending, arguments, Sending::kAsync);
+  const bool bounced = std::exchange(pending->bounced, false);
+  if ((bounced || !sent.ok()) && !pending->done) forget(*pending);
+  hand_over();
+  if (bounced) return gone();
+  if (!sent.ok() && !pending->done) return sent.error();
+  return pending;
+}
+
+void Channel::end_stream(uint64_t id, std::shared_ptr<Pending> asked) {
+  ended_streams_.with([&](auto& ended) { ended.push_back({id, std::move(asked)}); });
+  Flusher::for_calls().add(weak_from_this());
+}
+
+void Channel::tell_of_ended_streams() {
+  auto ended = ended_streams_.with([](auto& streams) { return std::exchange(streams, {}); });
+  for (const EndedStream& stream : ended) {
+    if (stream.asked != nullptr && !stream.asked->done) forget(*stream.asked);
+    if (link_ != nullptr) outbox_.append(wire::FrameType::kCancel, stream.id, 0, {}, {});
+  }
 }
 
 // Until everything is on its way. While the connection takes nothing, reads, so that the server,

@@ -26,6 +26,11 @@ std::shared_ptr<Channel> make_shared_channel(net::Address address, ChannelOption
 // To one of several servers that offer the same: see balancer.h.
 std::shared_ptr<Channel> make_shared_channel(Addresses addresses, ChannelOptions options);
 
+// As what an argument travels: text of any kind as a string.
+template <class A>
+using Sent = std::conditional_t<std::is_convertible_v<const A&, std::string_view>, std::string,
+                                std::decay_t<A>>;
+
 // Typed arguments as a server takes them: a list.
 template <class Arguments>
 wire::Payload encode_arguments(const Arguments& arguments) {
@@ -64,7 +69,7 @@ class Client {
     const typename S::Arguments arguments(std::forward<Args>(args)...);
     constexpr std::string_view name = courier::method_name<Method>();
     return courier::decode_answer<typename S::Return>(
-        answer(name, courier::encode_arguments(arguments)), name);
+        answer(name, courier::encode_arguments(arguments)), name, channel_);
   }
   // Calls without waiting.
   template <auto Method, class... Args>
@@ -92,7 +97,9 @@ class Client {
   template <class R, class... Args>
   R call_named(std::string_view method, const Args&... args) const {
     return courier::decode_answer<R>(
-               answer(method, courier::encode_arguments(std::tuple<Args...>(args...))), method)
+               answer(method,
+                      courier::encode_arguments(std::tuple<courier::Sent<Args>...>(args...))),
+               method, channel_)
         .value_or_throw();
   }
 

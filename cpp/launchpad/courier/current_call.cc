@@ -16,6 +16,16 @@ CurrentCall::CurrentCall(const Call& call)
   current = this;
 }
 
+CurrentCall::CurrentCall(const std::atomic<bool>& given_up)
+    : given_up_(&given_up), outer_(current) {
+  current = this;
+}
+
+bool CurrentCall::nobody_waits() const {
+  if (given_up_ != nullptr) return given_up_->load(std::memory_order_acquire);
+  return session_ != nullptr && session_->is_cancelled(id_);
+}
+
 CurrentCall::~CurrentCall() { current = outer_; }
 
 base::Deadline CurrentCall::limit(const base::Deadline& deadline) {
@@ -25,7 +35,7 @@ base::Deadline CurrentCall::limit(const base::Deadline& deadline) {
 }
 
 std::optional<Error> CurrentCall::gone() {
-  if (current == nullptr || !current->session_->is_cancelled(current->id_)) return std::nullopt;
+  if (current == nullptr || !current->nobody_waits()) return std::nullopt;
   return Error(Code::kCancelled, "nobody waits any more for the call that made this one");
 }
 

@@ -3,6 +3,7 @@
 // threads, and batches, inherit nothing.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -13,6 +14,8 @@ namespace lp::courier {
 class CurrentCall {
  public:
   explicit CurrentCall(const Call& call);
+  // Of something that has no deadline, and that nobody waits for any more once `given_up` is true.
+  explicit CurrentCall(const std::atomic<bool>& given_up);
   ~CurrentCall();
   CurrentCall(const CurrentCall&) = delete;
   CurrentCall& operator=(const CurrentCall&) = delete;
@@ -23,9 +26,12 @@ class CurrentCall {
   static std::optional<Error> gone();
 
  private:
+  bool nobody_waits() const;
+
   std::shared_ptr<Session> session_;
-  const uint64_t id_;
+  const uint64_t id_ = 0;
   const base::Deadline deadline_;
+  const std::atomic<bool>* const given_up_ = nullptr;
   const CurrentCall* const outer_;
 };
 

@@ -1,6 +1,6 @@
 // Future<R> is the answer to an asynchronous call, once it comes. `get` and `result` may be called
 // once, from any thread; the waiting thread reads the connection itself. Dropping a future lets the
-// call run on.
+// call run on; that of a stream is cancelled.
 #pragma once
 
 #include <memory>
@@ -9,24 +9,32 @@
 
 #include "launchpad/courier/channel.h"
 #include "launchpad/courier/retry.h"
+#include "launchpad/courier/stream.h"
 #include "launchpad/wire/codec.h"
 
 namespace lp {
 namespace courier {
 
-// The typed value in an answer, or why it is none.
+// The typed value in an answer, or why it is none. A stream keeps `owner`, the client's connection,
+// as long as it lives.
 template <class R>
-Result<R> decode_answer(Answer answer, std::string_view method) {
-  LP_TRY_ASSIGN(const wire::Payload payload, std::move(answer));
+Result<R> decode_answer(Answer answer, std::string_view method,
+                        const std::shared_ptr<const void>& owner = nullptr) {
+  LP_TRY_ASSIGN(wire::Payload payload, std::move(answer));
   const auto wrong = [&](const std::string& why) {
     return Error(Code::kInvalidArgument, "the result of '" + std::string(method) + "': " + why);
   };
-  if (payload.encoding != wire::Encoding::kTyped)
+  if constexpr (is_stream<R>) {
+    if (payload.stream == nullptr) return wrong("it is a single value, no stream");
+    return R(std::move(payload.stream), owner);
+  } else if (payload.stream != nullptr) {
+    return wrong("it is a stream: take it as an lp::Stream<T>");
+  } else if (payload.encoding != wire::Encoding::kTyped) {
     return wrong("it is a Python pickle, no typed value");
-  wire::Reader reader(payload);
-  if constexpr (std::is_void_v<R>) {
+  } else if constexpr (std::is_void_v<R>) {
     return {};
   } else {
+    wire::Reader reader(payload);
     R value = wire::read<R>(reader);
     if (!reader.ok()) return wrong(reader.error()->message);
     return value;
@@ -53,6 +61,12 @@ class Future {
     if (started.ok()) retried_ = std::move(started).value();
   }
 
+  Future(Future&&) noexcept = default;
+  Future& operator=(Future&&) noexcept = default;
+  ~Future() {
+    if constexpr (courier::is_stream<R>) cancel();
+  }
+
   // False for one that was default-constructed, or has given its result.
   bool valid() const { return channel_ != nullptr; }
 
@@ -62,7 +76,7 @@ class Future {
     const auto channel = std::exchange(channel_, nullptr);
     if (!started_.ok()) return std::move(started_).error();
     return courier::decode_answer<R>(
-        retried_ != nullptr ? retried_->wait() : channel->wait(started_.value()), method_);
+        retried_ != nullptr ? retried_->wait() : channel->wait(started_.value()), method_, channel);
   }
   // Waits; the value, or throws lp::Error (lp::RemoteError if the method threw).
   R get() { return result().value_or_throw(); }
@@ -91,7 +105,7 @@ class Future {
   }
   // The value in an answer that came to a callback, or why it is none.
   Result<R> decode(courier::Answer answer) const {
-    return courier::decode_answer<R>(std::move(answer), method_);
+    return courier::decode_answer<R>(std::move(answer), method_, channel_);
   }
 
   // The name or address of the server that was called, for messages.

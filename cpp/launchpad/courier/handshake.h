@@ -10,7 +10,7 @@
 namespace lp::courier {
 
 // Ends with different numbers do not talk to each other.
-inline constexpr int kProtocolVersion = 4;
+inline constexpr int kProtocolVersion = 5;
 
 // The language of an end that understands pickles; others take typed values only.
 inline constexpr std::string_view kPython = "python";

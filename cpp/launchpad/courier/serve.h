@@ -15,9 +15,6 @@
 
 namespace lp::courier {
 
-// The exception that is being handled, as the caller shall see it.
-Error describe_current_exception();
-
 // How messages name a class: "my::Producer".
 std::string demangle(const char* name);
 
@@ -44,6 +41,16 @@ Result<Arguments> decode_arguments(wire::Reader& reader, std::index_sequence<I..
   return arguments;
 }
 
+// The method's results as a payload; what it was called with lives as long as they do.
+template <auto Method, class T, class Arguments>
+wire::Payload open_stream(T& object, Arguments& arguments) {
+  const auto kept = std::make_shared<Arguments>(std::move(arguments));
+  auto stream = std::apply([&](auto&... a) { return (object.*Method)(std::move(a)...); }, *kept);
+  wire::Payload result;
+  result.stream = std::make_shared<KeptResults>(std::move(stream).as_payloads(), kept);
+  return result;
+}
+
 template <auto Method, class T>
 Answer invoke(T& object, const wire::Payload& payload) {
   using S = Signature<decltype(Method)>;
@@ -59,7 +66,9 @@ Answer invoke(T& object, const wire::Payload& payload) {
           [&](auto&... a) -> decltype(auto) { return (object.*Method)(std::move(a)...); },
           arguments);
     };
-    if constexpr (std::is_void_v<typename S::Return>) {
+    if constexpr (is_stream<typename S::Return>) {
+      return open_stream<Method>(object, arguments);
+    } else if constexpr (std::is_void_v<typename S::Return>) {
       apply();
       writer.nil();
     } else {

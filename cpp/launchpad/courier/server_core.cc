@@ -1,6 +1,8 @@
 #include "launchpad/courier/server_core.h"
 
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "launchpad/base/log.h"
 #include "launchpad/courier/current_call.h"
@@ -23,6 +25,11 @@ thread_local const ServerCore* running_core = nullptr;
 Error stopping_error(const std::string& name) {
   return Error(Code::kUnavailable, (name.empty() ? "the server" : "'" + name + "'") +
                                        " is stopping: the call was not run");
+}
+
+Error ended_stream(const std::string& name) {
+  return Error(Code::kUnavailable, (name.empty() ? "the server" : "'" + name + "'") +
+                                       " is stopping: the stream ends here");
 }
 
 }  // namespace
@@ -200,6 +207,12 @@ void ServerCore::accept_all() {
         options_.limits);
     sessions_.with([&](auto& sessions) { sessions.insert_or_assign(fd, session); });
     session->set_healthy(healthy_.load());
+    session->streams().set_run_apart(
+        [weak = weak_from_this()](std::function<void()> work) -> Status {
+          const auto core = weak.lock();
+          if (core == nullptr) return stopping_error({});
+          return core->run_apart(std::move(work));
+        });
     if (!passes_descriptors) receive_stranger(session);
     if (const Status watched = reactor_->watch(fd, kReadingEvents); !watched.ok()) {
       session->turn_away(watched.error().message);
@@ -224,6 +237,7 @@ std::shared_ptr<Session> ServerCore::session_at(int fd) {
 
 void ServerCore::drop(const std::shared_ptr<Session>& session) {
   session->close();
+  session->streams().end(Error(Code::kUnavailable, "the client has gone"));
   // Out of the poller before its number can be another's.
   reactor_->unwatch(session->fd());
   sessions_.with([&](auto& sessions) {
@@ -267,6 +281,7 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
                          deadline);
     } else if (frame.type == wire::FrameType::kCancel) {
       session->cancel(frame.id);
+      session->streams().cancel(frame.id);
     }
   }
   if (calls.empty()) return;
@@ -314,8 +329,40 @@ void ServerCore::hand_to_method(Call call) {
     wire::Writer(payload).boolean(healthy_.load());
     return call.reply(payload);
   }
+  if (call.method() == kNextResults) {
+    const auto session = call.session();
+    return session->streams().ask(std::move(call));
+  }
   const CurrentCall current(call);
   router_.run(std::move(call));
+}
+
+Status ServerCore::run_apart(std::function<void()> work) {
+  const bool refused = life_.with([](Life& life) {
+    if (life.phase == Phase::kServing) ++life.running;
+    return life.phase != Phase::kServing;
+  });
+  if (refused) return stopping_error(options_.name);
+  try {
+    std::thread([self = shared_from_this(), work = std::move(work)]() mutable {
+      if (self->options_.on_thread_start) self->options_.on_thread_start();
+      running_core = self.get();
+      std::exchange(work, nullptr)();
+      running_core = nullptr;
+      if (self->options_.on_thread_end) self->options_.on_thread_end();
+      self->life_.with_notify([](Life& life) { --life.running; });
+    }).detach();
+  } catch (const std::system_error& error) {
+    life_.with_notify([](Life& life) { --life.running; });
+    return Error(Code::kResourceExhausted,
+                 std::string("no thread can be made for a stream: ") + error.what());
+  }
+  return {};
+}
+
+void ServerCore::end_streams() {
+  const auto sessions = sessions_.with([](auto& map) { return map; });
+  for (const auto& [fd, session] : sessions) session->streams().end(ended_stream(options_.name));
 }
 
 void ServerCore::set_healthy(bool healthy) {
@@ -344,6 +391,7 @@ void ServerCore::stop(const base::Deadline& grace) {
   std::deque<Call> queued;
   queue_.with([&](Queue& queue) { queued = queue.calls.clear(); });
   for (Call& call : queued) call.fail(stopping_error(options_.name));
+  end_streams();
   const int own = running_core == this ? 1 : 0;
   life_.wait(
       grace.at(), [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});

@@ -5,6 +5,7 @@
 #include "launchpad/base/log.h"
 #include "launchpad/courier/share.h"
 #include "launchpad/net/peer_user.h"
+#include "launchpad/wire/writer.h"
 
 namespace lp::courier {
 namespace {
@@ -190,6 +191,20 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
     }
     if (corked_session != this || out.box.bytes() > kCorkedBytes) flush_locked(out);
   });
+}
+
+void Session::answer_with_stream(uint64_t id, std::shared_ptr<wire::PayloadStream> source) {
+  Status opened = streams_.open(id, std::move(source));
+  // Its cancel may have come before it was there.
+  if (is_cancelled(id)) streams_.cancel(id);
+  if (!opened.ok()) {
+    answer(wire::FrameType::kError, id, static_cast<uint64_t>(opened.error().code),
+           encode_error(opened.error()));
+    return;
+  }
+  wire::Payload nothing;
+  wire::Writer(nothing).nil();
+  answer(wire::FrameType::kReply, id, wire::kStreamFollows, nothing);
 }
 
 void Session::flush() {

@@ -14,6 +14,7 @@
 #include "launchpad/courier/handshake.h"
 #include "launchpad/courier/inlet.h"
 #include "launchpad/courier/outbox.h"
+#include "launchpad/courier/outflows.h"
 #include "launchpad/courier/reactor.h"
 #include "launchpad/net/socket.h"
 
@@ -57,6 +58,9 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
 
+  // Answers call `id` with a stream, or with why there is none.
+  void answer_with_stream(uint64_t id, std::shared_ptr<wire::PayloadStream> source);
+  Outflows& streams() { return streams_; }
   // Sends an answer. From a thread that has corked this session it waits for flush() or a full
   // outbox.
   void answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload);
@@ -123,6 +127,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::atomic<uint32_t> edges_{0};      // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};       // In flight.
   std::atomic<bool> closed_{false};
+  Outflows streams_;
   base::Guarded<Out> out_;
 };
 

@@ -21,7 +21,7 @@ enum class FrameType : uint8_t {
   kCall = 3,
   kReply = 4,
   kError = 5,   // A reply that is an error; `argument` is its Code. Body: typed values.
-  kCancel = 6,  // client -> server: nobody waits for call `id` any more.
+  kCancel = 6,  // client -> server: nobody waits for call `id`, or takes from its stream, any more.
   kBye = 7,     // server -> client: I stop; calls without a reply were not and will not be run.
   // Shared memory, in both directions.
   kLend = 8,  // Slot `id` stands for the segment of `argument` bytes whose descriptor comes along.
@@ -49,6 +49,8 @@ struct SharedWord {
   uint64_t size = 0;
   bool given = false;
 };
+// In a kReply: the results are asked for one after the other, under the call's id.
+inline constexpr uint64_t kStreamFollows = 1;
 // In a kReturn: somebody out of sight may still read the memory.
 inline constexpr uint32_t kTaintedSlot = uint32_t{1} << 31;
 
@@ -63,7 +65,8 @@ struct FrameLimits {
 struct Frame {
   FrameType type = FrameType::kCall;
   uint64_t id = 0;
-  // kCall: nanoseconds until the deadline (0: none). kError: the Code.
+  // kCall: nanoseconds until the deadline (0: none). kReply: 0, or kStreamFollows. kError: the
+  // Code.
   uint64_t argument = 0;
   std::string method;
   Payload payload;

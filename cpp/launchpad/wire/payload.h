@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct ClientRef {
   bool operator==(const ClientRef&) const = default;
 };
 
+class PayloadStream;
+
 enum class Encoding : uint8_t { kTyped = 0, kPickle = 1 };
 
 struct Payload {
@@ -38,6 +41,8 @@ struct Payload {
   std::vector<Buffer> buffers;
   bool sole = false;    // Goes to one receiver: transient buffers can become its own.
   bool packed = false;  // The body holds all of it, compressed: see packing.h.
+  // Of an answer: its results come one by one, and the rest of this says nothing.
+  std::shared_ptr<PayloadStream> stream{};
 };
 
 }  // namespace lp::wire

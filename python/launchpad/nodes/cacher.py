@@ -16,6 +16,7 @@ from absl import logging
 
 from launchpad import _core
 from launchpad.calls.client import list_methods
+from launchpad.calls.stream import Stream
 from launchpad.nodes import base
 from launchpad.nodes.courier.node import CourierNode
 
@@ -111,7 +112,13 @@ class _Cacher:
             setattr(self, method, functools.partial(self._get, method))
 
     def _ask(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return getattr(self._source, method)(*args, **kwargs)
+        answer = getattr(self._source, method)(*args, **kwargs)
+        if isinstance(answer, Stream):
+            answer.close()
+            raise TypeError(
+                f"{method!r} gives a stream, which a cache cannot keep: call its node itself"
+            )
+        return answer
 
     def _get(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return self._cache.get(method, args, kwargs)

@@ -1,0 +1,1 @@
+"""A method whose results arrive while they are made."""
