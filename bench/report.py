@@ -35,6 +35,11 @@ SINGLE_WORKS = (
         "limit writes them all in one system call.",
     ),
     (
+        "stream",
+        "Results of 64 B of one call, as they arrive",
+        "10,000 results of a generator (Ray: 1,000), the call that opens it included.",
+    ),
+    (
         "broadcast",
         "An array of 16 MiB to 8 nodes",
         "Until all have answered. `lp.broadcast` makes one copy in all, an array of `lp.empty` is "

@@ -24,7 +24,7 @@ import report
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-ALL_WORKS = "clients,sync,pipelined,echo,send,lent,broadcast,launch,idle,import,size,replay"
+ALL_WORKS = "clients,sync,pipelined,stream,echo,send,lent,broadcast,launch,idle,import,size,replay"
 FULL_SECONDS, QUICK_SECONDS = 150, 30  # The longest that one program may run.
 
 

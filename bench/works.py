@@ -17,7 +17,7 @@ SIZES = {"1 KiB": KIB, "64 KiB": 64 * KIB, "1 MiB": MIB, "16 MiB": 16 * MIB, "10
 QUICK_SIZES = ("1 KiB", "1 MiB", "16 MiB")
 PAYLOAD = b"x" * 64
 BATCH = 1000
-CALLS = ("sync", "pipelined", "echo", "send")
+CALLS = ("sync", "pipelined", "stream", "echo", "send")
 WORKS = ("clients", *CALLS, "lent", "broadcast", "launch", "idle", "import", "size", "replay")
 
 
@@ -40,6 +40,7 @@ class Contender:
 
     name = ""
     batch_size = BATCH
+    stream_size = 10 * BATCH
     most_clients = 256
     module = distribution = ""  # What is imported and installed; empty: not measured.
 
@@ -70,6 +71,7 @@ class Contender:
     # connect(): in a fork of this process; gives a call(payload) over a connection of its own.
     # call(payload): one round trip of 64 B; gives the payload back.
     # batch(payload, count): `count` round trips, all issued before the first is waited for.
+    # stream(count): yields the `count` results of 64 B of one call, as they arrive.
     # echo(array): gives an equal array back. send(array): gives its first element, as a float.
     # launch(nodes): yields (work, seconds) from launch to the last of `nodes` processes' answer.
     # idle(nodes): per cent of a core that a program of as many nodes uses while nobody calls.
@@ -147,6 +149,19 @@ def measure_pipelined(contender, options):
     emit(contender.name, "pipelined", "calls", count / quantile(times, 0.5), "calls/s")
 
 
+def measure_stream(contender, options):
+    """Results of 64 B per second that one call gives: the median stream, opening included."""
+    count = contender.stream_size
+
+    def take():
+        taken = sum(bytes(result) == PAYLOAD for result in contender.stream(count))
+        if taken != count:
+            raise RuntimeError(f"{taken} of {count} results arrived")
+
+    times = times_of(take, options.seconds, 1, 3)
+    emit(contender.name, "stream", "results", count / quantile(times, 0.5), "items/s")
+
+
 def measure_arrays(contender, options, work):
     """GB/s of float32 arrays; echo counts the bytes twice (there and back), send once.
 
@@ -206,6 +221,7 @@ def measure(contender, options):
         "clients": ("connect", lambda: growth().measure(contender, options)),
         "sync": ("call", lambda: measure_calls(contender, options)),
         "pipelined": ("batch", lambda: measure_pipelined(contender, options)),
+        "stream": ("stream", lambda: measure_stream(contender, options)),
         "echo": ("echo", lambda: measure_arrays(contender, options, "echo")),
         "send": ("send", lambda: measure_tcp_too(contender, options, "send")),
         "lent": ("measure_lent", lambda: contender.measure_lent(options)),

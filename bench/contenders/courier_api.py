@@ -36,6 +36,10 @@ class Node:
     def send(self, array):
         return float(array[0])
 
+    def stream(self, count):
+        for _ in range(count):
+            yield works.PAYLOAD
+
     def pin(self, core):
         """Puts this node's process on a core."""
         placement.pin(os.getpid(), core)
@@ -73,6 +77,9 @@ class InProgram(Calls):
     def connect(self):
         """A fork's client makes a connection of its own."""
         return self.client.echo
+
+    def stream(self, count):
+        return self.client.stream(count)
 
     def split(self, cores):
         self.client.pin(cores[1])

@@ -28,6 +28,9 @@ def serve(address):
 
     methods = dict(echo=lambda request, _: request, echo_array=echo_array, send=send)
     handlers = {k: grpc.unary_unary_rpc_method_handler(f) for k, f in methods.items()}
+    handlers["stream"] = grpc.unary_stream_rpc_method_handler(
+        lambda count, _: (works.PAYLOAD for _ in range(int(count)))
+    )
     server = grpc.server(futures.ThreadPoolExecutor(4), options=UNLIMITED)
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("bench", handlers)])
     server.add_insecure_port(address)
@@ -77,6 +80,9 @@ class Grpc(works.Contender):
         pending = [self.methods["echo"].future(payload) for _ in range(count)]
         for future in pending:
             future.result()
+
+    def stream(self, count):
+        return self.channel.unary_stream("/bench/stream")(str(count).encode())
 
     def echo(self, array):
         return pickle.loads(self.methods["echo_array"](pickle.dumps(array, 5)))

@@ -23,10 +23,15 @@ class Node:
     def send(self, array):
         return float(array[0])
 
+    def stream(self, count):
+        for _ in range(count):
+            yield works.PAYLOAD
+
 
 class Ray(works.Contender):
     name = "ray"
     module, distribution = "ray", "ray"
+    stream_size = works.BATCH  # More would take as long as all the rest.
     init_seconds = None
 
     def init(self):
@@ -57,6 +62,10 @@ class Ray(works.Contender):
 
     def batch(self, payload, count):
         ray.get([self.node.echo.remote(payload) for _ in range(count)])
+
+    def stream(self, count):
+        results = self.node.stream.options(num_returns="streaming").remote(count)
+        return (ray.get(result) for result in results)
 
     def echo(self, array):
         return ray.get(self.node.echo.remote(array))

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "launchpad/courier/client.h"
+#include "launchpad/courier/generator.h"
 #include "launchpad/courier/serve.h"
 #include "measure.h"
 
@@ -18,11 +19,14 @@ class Echo {
   std::string echo(std::string payload) { return payload; }
   lp::Tensor echo_array(lp::Tensor array) { return array; }
   float send_array(lp::Tensor array) { return array.data<float>()[0]; }
+  lp::Stream<std::string> stream(int count) {
+    for (int i = 0; i < count; ++i) co_yield std::string(kPayload, 'x');
+  }
   // Puts the server's process on a core.
   void pin(int core) { pin_process(core); }
 
-  using courier_methods =
-      lp::Methods<&Echo::echo, &Echo::echo_array, &Echo::send_array, &Echo::pin>;
+  using courier_methods = lp::Methods<&Echo::echo, &Echo::echo_array, &Echo::send_array,
+                                      &Echo::stream, &Echo::pin>;
 };
 
 inline void measure_our_arrays(const char* name, const Options& options,
@@ -57,6 +61,14 @@ inline void measure_our_calls(const char* name, const Options& options,
   }
   if (options.has("pipelined")) {
     measure_pipelined(name, options, [&] { call_all(client, payload, kBatch); });
+  }
+  if (options.has("stream")) {
+    measure_stream(name, options, [&] {
+      int whole = 0;
+      for (const std::string& result : client.call<&Echo::stream>(kStream))
+        whole += result == payload;
+      return whole;
+    });
   }
   for (const char* work : {"echo", "send"}) {
     if (options.has(work)) measure_our_arrays(name, options, client, work);

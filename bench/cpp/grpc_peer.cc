@@ -22,6 +22,7 @@ using grpc::Slice;
 constexpr const char* kName = "grpc-cpp";
 constexpr const char* kEcho = "/bench/echo";
 constexpr const char* kSend = "/bench/send";
+constexpr const char* kStreams = "/bench/stream";
 
 Slice contiguous(const ByteBuffer& buffer) {
   Slice slice;
@@ -53,9 +54,29 @@ class EchoReactor : public grpc::ServerGenericBidiReactor {
   ByteBuffer request_, answer_;
 };
 
+// Gives the request back kStream times.
+class StreamReactor : public grpc::ServerGenericBidiReactor {
+ public:
+  StreamReactor() { StartRead(&result_); }
+
+  void OnReadDone(bool) override { StartWrite(&result_); }
+  void OnWriteDone(bool ok) override {
+    if (ok && --left_ > 0)
+      StartWrite(&result_);
+    else
+      Finish(grpc::Status::OK);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  int left_ = bench::kStream;
+  ByteBuffer result_;
+};
+
 class EchoService : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
+    if (context->method() == kStreams) return new StreamReactor;
     return new EchoReactor(context->method() == kSend);
   }
 };
@@ -102,6 +123,18 @@ class Client {
       std::exit(1);
     }
     return answer;
+  }
+
+  // What a generated stub's blocking method does: how many results of the request's size arrived.
+  int stream(const ByteBuffer& request) {
+    grpc::ClientContext context;
+    const grpc::internal::RpcMethod rpc(kStreams, grpc::internal::RpcMethod::SERVER_STREAMING);
+    const std::unique_ptr<grpc::ClientReader<ByteBuffer>> reader(
+        grpc::internal::ClientReaderFactory<ByteBuffer>::Create(channel_.get(), rpc, &context,
+                                                                request));
+    int whole = 0;
+    for (ByteBuffer result; reader->Read(&result);) whole += result.Length() == request.Length();
+    return reader->Finish().ok() ? whole : 0;
   }
 
   // `count` calls issued by the callback API; back when all were answered.
@@ -158,6 +191,8 @@ void measure(Client& client, const bench::Options& options) {
   if (options.has("pipelined")) {
     bench::measure_pipelined(kName, options, [&] { client.batch(request, bench::kBatch); });
   }
+  if (options.has("stream"))
+    bench::measure_stream(kName, options, [&] { return client.stream(request); });
   if (options.has("echo")) measure_arrays(client, options, "echo", kEcho);
   if (options.has("send")) measure_arrays(client, options, "send", kSend);
 }

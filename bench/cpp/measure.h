@@ -20,6 +20,7 @@ namespace bench {
 constexpr size_t kKiB = 1024, kMiB = 1024 * 1024;
 constexpr size_t kPayload = 64;
 constexpr int kBatch = 1000;
+constexpr int kStream = 10 * kBatch;
 
 struct Size {
   const char* label;
@@ -40,7 +41,7 @@ inline double now() {
 struct Options {
   bool quick = false;
   double seconds = 0.8;
-  std::string works = "sync,pipelined,echo,send,launch";
+  std::string works = "sync,pipelined,stream,echo,send,launch";
   std::vector<int> cores;  // None: not pinned; one: all processes on it; two: client, server.
 
   std::string suffix() const {
@@ -163,6 +164,15 @@ template <class Batch>
 void measure_pipelined(const char* contender, const Options& options, Batch batch) {
   const auto times = times_of(batch, options.seconds, 3, 3);
   emit(contender, "pipelined", "calls", kBatch / quantile(times, 0.5), "calls/s");
+}
+
+// `take` takes kStream results of one call, and returns how many arrived whole.
+template <class Take>
+void measure_stream(const char* contender, const Options& options, Take take) {
+  int taken = kStream;
+  const auto times = times_of([&] { taken = std::min<int>(taken, take()); }, options.seconds, 1, 3);
+  if (taken != kStream) return emit_error(contender, "stream", "results are missing");
+  emit(contender, "stream", "results", kStream / quantile(times, 0.5), "items/s");
 }
 
 // `call(stamp)` moves one array of `bytes` whose first float is `stamp`, and gives the answer's
