@@ -84,10 +84,10 @@ int64_t size_of(const Client& client) { return client.info().value()[0].current_
 
 TEST(ReplayNode, ItsShardsMayLiveInAColocation) {
   const Running pool(ReplayNode({TableOptions::queue("q", 10)}, {.num_shards = 3}));
-  EXPECT_EQ(pool.nodes(), 3U);
   const Client client = pool.client();
   for (int i = 0; i < 3; ++i) insert(client, i);
   EXPECT_EQ(size_of(client), 3);
+  EXPECT_EQ(pool.nodes(), 3U);
 }
 
 class Folder : public testing::Test {

@@ -8,11 +8,16 @@ that nobody waits for makes no lock: its condition comes into being when it is f
 from __future__ import annotations
 
 import threading
+import time
 from concurrent import futures
 from typing import Any
 
 _PENDING = "PENDING"
 _FINISHED = "FINISHED"
+
+# How often who waits looks for signals. A Ctrl-C that comes just before the main thread sleeps, or
+# that the kernel hands to another thread, does not wake it.
+TICK_SECS = 0.25
 
 # Held while a future gets its condition, or is finished without one: a future that somebody can
 # lock is finished only under that lock, as concurrent.futures.wait() relies on. Signal handlers may
@@ -50,6 +55,32 @@ class Future(futures.Future):
         """
         pending = self._pending
         return self._server if pending is None else pending.server
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Waits; the call's result, or raises its error. TimeoutError after `timeout` seconds."""
+        if self._state == _PENDING:
+            self._await(timeout)
+        if self._state == _FINISHED and self._exception is None:
+            return self._result
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Waits; the call's error, or None. TimeoutError after `timeout` seconds."""
+        if self._state == _PENDING:
+            self._await(timeout)
+        return super().exception(0)
+
+    def _await(self, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        condition = self._condition
+        with condition:
+            while self._state == _PENDING:
+                left = TICK_SECS
+                if deadline is not None:
+                    left = min(left, deadline - time.monotonic())
+                if left <= 0:
+                    return
+                condition.wait(left)
 
     def cancel(self) -> bool:
         """Ends the call; the server does not run it if it has not begun. False: it was answered."""

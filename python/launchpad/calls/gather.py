@@ -12,6 +12,7 @@ from typing import Any
 
 from launchpad import _core
 from launchpad.calls.client import Client
+from launchpad.calls.future import TICK_SECS
 from launchpad.calls.methods import Methods
 
 _MAX_NAMES = 5
@@ -40,6 +41,22 @@ def _name_node(error: BaseException, future: Any, index: int, count: int) -> Bas
     return error
 
 
+def _wait(futures: list[Any], timeout: float | None, when: str) -> tuple[set[Any], set[Any]]:
+    """As concurrent.futures.wait, hearing Ctrl-C for sure."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = TICK_SECS
+        if deadline is not None:
+            left = min(left, max(0.0, deadline - time.monotonic()))
+        done, waiting = _futures.wait(futures, left, when)
+        if not waiting or (deadline is not None and time.monotonic() >= deadline):
+            break
+        failed = (f for f in done if not f.cancelled() and f.exception() is not None)
+        if when == _futures.FIRST_EXCEPTION and any(failed):
+            break
+    return set(done), set(waiting)
+
+
 def gather(
     futures: Iterable[Any], timeout: float | None = None, return_exceptions: bool = False
 ) -> list[Any]:
@@ -58,7 +75,7 @@ def gather(
     when = _futures.ALL_COMPLETED if return_exceptions else _futures.FIRST_EXCEPTION
     begin = time.monotonic()
     # A set of futures that are not done is small at the end, and each wait notices the first error.
-    done, waiting = _futures.wait(futures, timeout, when)
+    done, waiting = _wait(futures, timeout, when)
     if not return_exceptions:
         for index, future in enumerate(futures):
             if future in done and not future.cancelled() and future.exception() is not None:
