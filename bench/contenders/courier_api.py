@@ -131,6 +131,9 @@ class StandaloneOurs(Standalone):
 
     module = ""
 
+    def stream(self, count):
+        return self.client.stream(count)
+
 
 class Upstream(Standalone):
     """Upstream: a server that stands alone, and programs."""
@@ -147,6 +150,7 @@ def serve():
     server = courier.Server("bench")
     server.Bind("echo", node.echo)
     server.Bind("send", node.send)
+    server.Bind("stream", node.stream)
     server.Start()
     print(server.address, flush=True)
     sys.stdin.read()
