@@ -52,6 +52,7 @@ class Running {
     handle_.emplace(pool.add_node(node));
     program_.add_node(pool, "pool");
     context_ = context_of(program_);
+    nodes_ = context_->inner->size();  // Each takes its listener when it begins.
     thread_ = std::thread([this, pool] {
       NodeContext context(context_);
       pool.node()->run(context);
@@ -61,7 +62,7 @@ class Running {
     context_->stop->request();
     thread_.join();
   }
-  size_t nodes() const { return context_->inner->size(); }
+  size_t nodes() const { return nodes_; }
   Client client() const {
     const run::ScopedContext scope(context_);
     return handle_->dereference();
@@ -71,6 +72,7 @@ class Running {
   Program program_{"p"};
   std::optional<ReplayHandle> handle_;
   std::shared_ptr<run::Context> context_;
+  size_t nodes_ = 0;
   std::thread thread_;
 };
 
