@@ -141,12 +141,13 @@ def test_py_nodes_run_a_function_with_clients_for_handles(run, launch_type):
             def __init__(self, adder):
                 self._adder = adder
             def run(self):
-                print("Runner has", self._adder.add(1, b=2), flush=True)
+                # One write: the other thread's print may fall between two.
+                print(f"Runner has {self._adder.add(1, b=2)}\\n", end="", flush=True)
                 self._adder.runner_is_done()
 
         def ask(first, nested, *, word):
             both = [first.add(1, b=1), nested["deep"][0].add(1, b=1)]
-            print("PyNode has", both, word, flush=True)
+            print(f"PyNode has {both} {word}\\n", end="", flush=True)
             first.wait_for_runner()
             lp.stop()
 
