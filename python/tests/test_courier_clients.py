@@ -318,7 +318,7 @@ def test_bad_options_are_value_errors(kwargs):
         "courier.Client('unix:/nowhere/at.all').futures.f().result()",
         "courier.list_methods(courier.Client('unix:/nowhere/at.all'))",
         "server = courier.Server(); server.Start(); server.Join()",
-        "threading.Event().wait()",
+        "while not threading.Event().wait(1): pass",
     ],
 )
 def test_ctrl_c_ends_a_wait_of_the_main_thread(run, shared_address, wait):
