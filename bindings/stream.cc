@@ -62,6 +62,7 @@ class Source {
  public:
   Source(std::shared_ptr<courier::Inflow> inflow, std::shared_ptr<const void> owner)
       : owner_(std::move(owner)), inflow_(std::move(inflow)) {}
+
   nb::object next() {
     auto result = [&]() -> Result<std::optional<wire::Payload>> {
       // What is here need not wait for the GIL again.

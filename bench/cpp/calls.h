@@ -25,8 +25,8 @@ class Echo {
   // Puts the server's process on a core.
   void pin(int core) { pin_process(core); }
 
-  using courier_methods = lp::Methods<&Echo::echo, &Echo::echo_array, &Echo::send_array,
-                                      &Echo::stream, &Echo::pin>;
+  using courier_methods =
+      lp::Methods<&Echo::echo, &Echo::echo_array, &Echo::send_array, &Echo::stream, &Echo::pin>;
 };
 
 inline void measure_our_arrays(const char* name, const Options& options,

@@ -1,12 +1,11 @@
 #include "simulation/ledger.h"
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
 #include <utility>
 
 #include "launchpad/courier/link.h"
-#include "launchpad/wire/buffer.h"
+#include "simulation/payloads.h"
 
 namespace lp::simulation {
 namespace {
@@ -14,44 +13,6 @@ namespace {
 // What a call without a deadline may take after everything that is done to it.
 constexpr Time kPatience = 60 * kSecond;
 constexpr char kWhy[] = "the method fails";
-
-// What a body begins with.
-struct Head {
-  uint64_t number;
-  uint64_t size;  // Of the body.
-};
-
-char filler(uint64_t number) { return static_cast<char>('a' + number % 26); }
-
-wire::Payload make_payload(uint64_t number, uint64_t bytes, uint64_t buffer_bytes) {
-  wire::Payload payload;
-  const Head head{number, std::max<uint64_t>(bytes, sizeof(Head))};
-  payload.body.assign(head.size, filler(number));
-  std::memcpy(payload.body.data(), &head, sizeof(head));
-  if (buffer_bytes > 0) {
-    auto buffer = wire::Buffer::allocate(buffer_bytes);
-    std::memset(buffer.mutable_data(), filler(number), buffer_bytes);
-    payload.buffers.push_back(std::move(buffer));
-  }
-  return payload;
-}
-
-// The number in it, if all of it is as it was made.
-std::optional<uint64_t> number_in(const wire::Payload& payload) {
-  Head head{};
-  if (payload.body.size() < sizeof(head)) return std::nullopt;
-  std::memcpy(&head, payload.body.data(), sizeof(head));
-  const char expected = filler(head.number);
-  const auto right = [&](char byte) { return byte == expected; };
-  if (head.size != payload.body.size() ||
-      !std::all_of(payload.body.begin() + sizeof(head), payload.body.end(), right))
-    return std::nullopt;
-  for (const wire::Buffer& buffer : payload.buffers) {
-    const auto* bytes = reinterpret_cast<const char*>(buffer.data());
-    if (!std::all_of(bytes, bytes + buffer.size(), right)) return std::nullopt;
-  }
-  return head.number;
-}
 
 }  // namespace
 
@@ -121,7 +82,7 @@ void Ledger::end(Entry& entry, const courier::Answer& answer) {
 void Ledger::check_result(const Entry& entry, const wire::Payload& result) {
   if (number_in(result) != entry.number)
     complain_of(entry, "it got an answer that is not its own, or a broken one");
-  else if (result.body.size() != std::max<uint64_t>(entry.reply_bytes, sizeof(Head)))
+  else if (result.body.size() != std::max(entry.reply_bytes, kLeastBytes))
     complain_of(entry, "its answer has another size");
   if (entry.runs == 0) complain_of(entry, "it has an answer, and was not run");
   if (entry.deed == Deed::kFail || entry.deed == Deed::kDrop)

@@ -1,11 +1,11 @@
 #include "simulation/streams.h"
 
-#include <cstring>
 #include <memory>
 #include <thread>
 #include <utility>
 
 #include "launchpad/courier/inflow.h"
+#include "simulation/payloads.h"
 
 namespace lp::simulation {
 namespace {
@@ -13,21 +13,6 @@ namespace {
 constexpr char kMethod[] = "stream";
 // What a wait may take after everything that is done to it.
 constexpr Time kPatience = 60 * kSecond;
-
-// A number, and bytes after it.
-wire::Payload payload_of(uint64_t number, uint64_t bytes) {
-  wire::Payload payload;
-  payload.body.assign(sizeof(number) + bytes, 'x');
-  std::memcpy(payload.body.data(), &number, sizeof(number));
-  return payload;
-}
-
-uint64_t number_in(const wire::Payload& payload) {
-  uint64_t number = ~uint64_t{0};
-  if (payload.body.size() >= sizeof(number))
-    std::memcpy(&number, payload.body.data(), sizeof(number));
-  return number;
-}
 
 }  // namespace
 
@@ -41,7 +26,7 @@ class Streams::Results final : public wire::PayloadStream {
   Result<std::optional<wire::Payload>> next() override {
     if (plan_.pause > 0 && given_ == plan_.pause_before)
       std::this_thread::sleep_for(base::Nanos(plan_.pause));
-    if (given_ < plan_.results) return std::optional(payload_of(given_++, plan_.bytes));
+    if (given_ < plan_.results) return std::optional(make_payload(given_++, plan_.bytes, 0));
     if (plan_.fails) return Error(Code::kInvalidArgument, "the stream fails");
     return std::optional<wire::Payload>();
   }
@@ -55,7 +40,7 @@ class Streams::Results final : public wire::PayloadStream {
 void Streams::bind(courier::Router& router) {
   const Status bound = router.bind(kMethod, [this](courier::Call call) {
     wire::Payload result;
-    result.stream = std::make_shared<Results>(*this, plans_[number_in(call.arguments())]);
+    result.stream = std::make_shared<Results>(*this, plans_[number_in(call.arguments()).value()]);
     call.reply(result);
   });
   if (!bound.ok()) ledger_.complain(bound.error().message);
@@ -71,7 +56,7 @@ void Streams::take(courier::Channel& channel, const bool& closed) {
   plan.pause_before = dice_.below(plan.results + 1);
   if (dice_.one_in(2)) plan.pause = dice_.between(0, 5 * kMillisecond);
   World::get().tell("stream %zu of %zu results", number, static_cast<size_t>(plan.results));
-  const auto arguments = payload_of(number, 0);
+  const auto arguments = make_payload(number, 0, 0);
   if (dice_.one_in(6)) {  // Given up before, or while, it is there.
     if (auto started = channel.start(kMethod, arguments, {}); started.ok()) {
       if (dice_.one_in(2))
@@ -122,7 +107,7 @@ bool Streams::check(Result<std::optional<wire::Payload>> next, size_t number, ui
                     bool closed) {
   const Plan& plan = plans_[number];
   if (next.ok() && next->has_value()) {
-    if (number_in(**next) != taken || (*next)->body.size() != sizeof(uint64_t) + plan.bytes)
+    if ((*next)->body != make_payload(taken, plan.bytes, 0).body)
       complain(number, "its result " + std::to_string(taken) + " is another one");
     return true;
   }

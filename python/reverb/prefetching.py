@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import TYPE_CHECKING, Any
 
+from launchpad.calls.future import TICK_SECS
+
 if TYPE_CHECKING:
     from reverb.dataset import Scope
 
 _END = object()
-# How often a consumer that waits looks for signals. The kernel may hand Ctrl-C to any thread, and
-# Python wakes its main thread only if that one got it.
-_TICK_SECS = 0.25
 
 
 class _Failure:
@@ -54,7 +53,7 @@ class _Pipe:
     def get(self) -> Any:
         """Waits for an item; _END: it is closed."""
         with self._changed:
-            while not self._changed.wait_for(lambda: self._closed or self._items, _TICK_SECS):
+            while not self._changed.wait_for(lambda: self._closed or self._items, TICK_SECS):
                 pass
             if self._closed:
                 return _END
@@ -109,7 +108,7 @@ def parallel_map(
     while running:
         first = running.pop(0)
         while not (first.done() or closed.done()):
-            futures.wait((first, closed), _TICK_SECS, return_when=futures.FIRST_COMPLETED)
+            futures.wait((first, closed), TICK_SECS, return_when=futures.FIRST_COMPLETED)
         if scope.closed:
             return
         result = first.result()

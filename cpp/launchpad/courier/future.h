@@ -27,17 +27,9 @@ Result<R> decode_answer(Answer answer, std::string_view method,
   if constexpr (is_stream<R>) {
     if (payload.stream == nullptr) return wrong("it is a single value, no stream");
     return R(std::move(payload.stream), owner);
-  } else if (payload.stream != nullptr) {
-    return wrong("it is a stream: take it as an lp::Stream<T>");
-  } else if (payload.encoding != wire::Encoding::kTyped) {
-    return wrong("it is a Python pickle, no typed value");
-  } else if constexpr (std::is_void_v<R>) {
-    return {};
   } else {
-    wire::Reader reader(payload);
-    R value = wire::read<R>(reader);
-    if (!reader.ok()) return wrong(reader.error()->message);
-    return value;
+    if (payload.stream != nullptr) return wrong("it is a stream: take it as an lp::Stream<T>");
+    return decode_typed<R>(payload, wrong);
   }
 }
 

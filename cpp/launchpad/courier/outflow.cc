@@ -34,10 +34,6 @@ void Outflow::ask(Call call) {
   call.finish(*answer);
 }
 
-std::shared_ptr<wire::PayloadStream> Outflow::source_of() {
-  return state_.with([](State& state) { return state.source; });
-}
-
 void Outflow::cancel(const Error& why) {
   std::optional<Call> asking;
   given_up_.store(true, std::memory_order_release);
@@ -53,29 +49,19 @@ void Outflow::cancel(const Error& why) {
   if (asking) asking->fail(why);
 }
 
-void Outflow::serve_ask() {
-  std::optional<Call> asking;
-  std::optional<Result<wire::Payload>> answer;
-  state_.with([&](State& state) {
-    if (!state.asking) return;
-    if (answer = take(state); !answer) return;
-    asking.emplace(std::move(*state.asking));
-    state.asking.reset();
-  });
-  if (asking) asking->finish(*answer);
-}
-
 bool Outflow::produce_one() {
-  const bool wanted = state_.wait(
+  const auto source = state_.wait(
       std::nullopt,
       [](State& state) {
         return state.ended ||
                (state.results.size() < kMaxResultsAhead && state.bytes < kMaxBytesAhead);
       },
-      [](State& state, bool) { return !state.ended; });
-  if (!wanted) return false;
-  auto next = source_of()->next();
+      [](State& state, bool) { return state.ended ? nullptr : state.source; });
+  if (source == nullptr) return false;
+  auto next = source->next();
   const bool more = next.ok() && next->has_value();
+  std::optional<Call> asking;
+  std::optional<Result<wire::Payload>> answer;
   state_.with([&](State& state) {
     if (state.ended) return;
     if (more) {
@@ -85,8 +71,12 @@ bool Outflow::produce_one() {
       state.ended = true;
       if (!next.ok()) state.failure = std::move(next).error();
     }
+    if (!state.asking) return;
+    answer = take(state);
+    asking.emplace(std::move(*state.asking));
+    state.asking.reset();
   });
-  serve_ask();
+  if (asking) asking->finish(*answer);
   return more;
 }
 

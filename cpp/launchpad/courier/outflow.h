@@ -49,12 +49,8 @@ class Outflow {
   };
   // What an ask gets, if there is something.
   std::optional<Result<wire::Payload>> take(State& state);
-  // Answers the ask that waits, if there is something for it.
-  void serve_ask();
   // False: no more.
   bool produce_one();
-
-  std::shared_ptr<wire::PayloadStream> source_of();
 
   std::atomic<bool> given_up_{false};
   std::atomic<bool> over_{false};

@@ -22,14 +22,9 @@ constexpr uint64_t kMovingCalls = 16;
 // itself.
 thread_local const ServerCore* running_core = nullptr;
 
-Error stopping_error(const std::string& name) {
-  return Error(Code::kUnavailable, (name.empty() ? "the server" : "'" + name + "'") +
-                                       " is stopping: the call was not run");
-}
-
-Error ended_stream(const std::string& name) {
-  return Error(Code::kUnavailable, (name.empty() ? "the server" : "'" + name + "'") +
-                                       " is stopping: the stream ends here");
+Error stopping_error(const std::string& name, const char* what = "the call was not run") {
+  return Error(Code::kUnavailable,
+               (name.empty() ? "the server" : "'" + name + "'") + " is stopping: " + what);
 }
 
 }  // namespace
@@ -281,7 +276,6 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
                          deadline);
     } else if (frame.type == wire::FrameType::kCancel) {
       session->cancel(frame.id);
-      session->streams().cancel(frame.id);
     }
   }
   if (calls.empty()) return;
@@ -300,12 +294,19 @@ void ServerCore::run_next(Backlog::Next next) {
   if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
 }
 
-void ServerCore::run(Call call) {
-  const bool refused = life_.with([](Life& life) {
+bool ServerCore::begin_running() {
+  return life_.with([](Life& life) {
     if (life.phase == Phase::kServing) ++life.running;
-    return life.phase != Phase::kServing;
+    return life.phase == Phase::kServing;
   });
-  if (refused) return call.fail(stopping_error(options_.name));
+}
+
+void ServerCore::end_running() {
+  life_.with_notify([](Life& life) { --life.running; });
+}
+
+void ServerCore::run(Call call) {
+  if (!begin_running()) return call.fail(stopping_error(options_.name));
   // Somebody must go on waiting for events while this thread is away.
   keep_a_reader();
   if (call.deadline().passed()) {
@@ -320,7 +321,7 @@ void ServerCore::run(Call call) {
     Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
-  life_.with_notify([](Life& life) { --life.running; });
+  end_running();
 }
 
 void ServerCore::hand_to_method(Call call) {
@@ -338,11 +339,7 @@ void ServerCore::hand_to_method(Call call) {
 }
 
 Status ServerCore::run_apart(std::function<void()> work) {
-  const bool refused = life_.with([](Life& life) {
-    if (life.phase == Phase::kServing) ++life.running;
-    return life.phase != Phase::kServing;
-  });
-  if (refused) return stopping_error(options_.name);
+  if (!begin_running()) return stopping_error(options_.name);
   try {
     std::thread([self = shared_from_this(), work = std::move(work)]() mutable {
       if (self->options_.on_thread_start) self->options_.on_thread_start();
@@ -350,19 +347,14 @@ Status ServerCore::run_apart(std::function<void()> work) {
       std::exchange(work, nullptr)();
       running_core = nullptr;
       if (self->options_.on_thread_end) self->options_.on_thread_end();
-      self->life_.with_notify([](Life& life) { --life.running; });
+      self->end_running();
     }).detach();
   } catch (const std::system_error& error) {
-    life_.with_notify([](Life& life) { --life.running; });
+    end_running();
     return Error(Code::kResourceExhausted,
                  std::string("no thread can be made for a stream: ") + error.what());
   }
   return {};
-}
-
-void ServerCore::end_streams() {
-  const auto sessions = sessions_.with([](auto& map) { return map; });
-  for (const auto& [fd, session] : sessions) session->streams().end(ended_stream(options_.name));
 }
 
 void ServerCore::set_healthy(bool healthy) {
@@ -391,11 +383,13 @@ void ServerCore::stop(const base::Deadline& grace) {
   std::deque<Call> queued;
   queue_.with([&](Queue& queue) { queued = queue.calls.clear(); });
   for (Call& call : queued) call.fail(stopping_error(options_.name));
-  end_streams();
+  auto sessions = sessions_.with([](auto& map) { return map; });
+  for (const auto& [fd, session] : sessions)
+    session->streams().end(stopping_error(options_.name, "the stream ends here"));
   const int own = running_core == this ? 1 : 0;
   life_.wait(
       grace.at(), [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
-  const auto sessions = sessions_.with([](auto& map) { return map; });
+  sessions = sessions_.with([](auto& map) { return map; });
   for (const auto& [fd, session] : sessions) session->say_bye();
   ending_.store(true, std::memory_order_release);
   reactor_->end();

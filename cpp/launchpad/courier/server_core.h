@@ -84,11 +84,13 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void read(const std::shared_ptr<Session>& session);
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
   void run_next(Backlog::Next next);
+  // Counts what the server's end waits for. False: it is stopping.
+  bool begin_running();
+  void end_running();
   void run(Call call);
   void hand_to_method(Call call);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);
-  void end_streams();
   void drop(const std::shared_ptr<Session>& session);
   void arm_timer(Queue& queue, base::Nanos delay);
   std::shared_ptr<Session> session_at(int fd);

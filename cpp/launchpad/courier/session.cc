@@ -274,6 +274,8 @@ void Session::cancel(uint64_t id) {
     if (out.cancelled.size() >= kMaxCancelledIds) out.cancelled.clear();
     out.cancelled.insert(id);
   });
+  // After that: who opens it meanwhile sees the one or is there for the other.
+  streams_.cancel(id);
 }
 
 }  // namespace lp::courier

@@ -77,6 +77,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   void close();
 
   bool is_cancelled(uint64_t id);
+  // The call, or the stream that it opened.
   void cancel(uint64_t id);
   // A call came in / was answered; says when the set of cancelled ids can be forgotten.
   void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }

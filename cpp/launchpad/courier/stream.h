@@ -29,15 +29,19 @@ class LocalResults {
 template <class T>
 class StreamPromise;
 
-// The typed value of a result, or why it is none.
-template <class T>
-Result<T> decode_result(const wire::Payload& payload) {
+// The typed value in a payload; if it is none, `wrong(why)` is the error.
+template <class T, class Wrong>
+Result<T> decode_typed(const wire::Payload& payload, const Wrong& wrong) {
   if (payload.encoding != wire::Encoding::kTyped)
-    return Error(Code::kInvalidArgument, "a result is a Python pickle, no typed value");
-  wire::Reader reader(payload);
-  T value = wire::read<T>(reader);
-  if (!reader.ok()) return Error(Code::kInvalidArgument, "a result: " + reader.error()->message);
-  return value;
+    return wrong("it is a Python pickle, no typed value");
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    wire::Reader reader(payload);
+    T value = wire::read<T>(reader);
+    if (!reader.ok()) return wrong(reader.error()->message);
+    return value;
+  }
 }
 
 }  // namespace courier
@@ -66,7 +70,10 @@ class [[nodiscard]] Stream {
     if (remote_ == nullptr) return std::nullopt;
     auto payload = remote_->next().value_or_throw();
     if (!payload) return std::nullopt;
-    return courier::decode_result<T>(*payload).value_or_throw();
+    const auto wrong = [](const std::string& why) {
+      return Error(Code::kInvalidArgument, "a result of a stream: " + why);
+    };
+    return courier::decode_typed<T>(*payload, wrong).value_or_throw();
   }
 
   // What is left is not taken: the method ends where it is. next() gives nothing any more.
@@ -102,7 +109,7 @@ class [[nodiscard]] Stream {
   // Where they end.
   std::default_sentinel_t end() const { return {}; }
 
-  // As results that travel; leaves an empty one. Null of an empty one.
+  // As results that travel; leaves an empty one.
   std::shared_ptr<wire::PayloadStream> as_payloads() &&;
 
  private:
@@ -122,15 +129,15 @@ inline constexpr bool is_stream = false;
 template <class T>
 inline constexpr bool is_stream<Stream<T>> = true;
 
-// Local results, encoded as they are taken.
+// Results of this process, encoded as they are taken.
 template <class T>
 class EncodedResults final : public wire::PayloadStream {
  public:
-  explicit EncodedResults(std::unique_ptr<LocalResults<T>> local) : local_(std::move(local)) {}
+  explicit EncodedResults(Stream<T> stream) : stream_(std::move(stream)) {}
 
   Result<std::optional<wire::Payload>> next() override {
     try {
-      auto value = local_->next();
+      auto value = stream_.next();
       if (!value) return std::optional<wire::Payload>();
       wire::Payload payload;
       wire::Writer writer(payload);
@@ -142,13 +149,7 @@ class EncodedResults final : public wire::PayloadStream {
   }
 
  private:
-  std::unique_ptr<LocalResults<T>> local_;
-};
-
-template <class T>
-class NoResults final : public LocalResults<T> {
- public:
-  std::optional<T> next() override { return std::nullopt; }
+  Stream<T> stream_;
 };
 
 // Keeps something alive as long as what a method made of it.
@@ -172,8 +173,7 @@ std::shared_ptr<wire::PayloadStream> Stream<T>::as_payloads() && {
     auto remote = std::exchange(remote_, nullptr);
     return std::make_shared<courier::KeptResults>(std::move(remote), std::move(owner_));
   }
-  if (local_ == nullptr) local_ = std::make_unique<courier::NoResults<T>>();
-  return std::make_shared<courier::EncodedResults<T>>(std::move(local_));
+  return std::make_shared<courier::EncodedResults<T>>(std::move(*this));
 }
 
 }  // namespace lp

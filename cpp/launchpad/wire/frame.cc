@@ -91,12 +91,12 @@ Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits
 }
 
 Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits) {
-  // Whatever the limits say, the header has 16 and 32 bits for these sizes.
-  const auto method_bytes = std::min<uint64_t>(limits.method_bytes, UINT16_MAX);
-  const auto body_bytes = std::min<uint64_t>(limits.body_bytes, UINT32_MAX);
   if (payload.stream != nullptr)
     return Error(Code::kInvalidArgument,
                  "a stream can only be a method's result: pass a client, or a list");
+  // Whatever the limits say, the header has 16 and 32 bits for these sizes.
+  const auto method_bytes = std::min<uint64_t>(limits.method_bytes, UINT16_MAX);
+  const auto body_bytes = std::min<uint64_t>(limits.body_bytes, UINT32_MAX);
   if (method.size() > method_bytes) return too_large("method name", method.size(), method_bytes);
   if (payload.body.size() > body_bytes)
     return too_large("body in bytes", payload.body.size(), body_bytes);

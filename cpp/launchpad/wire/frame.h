@@ -29,6 +29,9 @@ enum class FrameType : uint8_t {
   kForget = 10,  // Slot `id` stands for nothing any more.
 };
 
+// The `argument` of a kReply: results are asked for one after the other, under the call's id.
+inline constexpr uint64_t kStreamFollows = 1;
+
 // A buffer's entry in the head of a frame is its size, and its bytes follow the body; or it is this
 // word, and its bytes are the first of a lent segment.
 struct SharedWord {
@@ -49,8 +52,6 @@ struct SharedWord {
   uint64_t size = 0;
   bool given = false;
 };
-// In a kReply: the results are asked for one after the other, under the call's id.
-inline constexpr uint64_t kStreamFollows = 1;
 // In a kReturn: somebody out of sight may still read the memory.
 inline constexpr uint32_t kTaintedSlot = uint32_t{1} << 31;
 

@@ -50,11 +50,10 @@ def _wait(futures: list[Any], timeout: float | None, when: str) -> tuple[set[Any
             left = min(left, max(0.0, deadline - time.monotonic()))
         done, waiting = _futures.wait(futures, left, when)
         if not waiting or (deadline is not None and time.monotonic() >= deadline):
-            break
+            return done, waiting
         failed = (f for f in done if not f.cancelled() and f.exception() is not None)
         if when == _futures.FIRST_EXCEPTION and any(failed):
-            break
-    return set(done), set(waiting)
+            return done, waiting
 
 
 def gather(

@@ -22,6 +22,11 @@ _DLPACK_CPU = 1
 _OF_ANOTHER_PACKAGE = 2  # numpy's word for dtypes such as ml_dtypes has.
 
 
+def _inverse(order: list[int]) -> list[int]:
+    """The permutation that undoes it."""
+    return [order.index(dim) for dim in range(len(order))]
+
+
 def torch_tensor(
     array: Any, dtype: str | None, order: list[int] | None, requires_grad: bool
 ) -> Any:
@@ -33,7 +38,7 @@ def torch_tensor(
     if dtype is not None:
         tensor = tensor.view(getattr(torch, dtype))
     if order is not None:
-        tensor = tensor.permute([order.index(dim) for dim in range(len(order))])
+        tensor = tensor.permute(_inverse(order))
     return tensor.requires_grad_() if requires_grad else tensor
 
 
@@ -83,10 +88,8 @@ def _reduce_torch(tensor: Any) -> Any:
     elements, order = _dense(tensor.detach())
     try:
         array = (elements.view(getattr(torch, carrier)) if carrier else elements).numpy()
-    except (
-        TypeError,
-        RuntimeError,
-    ):  # A dtype that numpy has not, or a tensor of a transformation.
+    except (TypeError, RuntimeError):
+        # A dtype that numpy has not, or a tensor of a transformation.
         return NotImplemented
     return torch_tensor, (array, dtype if carrier else None, order, tensor.requires_grad)
 
@@ -123,7 +126,7 @@ def as_numpy(value: Any) -> Any:
     if reduced is not NotImplemented:
         rebuild, (array, dtype, *rest) = reduced
         if rebuild is torch_tensor and rest[0] is not None:
-            array = array.transpose([rest[0].index(dim) for dim in range(len(rest[0]))])
+            array = array.transpose(_inverse(rest[0]))
         if dtype is not None:
             import ml_dtypes
 
