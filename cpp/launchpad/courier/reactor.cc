@@ -103,8 +103,7 @@ std::optional<Reactor::Event> Reactor::look_for_ring() {
   if (!rung && !looking_.exchange(true)) {
     if (!counted) doorbell_->look(true);
     counted = true;
-    rung = spin_.until(doorbell_->client_core(),
-                       [this] { return doorbell_->rung() || ending_.load(); });
+    rung = spin_.until([this] { return doorbell_->rung() || ending_.load(); });
     looking_.store(false);
   }
   if (counted) doorbell_->look(false);

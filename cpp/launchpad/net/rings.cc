@@ -66,7 +66,7 @@ Moved Rings::write(std::span<const iovec> parts, bool marked) {
 
 void Rings::tell_other() {
   if (doorbell_ != nullptr) {
-    if (doorbell_->ring(number_)) poke_due_.store(true);
+    if (doorbell_->ring(number_, spin_.crowded())) poke_due_.store(true);
     return;
   }
   memory_.bell.fetch_add(1);
@@ -83,8 +83,7 @@ Io Rings::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
     return readable || writable;
   };
   // Who waits for room only may not be the only one who waits.
-  const uint32_t core = doorbell_ != nullptr ? doorbell_->server_core() : 0;
-  if (reading ? spin_.until(core, look) : look()) return Io::kMoved;
+  if (reading ? spin_.until(look) : look()) return Io::kMoved;
   const uint32_t turn = memory_.bell.load();
   bool sleep = true;
   if (reading) sleep = in_.ask_for_bytes();

@@ -16,11 +16,6 @@ constexpr uint32_t kWords = Doorbell::kNumbers / kWordBits;
 // Looks, of some 20 ns each, before a sleeping thread is woken: that takes longer.
 constexpr int kGrace = 64;
 
-void note(std::atomic<uint32_t>& core) {
-  const uint32_t only = Spin::only_core();
-  if (core.load(std::memory_order_relaxed) != only) core.store(only, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 // All zeros at the start but for the mutex. Whoever changes one of these words then reads another:
@@ -31,8 +26,6 @@ struct Doorbell::Page {
   std::atomic<uint32_t> sleepers;
   std::atomic<uint32_t> lookers;
   std::atomic<uint32_t> poke;
-  alignas(64) std::atomic<uint32_t> server_core;
-  std::atomic<uint32_t> client_core;
   alignas(64) std::atomic<uint64_t> rung[kWords];
 };
 
@@ -59,13 +52,12 @@ Result<std::shared_ptr<Doorbell>> Doorbell::open(base::Fd memory) {
   return std::shared_ptr<Doorbell>(new Doorbell(std::move(segment)));
 }
 
-bool Doorbell::ring(uint32_t number) {
+bool Doorbell::ring(uint32_t number, bool crowded) {
   const uint64_t bit = uint64_t{1} << (number % kWordBits);
   std::atomic<uint64_t>& word = page_.rung[number / kWordBits];
-  note(page_.client_core);
   word.fetch_or(bit);
   // A thread that has just answered is about to look.
-  int looks = Spin::helps(server_core()) ? kGrace : 0;
+  int looks = crowded ? 0 : kGrace;
   do {
     if (page_.lookers.load() > 0 || (word.load() & bit) == 0) return false;
     Spin::relax();
@@ -124,18 +116,13 @@ bool Doorbell::rung() const {
 }
 
 void Doorbell::look(bool looking) {
-  note(page_.server_core);
   if (looking)
     page_.lookers.fetch_add(1);
   else
     page_.lookers.fetch_sub(1);
 }
 
-uint32_t Doorbell::server_core() const { return page_.server_core.load(std::memory_order_relaxed); }
-uint32_t Doorbell::client_core() const { return page_.client_core.load(std::memory_order_relaxed); }
-
 uint32_t Doorbell::enter() {
-  note(page_.server_core);
   const uint32_t turn = page_.turns.load();
   page_.sleepers.fetch_add(1);
   return turn;

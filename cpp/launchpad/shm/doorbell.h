@@ -27,13 +27,11 @@ class Doorbell {
   // A client's.
 
   // True: no thread of the server sleeps here, but one waits for its sockets and asks to be poked
-  // there.
-  [[nodiscard]] bool ring(uint32_t number);
+  // there. `crowded`: a thread of the server that is about to look may need this thread's core.
+  [[nodiscard]] bool ring(uint32_t number, bool crowded = false);
   // Wakes one of the server's threads if nobody took the number yet. As `ring`.
   [[nodiscard]] bool insist(uint32_t number);
   bool pending(uint32_t number) const;
-  // The only core of the server's thread that looked last: see Spin.
-  uint32_t server_core() const;
   // False: the thread that kept it is gone, and so is the server.
   bool kept() const;
 
@@ -45,8 +43,6 @@ class Doorbell {
   // A number that was rung since it was last taken.
   std::optional<uint32_t> take();
   bool rung() const;
-  // The only core of the client that rang last.
-  uint32_t client_core() const;
   // Somebody looks at `rung` all the time: who rings wakes nobody.
   void look(bool looking);
   // Going to sleep: what was looked at between `enter` and `sleep`, and was not yet so, wakes the

@@ -1,33 +1,34 @@
 // Spin looks for something that is likely to come within microseconds, before its thread sleeps:
-// waking a core that sleeps costs more than most calls. It looks more rarely where that did not
-// help lately, not at all while others keep the cores busy, and never where whoever could bring it
-// has only the same core. One thread at a time.
+// waking a core that sleeps costs more than most calls. It lends its core to others meanwhile, after
+// every look if they take it: whoever is to bring it may be one of them, and is here sooner than by
+// being woken. It looks more rarely where that did not help lately, and not at all while others
+// keep the core for longer than looking saves. One thread at a time.
 #pragma once
 
 #include <sched.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "launchpad/base/clock.h"
 
 namespace lp::shm {
 
-// How long a thread looks at most. It lets others run meanwhile.
+// How long a thread looks at most, if it has its core for itself.
 inline constexpr base::Nanos kSpinLimit{100'000};
-// Who lent its core to others and got it back only after so long, a turn of the scheduler's, had
-// better sleep: it would be woken sooner. That holds for kFirstPause times as long, since it may
-// have been an accident, and for kNextPause times if it comes again within kPauseMemory.
+// Who lent its core to others and got it back only after so long, a turn of the scheduler's, has
+// lost that time: a thread that sleeps would have been woken sooner.
 inline constexpr base::Nanos kSpinTurn{1'500'000};
-inline constexpr int kFirstPause = 10;
-inline constexpr int kNextPause = 100;
-inline constexpr base::Nanos kPauseMemory{1'000'000'000};
+// What looking saves each time that it finds something, and how much of that is remembered: so much
+// may be lost before it is given up,
+inline constexpr base::Nanos kSpinSaves{20'000};
+inline constexpr base::Nanos kMostCredit{10'000'000};
+// for so many times as long as the last turn that was lost.
+inline constexpr int kSpinPause = 100;
 
 class Spin {
  public:
-  // The only core that the calling thread may use, counted from 1; 0 if it may use several.
-  static uint32_t only_core();
-  // Whether somebody, whose only core is `others`, can run while this thread looks.
-  static bool helps(uint32_t others);
   static void relax() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -36,37 +37,44 @@ class Spin {
 #endif
   }
 
-  // True once there() holds, false if it did not soon. `others`: as in `helps`.
+  // When this thread last lent its core, somebody took it. Any thread may ask.
+  bool crowded() const { return crowded_.load(std::memory_order_relaxed); }
+
+  // True once there() holds, false if it did not soon.
   template <class There>
-  bool until(uint32_t others, const There& there) {
+  bool until(const There& there) {
     if (there()) return true;
-    if (!worth(others)) return false;
+    if (!worth()) return false;
     const base::TimePoint start = base::steady_clock().now();
     base::TimePoint now = start;
+    int turns = 0;
     do {
       const base::TimePoint before = now;
-      for (int i = 0; i < kLooks; ++i) {
+      for (int i = crowded() ? 1 : kLooks; i > 0; --i) {
         if (there()) return hit();
         relax();
       }
-      // Whoever is to bring it may wait for this core.
-      ::sched_yield();
-      now = base::steady_clock().now();
+      now = lend_core();
       if (now - before >= kSpinTurn) {
-        pause(now, now - before);
+        lose(now, now - before);
         return there();
       }
-    } while (now - start < kSpinLimit);
+    } while (++turns < kFewestTurns || now - start < kSpinLimit);
     return there() ? hit() : miss();
   }
 
  private:
   static constexpr int kLooks = 64;
+  // On a crowded core the limit may be over when the others, of whom one is to bring it, had a turn.
+  static constexpr int kFewestTurns = 3;
 
-  bool worth(uint32_t others);
-  void pause(base::TimePoint now, base::Nanos away);
+  bool worth();
+  // Gives the time when it is back.
+  base::TimePoint lend_core();
+  void lose(base::TimePoint now, base::Nanos away);
   bool hit() {
     misses_ = 0;
+    credit_ = std::min(credit_ + kSpinSaves, kMostCredit);
     return true;
   }
   bool miss() {
@@ -74,8 +82,10 @@ class Spin {
     return false;
   }
 
+  std::atomic<bool> crowded_{false};
   uint32_t waits_ = 0;
   uint32_t misses_ = 0;  // In a row.
+  base::Nanos credit_ = kMostCredit;
   bool paused_ = false;
   base::TimePoint pause_until_{};  // The end of the last pause.
 };

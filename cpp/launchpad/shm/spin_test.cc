@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <optional>
+#include <thread>
+
 namespace lp::shm {
 namespace {
 
@@ -14,38 +18,80 @@ void pass(base::Nanos time) {
 // How often it looks for what does not come.
 int looks_of(Spin& spin) {
   int looks = 0;
-  spin.until(0, [&] { return ++looks < 0; });
+  spin.until([&] { return ++looks < 0; });
   return looks;
 }
 
+// It looks for what does not come, and its core is somebody else's for `turns` turns meanwhile.
+// When that began; nothing: it did not look.
+std::optional<base::TimePoint> lose(Spin& spin, int turns) {
+  int looks = 0;
+  const base::TimePoint before = base::steady_clock().now();
+  spin.until([&] {
+    if (++looks == 2) pass(turns * kSpinTurn);
+    return false;
+  });
+  return looks > 1 ? std::optional(before) : std::nullopt;
+}
+
 TEST(Spin, FindsWhatComesWhileItLooks) {
-  if (!Spin::helps(0)) GTEST_SKIP() << "there is one core only";
   Spin spin;
   int looks = 0;
-  EXPECT_TRUE(spin.until(0, [&] { return ++looks == 50; }));
+  EXPECT_TRUE(spin.until([&] { return ++looks == 50; }));
   EXPECT_EQ(looks, 50);
 }
 
 TEST(Spin, DoesNotLookWhileOthersKeepItsCoreBusy) {
-  if (!Spin::helps(0)) GTEST_SKIP() << "there is one core only";
   Spin spin;
-  base::TimePoint before;
-  for (int lost = 0; lost < 2;) {
-    int looks = 0;
-    before = base::steady_clock().now();
-    spin.until(0, [&] {
-      // The core is somebody else's for a few turns.
-      if (++looks == 2) pass(3 * kSpinTurn);
-      return false;
-    });
-    if (looks > 1) ++lost;
+  constexpr int kTurns = 3;
+  std::optional<base::TimePoint> last;
+  for (base::Nanos lost{0}; lost <= kMostCredit; lost += kTurns * kSpinTurn) {
+    last = lose(spin, kTurns);
+    ASSERT_TRUE(last) << "it gave up early";
   }
-  // It pauses for six times as long, so that a busy machine does not fail this.
-  while (base::steady_clock().now() < before + kNextPause / 2 * kSpinTurn) {
+  // It pauses for three times as long, so that a busy machine does not fail this.
+  while (base::steady_clock().now() < *last + kSpinPause * kSpinTurn) {
     ASSERT_EQ(looks_of(spin), 1);
   }
   while (looks_of(spin) == 1) {
   }
+  // It has no credit any more.
+  ASSERT_TRUE(lose(spin, kTurns));
+  EXPECT_EQ(looks_of(spin), 1);
+}
+
+TEST(Spin, WhatItFindsMakesUpForTurnsThatItLoses) {
+  Spin spin;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(lose(spin, 2)) << "gave up after " << i;
+    // More than was lost, on a machine that is not too busy.
+    for (base::Nanos saved{0}; saved <= 4 * kSpinTurn; saved += kSpinSaves) {
+      int looks = 0;
+      spin.until([&] { return ++looks == 2; });
+    }
+  }
+}
+
+TEST(Spin, LooksOnceBetweenTurnsOnACoreThatOthersWant) {
+  cpu_set_t before;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(::sched_getcpu(), &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+  Spin spin;
+  {
+    std::atomic<bool> enough{false};
+    std::jthread other([&] {
+      while (!enough) ::sched_yield();
+    });
+    // The other thread may not run yet.
+    while (!spin.crowded()) looks_of(spin);
+    enough = true;
+  }
+  // Nobody else wants it any more, unless the machine is busy.
+  while (spin.crowded()) looks_of(spin);
+  EXPECT_EQ(::sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 }  // namespace
