@@ -14,8 +14,8 @@ Call::Call(std::shared_ptr<Session> session, uint64_t id, std::string method,
       arguments_(std::move(arguments)),
       deadline_(deadline) {}
 
-Call::~Call() {
-  if (session_) fail(Error(Code::kInternal, "the handler of '" + method_ + "' gave no answer"));
+void Call::fail_unanswered() {
+  fail(Error(Code::kInternal, "the handler of '" + method_ + "' gave no answer"));
 }
 
 bool Call::caller_shares() const { return session_->peer().shares; }

@@ -21,7 +21,9 @@ class Call {
        base::Deadline deadline);
   Call(Call&&) noexcept = default;
   Call& operator=(Call&&) = delete;
-  ~Call();
+  ~Call() {
+    if (session_ != nullptr) fail_unanswered();
+  }
 
   const std::string& method() const { return method_; }
   const wire::Payload& arguments() const { return arguments_; }
@@ -45,6 +47,8 @@ class Call {
   const std::shared_ptr<Session>& session() const { return session_; }
 
  private:
+  void fail_unanswered();
+
   std::shared_ptr<Session> session_;  // Null once answered or moved from.
   uint64_t id_;
   std::string method_;

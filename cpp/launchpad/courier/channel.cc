@@ -258,7 +258,7 @@ std::shared_ptr<wire::PayloadStream> Channel::make_inflow(const Pending& opened)
   return std::make_shared<Inflow>(shared_from_this(), link_, opened.id, opened.method, patience);
 }
 
-void Channel::complete(Entry entry, Answer answer) {
+void Channel::complete(Entry&& entry, Answer answer) {
   Pending& pending = *entry.pending;
   pending.done = true;
   if (pending.callback) {
@@ -282,27 +282,22 @@ void Channel::break_link(const std::shared_ptr<Link>& link) {
   const uint64_t sent = outbox_.appended() - outbox_.bytes();
   link_.reset();
   outbox_.clear();
-  std::vector<Entry> lost;
-  for (auto& [id, entry] : pending_) {
-    Pending& pending = *entry.pending;
+  std::vector<uint64_t> lost;
+  pending_.for_each([&](Pending& pending) {
     // Nobody has seen any of it, and who submits it still has it: it may be sent again.
     if (pending.submitting && pending.begins_at >= sent)
       pending.bounced = true;
     else
-      lost.push_back(entry);
-  }
-  for (Entry& entry : lost) {
-    take(entry.pending->id);
-    complete(std::move(entry), error);
-  }
+      lost.push_back(pending.id);
+  });
+  for (const uint64_t id : lost) complete(*take(id), error);
 }
 
 void Channel::fail_all(const Error& error) {
-  auto pending = std::move(pending_);
-  pending_.clear();
+  auto pending = pending_.take_all();
   unsent_.clear();
   callbacks_due_ = timed_callbacks_ = 0;
-  for (auto& [id, entry] : pending) complete(std::move(entry), error);
+  for (Entry& entry : pending) complete(std::move(entry), error);
 }
 
 // Whoever leaves lets another one read, if somebody waits.
@@ -315,14 +310,12 @@ void Channel::hand_over() {
 }
 
 std::optional<Channel::Entry> Channel::take(uint64_t id) {
-  const auto found = pending_.find(id);
-  if (found == pending_.end()) return std::nullopt;
-  Entry entry = std::move(found->second);
-  pending_.erase(found);
+  auto entry = pending_.take(id);
+  if (!entry) return entry;
   if (!unsent_.empty()) unsent_.erase(id);
-  if (entry.pending->callback) {
+  if (entry->pending->callback) {
     --callbacks_due_;
-    if (!entry.pending->deadline.never()) --timed_callbacks_;
+    if (!entry->pending->deadline.never()) --timed_callbacks_;
   }
   return entry;
 }
@@ -361,24 +354,24 @@ void Channel::read_in_background() {
 std::optional<base::TimePoint> Channel::next_callback_deadline() const {
   std::optional<base::TimePoint> first;
   if (timed_callbacks_ == 0) return first;
-  for (const auto& [id, entry] : pending_) {
-    const auto& at = entry.pending->deadline.at();
-    if (entry.pending->callback && at && (!first || *at < *first)) first = at;
-  }
+  pending_.for_each([&](const Pending& pending) {
+    const auto& at = pending.deadline.at();
+    if (pending.callback && at && (!first || *at < *first)) first = at;
+  });
   return first;
 }
 
 void Channel::expire_callbacks() {
-  std::vector<Entry> expired;
-  for (const auto& [id, entry] : pending_) {
-    if (entry.pending->callback && entry.pending->deadline.passed()) expired.push_back(entry);
-  }
-  for (Entry& entry : expired) {
-    forget(*entry.pending);
-    const std::string method = entry.pending->method;
+  std::vector<uint64_t> expired;
+  pending_.for_each([&](const Pending& pending) {
+    if (pending.callback && pending.deadline.passed()) expired.push_back(pending.id);
+  });
+  for (const uint64_t id : expired) {
+    Entry entry = *take(id);
+    tell_forgotten(id);
     complete(std::move(entry),
-             Error(Code::kDeadlineExceeded,
-                   server_name() + " did not answer '" + method + "' before the deadline"));
+             Error(Code::kDeadlineExceeded, server_name() + " did not answer '" +
+                                                entry.pending->method + "' before the deadline"));
   }
 }
 

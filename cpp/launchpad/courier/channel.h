@@ -12,18 +12,16 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "launchpad/base/guarded.h"
 #include "launchpad/courier/flusher.h"
 #include "launchpad/courier/link.h"
+#include "launchpad/courier/pending.h"
 #include "launchpad/net/token.h"
 
 namespace lp::courier {
 
-using Answer = Result<wire::Payload>;
-using Callback = std::function<void(Answer)>;
 // What calls of a closed client end with.
 Error closed_error();
 // What a server that takes typed values only gets instead of a pickle. Must not wait.
@@ -53,22 +51,6 @@ struct ChannelOptions {
   std::function<bool()> interrupted{};
   // Wraps the running of a batch of callbacks (to take a lock once, say).
   std::function<void(const std::function<void()>&)> around_callbacks{};
-};
-
-// A call that was sent. Its fields are the channel's, under its lock.
-struct Pending {
-  uint64_t id = 0;
-  std::string method;
-  base::Deadline deadline;
-  base::Nanos patience{0};  // How long it was given; 0: for ever.
-  bool done = false;
-  bool waited_for = false;  // A thread is parked on `arrived`.
-  uint64_t begins_at = 0;   // Of what the link was given to send, where its message begins.
-  bool submitting = false;  // Its message is still at hand,
-  bool bounced = false;     // and the link broke before any of it was sent.
-  std::optional<Answer> answer;
-  Callback callback;
-  std::condition_variable arrived;
 };
 
 class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
@@ -132,10 +114,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Channel(net::Address address, ChannelOptions options);
 
  private:
-  struct Entry {
-    Pending* pending;
-    std::shared_ptr<Pending> owner;  // Null for a call whose caller waits.
-  };
+  using Entry = PendingCalls::Entry;
   struct Unsent {
     wire::Payload arguments;
     TypedInstead typed;
@@ -184,7 +163,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // What was read from that link. True: the server says that it stops.
   bool deliver(Link& from, std::vector<wire::Frame>& frames);
   std::shared_ptr<wire::PayloadStream> make_inflow(const Pending& opened);
-  void complete(Entry entry, Answer answer);
+  void complete(Entry&& entry, Answer answer);
   void break_link(const std::shared_ptr<Link>& link);
   void fail_all(const Error& error);
   void fail_unsent(const Error& error);
@@ -192,6 +171,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Takes the call off the list, if it is still on it; then its owner is the caller's.
   std::optional<Entry> take(uint64_t id);
   void forget(Pending& pending);
+  // Nobody waits for the call any more: the server is told.
+  void tell_forgotten(uint64_t id);
   void read_in_background();
   void expire_callbacks();
   // For a call with a callback.
@@ -217,7 +198,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   uint64_t next_id_ = 1;
   size_t callbacks_due_ = 0;    // Pending calls that have a callback,
   size_t timed_callbacks_ = 0;  // of these with a deadline.
-  std::unordered_map<uint64_t, Entry> pending_;
+  PendingCalls pending_;
   std::map<uint64_t, Unsent> unsent_;         // Those of `pending_` that wait for a link, in order.
   std::vector<Pending*> waiting_;             // Parked threads that could take the reader's role.
   std::vector<std::function<void()>> ready_;  // Callbacks to run.

@@ -95,7 +95,7 @@ void Channel::connect_for_unsent() {
 // In the order in which they were started, before any later one.
 void Channel::post_unsent() {
   for (auto& [id, unsent] : std::exchange(unsent_, {})) {
-    Pending& pending = *pending_.find(id)->second.pending;
+    Pending& pending = *pending_.find(id);
     Answer arguments = std::move(unsent.arguments);
     if (pending.deadline.passed()) {
       arguments = Error(Code::kDeadlineExceeded,

@@ -25,7 +25,7 @@ Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr
     ++callbacks_due_;
     if (!pending.deadline.never()) ++timed_callbacks_;
   }
-  pending_.emplace(pending.id, Entry{&pending, std::move(owner)});
+  pending_.add(pending, std::move(owner));
   return {};
 }
 
@@ -114,18 +114,20 @@ void Channel::notice_end() {
   if (rings == nullptr ? address_.kind == net::Kind::kTcp : rings->ended()) read_what_is_there();
 }
 
-// Nobody waits for the call any more: the server is told.
 void Channel::forget(Pending& pending) {
-  if (!take(pending.id) || link_ == nullptr) return;
-  outbox_.append(wire::FrameType::kCancel, pending.id, 0, {}, {});
+  if (take(pending.id)) tell_forgotten(pending.id);
+}
+
+void Channel::tell_forgotten(uint64_t id) {
+  if (link_ == nullptr) return;
+  outbox_.append(wire::FrameType::kCancel, id, 0, {}, {});
   outbox_.flush(link_->socket());
 }
 
 // Who waits does not let others wait.
 void Channel::send_gathered() {
   if (link_ == nullptr || outbox_.empty()) return;
-  const auto link = link_;
-  if (outbox_.flush(link->socket()) == net::Io::kClosed) break_link(link);
+  if (outbox_.flush(link_->socket()) == net::Io::kClosed) break_link(std::shared_ptr(link_));
 }
 
 void Channel::flush_due() {
@@ -184,9 +186,9 @@ void Channel::tell_of_ended_streams() {
 // which may wait for its answers to be taken, cannot wait for this client in a circle.
 Status Channel::flush(Lock& lock, const base::Deadline& deadline) {
   while (link_ != nullptr && !outbox_.empty()) {
-    const auto link = link_;
-    const net::Io io = outbox_.flush(link->socket());
+    const net::Io io = outbox_.flush(link_->socket());
     if (io == net::Io::kMoved) break;
+    const auto link = link_;
     if (io == net::Io::kClosed) {
       break_link(link);
       break;

@@ -16,11 +16,10 @@ net::Io Inlet::read(net::Socket& socket, bool wait) {
   return moved.io;
 }
 
-Result<std::optional<wire::Frame>> Inlet::next() {
+Result<bool> Inlet::next(wire::Frame& frame) {
   while (true) {
-    auto next = reader_.next();
-    if (!next.ok() || !next->has_value()) return next;
-    wire::Frame& frame = **next;
+    auto next = reader_.next(frame);
+    if (!next.ok() || !*next) return next;
     if (borrowings_ != nullptr) {
       LP_TRY_ASSIGN(const bool taken, borrowings_->take_frame(frame));
       if (taken) continue;

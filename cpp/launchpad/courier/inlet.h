@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "launchpad/courier/borrowings.h"
 #include "launchpad/net/socket.h"
@@ -24,9 +23,9 @@ class Inlet {
   // The one descriptor that came with the greeting; invalid if there was not one.
   base::Fd greeting_descriptor();
 
-  // The next complete frame that its owner has to see; nothing if more bytes are needed; or what is
-  // wrong with the bytes, for ever.
-  Result<std::optional<wire::Frame>> next();
+  // Puts the next complete frame that its owner has to see into `frame`. False: more bytes are
+  // needed, and `frame` says nothing. Or what is wrong with the bytes, for ever.
+  Result<bool> next(wire::Frame& frame);
 
   // The peer is known: these limits hold from now on, and packed frames are welcome.
   void trust(wire::FrameLimits limits);

@@ -86,13 +86,12 @@ net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
   const net::Io io = inlet_.read(socket_, wait);
   if (io != net::Io::kMoved) return io;
   while (true) {
-    auto next = inlet_.next();
-    if (!next.ok()) {
-      broken_ = std::move(next).error();
-      return net::Io::kClosed;
-    }
-    if (!next->has_value()) return net::Io::kMoved;
-    frames.push_back(std::move(**next));
+    auto next = inlet_.next(frames.emplace_back());
+    if (next.ok() && *next) continue;
+    frames.pop_back();
+    if (next.ok()) return net::Io::kMoved;
+    broken_ = std::move(next).error();
+    return net::Io::kClosed;
   }
 }
 

@@ -43,7 +43,7 @@ bool Router::has_priority(const std::string& method) const {
   return method == kHealth || find(method).priority;
 }
 
-void Router::run(Call call) const {
+void Router::run(Call&& call) const {
   if (const auto handler = find(call.method()).handler) {
     (*handler)(std::move(call));
     return;

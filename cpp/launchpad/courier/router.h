@@ -38,7 +38,7 @@ class Router {
   void on_first_priority(std::function<void()> then) { on_first_priority_ = std::move(then); }
 
   // Runs the method's handler, or answers NOT_FOUND with the names there are.
-  void run(Call call) const;
+  void run(Call&& call) const;
 
  private:
   struct Bound {

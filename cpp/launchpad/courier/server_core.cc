@@ -22,6 +22,16 @@ constexpr uint64_t kMovingCalls = 16;
 // itself.
 thread_local const ServerCore* running_core = nullptr;
 
+// The call in a kCall frame, which is moved from.
+Call call_in(const std::shared_ptr<Session>& session, wire::Frame& frame) {
+  base::Deadline deadline;
+  if (frame.argument != 0) {
+    constexpr uint64_t kLongest = uint64_t{1} << 62;
+    deadline = base::Deadline::after(base::Nanos(std::min(frame.argument, kLongest)));
+  }
+  return Call(session, frame.id, std::move(frame.method), std::move(frame.payload), deadline);
+}
+
 Error stopping_error(const std::string& name, const char* what = "the call was not run") {
   return Error(Code::kUnavailable,
                (name.empty() ? "the server" : "'" + name + "'") + " is stopping: " + what);
@@ -62,8 +72,8 @@ void ServerCore::keep_a_reader() {
 
 // Calls that run now take no place, so threads are added for them, too.
 void ServerCore::reserve_threads() {
-  queue_.with([](Queue& queue) { queue.calls.limit(); });
-  limit_.fetch_add(options_.threads + life_.with([](Life& life) { return life.running; }));
+  with_queue([](Queue& queue) { queue.calls.limit(); });
+  limit_.fetch_add(options_.threads + running_.count());
   if (started() && !stopping_.load(std::memory_order_acquire)) keep_a_reader();
 }
 
@@ -83,19 +93,25 @@ void ServerCore::spawn_thread(bool first) {
 void ServerCore::work() {
   Cork cork;
   while (!ending_.load(std::memory_order_acquire)) {
-    if (auto next = next_call(cork))
-      run_next(std::move(*next));
-    else if (auto session = next_readable())
-      read(session);
-    else
-      wait_for_event();
+    if (!run_queued(cork)) wait_for_event();
     Session::set_corked_on_this_thread(nullptr);
   }
 }
 
+bool ServerCore::run_queued(Cork& cork) {
+  if (queued_.load(std::memory_order_acquire) == 0 && cork.session == nullptr) return false;
+  if (auto next = next_call(cork)) {
+    run_next(std::move(*next));
+    return true;
+  }
+  const auto session = next_readable();
+  if (session != nullptr) read(session);
+  return session != nullptr;
+}
+
 std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
   bool more = false;
-  auto next = queue_.with([&](Queue& queue) {
+  auto next = with_queue([&](Queue& queue) {
     auto taken = queue.calls.pop();
     if (!taken) return taken;
     ++queue.finished;
@@ -124,7 +140,7 @@ std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
 }
 
 std::shared_ptr<Session> ServerCore::next_readable() {
-  return queue_.with([&](Queue& queue) -> std::shared_ptr<Session> {
+  return with_queue([&](Queue& queue) -> std::shared_ptr<Session> {
     // Whoever finishes calls of a full queue comes here, too.
     if (queue.readable.empty() || queue.calls.size() >= options_.max_queued_calls) return nullptr;
     auto session = std::move(queue.readable.front());
@@ -164,7 +180,7 @@ void ServerCore::on_descriptor(int fd, uint32_t events) {
 // many.
 void ServerCore::on_timer() {
   std::vector<std::shared_ptr<Session>> corked;
-  auto next = queue_.with([&](Queue& queue) -> std::optional<Backlog::Next> {
+  auto next = with_queue([&](Queue& queue) -> std::optional<Backlog::Next> {
     queue.timer_armed = false;
     corked.swap(queue.corked);
     if (queue.calls.empty()) return std::nullopt;
@@ -244,69 +260,55 @@ void ServerCore::drop(const std::shared_ptr<Session>& session) {
 void ServerCore::read(const std::shared_ptr<Session>& session) {
   // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in
   // the socket. Not so a client that has no call here yet, if its first may have priority.
-  const bool full = queue_.with([&](Queue& queue) {
-    if (queue.calls.size() < options_.max_queued_calls) return false;
-    if (router_.any_priority() && session->calls() == 0) return false;
-    queue.readable.push_back(session);
-    return true;
-  });
+  const bool may_be_full = queued_.load(std::memory_order_acquire) >= options_.max_queued_calls;
+  const bool full = may_be_full && with_queue([&](Queue& queue) {
+                      if (queue.calls.size() < options_.max_queued_calls) return false;
+                      if (router_.any_priority() && session->calls() == 0) return false;
+                      queue.readable.push_back(session);
+                      return true;
+                    });
   if (full) return;
   std::vector<wire::Frame> frames;
   const Session::Turn turn = session->read(frames);
   if (turn == Session::Turn::kMore) {
-    queue_.with([&](Queue& queue) { queue.readable.push_back(session); });
+    with_queue([&](Queue& queue) { queue.readable.push_back(session); });
   }
   if (!frames.empty()) take(session, frames);
   if (turn == Session::Turn::kClosed) drop(session);
 }
 
-// Cancels first, since they are about calls before them; then the calls, the first one on this
+// Cancels first, since they are about calls before them; then the calls, a single one on this
 // thread at once.
 void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames) {
-  std::vector<Call> calls;
-  for (wire::Frame& frame : frames) {
-    if (frame.type == wire::FrameType::kCall) {
-      session->count_call();
-      base::Deadline deadline;
-      if (frame.argument != 0) {
-        constexpr uint64_t kLongest = uint64_t{1} << 62;
-        deadline = base::Deadline::after(base::Nanos(std::min(frame.argument, kLongest)));
-      }
-      calls.emplace_back(session, frame.id, std::move(frame.method), std::move(frame.payload),
-                         deadline);
-    } else if (frame.type == wire::FrameType::kCancel) {
-      session->cancel(frame.id);
-    }
+  int calls = 0;
+  for (const wire::Frame& frame : frames) calls += frame.type == wire::FrameType::kCall ? 1 : 0;
+  if (calls > 0) session->count_calls(calls);
+  for (const wire::Frame& frame : frames) {
+    if (frame.type == wire::FrameType::kCancel) session->cancel(frame.id);
   }
-  if (calls.empty()) return;
+  if (calls == 0) return;
   const bool any_priority = router_.any_priority();
-  if (calls.size() == 1 && !any_priority) return run(std::move(calls.front()));
-  queue_.with([&](Queue& queue) {
-    for (Call& call : calls) {
+  const auto each_call = [&](const auto& then) {
+    for (wire::Frame& frame : frames) {
+      if (frame.type == wire::FrameType::kCall) then(call_in(session, frame));
+    }
+  };
+  if (calls == 1 && !any_priority) return each_call([&](Call&& call) { run(std::move(call)); });
+  with_queue([&](Queue& queue) {
+    each_call([&](Call&& call) {
       const bool priority = any_priority && router_.has_priority(call.method());
       queue.calls.push(std::move(call), priority);
-    }
+    });
   });
 }
 
-void ServerCore::run_next(Backlog::Next next) {
+void ServerCore::run_next(Backlog::Next&& next) {
   run(std::move(next.call));
-  if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
+  if (next.takes_place) with_queue([](Queue& queue) { queue.calls.finish(); });
 }
 
-bool ServerCore::begin_running() {
-  return life_.with([](Life& life) {
-    if (life.phase == Phase::kServing) ++life.running;
-    return life.phase == Phase::kServing;
-  });
-}
-
-void ServerCore::end_running() {
-  life_.with_notify([](Life& life) { --life.running; });
-}
-
-void ServerCore::run(Call call) {
-  if (!begin_running()) return call.fail(stopping_error(options_.name));
+void ServerCore::run(Call&& call) {
+  if (!running_.begin()) return call.fail(stopping_error(options_.name));
   // Somebody must go on waiting for events while this thread is away.
   keep_a_reader();
   if (call.deadline().passed()) {
@@ -321,10 +323,10 @@ void ServerCore::run(Call call) {
     Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
-  end_running();
+  running_.end();
 }
 
-void ServerCore::hand_to_method(Call call) {
+void ServerCore::hand_to_method(Call&& call) {
   if (call.method() == kHealth) {
     wire::Payload payload;
     wire::Writer(payload).boolean(healthy_.load());
@@ -339,7 +341,7 @@ void ServerCore::hand_to_method(Call call) {
 }
 
 Status ServerCore::run_apart(std::function<void()> work) {
-  if (!begin_running()) return stopping_error(options_.name);
+  if (!running_.begin()) return stopping_error(options_.name);
   try {
     std::thread([self = shared_from_this(), work = std::move(work)]() mutable {
       if (self->options_.on_thread_start) self->options_.on_thread_start();
@@ -347,10 +349,10 @@ Status ServerCore::run_apart(std::function<void()> work) {
       std::exchange(work, nullptr)();
       running_core = nullptr;
       if (self->options_.on_thread_end) self->options_.on_thread_end();
-      self->end_running();
+      self->running_.end();
     }).detach();
   } catch (const std::system_error& error) {
-    end_running();
+    running_.end();
     return Error(Code::kResourceExhausted,
                  std::string("no thread can be made for a stream: ") + error.what());
   }
@@ -374,21 +376,21 @@ void ServerCore::stop(const base::Deadline& grace) {
     join(grace);
     return;
   }
+  running_.close();
   stopping_.store(true, std::memory_order_release);
   // From now on, who connects is refused.
   listener_.with([&](auto& owned) {
     reactor_->unwatch(listener_fd_);
     owned.reset();
   });
-  std::deque<Call> queued;
-  queue_.with([&](Queue& queue) { queued = queue.calls.clear(); });
+  std::vector<Call> queued;
+  with_queue([&](Queue& queue) { queued = queue.calls.clear(); });
   for (Call& call : queued) call.fail(stopping_error(options_.name));
   auto sessions = sessions_.with([](auto& map) { return map; });
   for (const auto& [fd, session] : sessions)
     session->streams().end(stopping_error(options_.name, "the stream ends here"));
   const int own = running_core == this ? 1 : 0;
-  life_.wait(
-      grace.at(), [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
+  running_.wait(own, grace);
   sessions = sessions_.with([](auto& map) { return map; });
   for (const auto& [fd, session] : sessions) session->say_bye();
   ending_.store(true, std::memory_order_release);
@@ -402,8 +404,7 @@ void ServerCore::stop(const base::Deadline& grace) {
 
 void ServerCore::wait_for_handlers() {
   const int own = running_core == this ? 1 : 0;
-  life_.wait(
-      std::nullopt, [&](Life& life) { return life.running <= own; }, [](Life&, bool) {});
+  running_.wait(own, base::Deadline());
 }
 
 bool ServerCore::join(const base::Deadline& deadline) {

@@ -21,6 +21,7 @@
 #include "launchpad/courier/anteroom.h"
 #include "launchpad/courier/backlog.h"
 #include "launchpad/courier/reactor.h"
+#include "launchpad/courier/running.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/courier/session.h"
 
@@ -51,6 +52,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
     Backlog calls;
     std::deque<std::shared_ptr<Session>> readable;  // Whose next turn of reading is due.
+    size_t size() const { return calls.size() + readable.size(); }
+
     std::vector<std::shared_ptr<Session>>
         corked;  // What the timer flushes, should their thread block.
     bool timer_armed = false;
@@ -65,14 +68,28 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   struct Life {
     Phase phase = Phase::kServing;
     int threads = 0;
-    int running = 0;  // Handlers.
   };
 
+  // f(Queue&) under the lock.
+  template <class F>
+  auto with_queue(F&& f) {
+    struct Note {
+      ~Note() { to.store(from.size(), std::memory_order_release); }
+      std::atomic<size_t>& to;
+      const Queue& from;
+    };
+    return queue_.with([&](Queue& queue) {
+      const Note note{queued_, queue};
+      return f(queue);
+    });
+  }
   // Unless a thread waits for events already, or there are as many as may be.
   void keep_a_reader();
   void spawn_thread(bool first);
   void reserve_threads();
   void work();
+  // One thing that was queued. False: there is none.
+  bool run_queued(Cork& cork);
   // The next queued call. Flushes the cork before a call that may leave it behind.
   std::optional<Backlog::Next> next_call(Cork& cork);
   std::shared_ptr<Session> next_readable();
@@ -83,12 +100,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // By the owner of the session's turn.
   void read(const std::shared_ptr<Session>& session);
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
-  void run_next(Backlog::Next next);
-  // Counts what the server's end waits for. False: it is stopping.
-  bool begin_running();
-  void end_running();
-  void run(Call call);
-  void hand_to_method(Call call);
+  void run_next(Backlog::Next&& next);
+  void run(Call&& call);
+  void hand_to_method(Call&& call);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);
   void drop(const std::shared_ptr<Session>& session);
@@ -111,7 +125,10 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::atomic<int> threads_{0};  // Threads there are, or are being made,
   std::atomic<int> limit_;       // and at most.
   base::Guarded<Queue> queue_;
+  // How much lies in the queue, so that it need not be locked where there is nothing.
+  std::atomic<size_t> queued_{0};
   base::Guarded<Life> life_;
+  Running running_;  // What the server's end waits for.
   base::Guarded<std::unordered_map<int, std::shared_ptr<Session>>> sessions_;
 };
 

@@ -100,14 +100,18 @@ void Session::log_end(const std::string& why) const {
 
 Status Session::take_all(std::vector<wire::Frame>& frames) {
   while (true) {
-    LP_TRY_ASSIGN(auto next, inlet_.next());
-    if (!next) return {};
+    wire::Frame& frame = frames.emplace_back();
+    auto next = inlet_.next(frame);
+    const bool complete = next.ok() && *next;
+    if (complete && known() && frame.type != wire::FrameType::kReturn) continue;
+    const wire::Frame own = std::move(frame);
+    frames.pop_back();
+    if (!next.ok()) return std::move(next).error();
+    if (!complete) return {};
     if (!known())
-      LP_TRY(greet(*next));
-    else if (next->type == wire::FrameType::kReturn)
-      LP_TRY(out_.with([&](Out& out) { return out.box.give_back(*next); }));
+      LP_TRY(greet(own));
     else
-      frames.push_back(std::move(*next));
+      LP_TRY(out_.with([&](Out& out) { return out.box.give_back(own); }));
   }
 }
 
@@ -181,7 +185,7 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
   const wire::Payload& sent = as_sent(payload, copies, peer_.shares, peer_.packs);
   if (running_session == this && running_id == id && corked_session != this) reactor_->expect();
   out_.with([&](Out& out) {
-    if (last) out.cancelled.clear();
+    if (last && !out.cancelled.empty()) forget_cancelled(out);
     if (out.closing || closed()) return;
     if (const Status fits = wire::check_frame({}, payload, limits_); !fits.ok() && is_answer) {
       out.box.append(wire::FrameType::kError, id, static_cast<uint64_t>(fits.error().code), {},
@@ -263,7 +267,13 @@ void Session::close() {
 
 bool Session::is_cancelled(uint64_t id) {
   if (closed()) return true;
+  if (!any_cancelled_.load(std::memory_order_acquire)) return false;
   return out_.with([&](Out& out) { return out.cancelled.contains(id); });
+}
+
+void Session::forget_cancelled(Out& out) {
+  out.cancelled.clear();
+  any_cancelled_.store(false, std::memory_order_release);
 }
 
 void Session::cancel(uint64_t id) {
@@ -273,6 +283,7 @@ void Session::cancel(uint64_t id) {
     // same.
     if (out.cancelled.size() >= kMaxCancelledIds) out.cancelled.clear();
     out.cancelled.insert(id);
+    any_cancelled_.store(true, std::memory_order_release);
   });
   // After that: who opens it meanwhile sees the one or is there for the other.
   streams_.cancel(id);

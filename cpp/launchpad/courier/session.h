@@ -79,8 +79,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   bool is_cancelled(uint64_t id);
   // The call, or the stream that it opened.
   void cancel(uint64_t id);
-  // A call came in / was answered; says when the set of cancelled ids can be forgotten.
-  void count_call() { calls_.fetch_add(1, std::memory_order_relaxed); }
+  // Calls came in / were answered; says when the set of cancelled ids can be forgotten.
+  void count_calls(int count) { calls_.fetch_add(count, std::memory_order_relaxed); }
   // How many are not answered.
   int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
@@ -116,6 +116,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   void flush_locked(Out& out);
   // False: there is room already.
   bool watch(Out& out);
+  void forget_cancelled(Out& out);
 
   net::Socket socket_;
   const std::shared_ptr<Reactor> reactor_;
@@ -128,6 +129,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::atomic<uint32_t> edges_{0};      // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};       // In flight.
   std::atomic<bool> closed_{false};
+  std::atomic<bool> any_cancelled_{false};  // Whether Out::cancelled holds any.
   Outflows streams_;
   base::Guarded<Out> out_;
 };

@@ -18,16 +18,19 @@ bool Spin::worth() {
   return (waits_++ & ((1u << rarer) - 1)) == 0;
 }
 
-base::TimePoint Spin::lend_core() {
-  const base::TimePoint before = base::steady_clock().now();
+// After a single look the clock need not be read again.
+base::TimePoint Spin::lend_core(base::TimePoint looked) {
+  const base::TimePoint before = crowded() ? looked : base::steady_clock().now();
   ::sched_yield();
   const base::TimePoint after = base::steady_clock().now();
   crowded_.store(after - before >= kTaken, std::memory_order_relaxed);
   return after;
 }
 
-// The next turn that is lost after a pause brings another one, unless something was found meanwhile.
+// The next turn that is lost after a pause brings another one, unless something was found
+// meanwhile.
 void Spin::lose(base::TimePoint now, base::Nanos away) {
+  away = std::min(away, kLongestTurn);
   credit_ -= away;
   if (credit_ >= base::Nanos(0)) return;
   credit_ = base::Nanos(0);

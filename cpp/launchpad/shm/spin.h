@@ -1,8 +1,8 @@
 // Spin looks for something that is likely to come within microseconds, before its thread sleeps:
-// waking a core that sleeps costs more than most calls. It lends its core to others meanwhile, after
-// every look if they take it: whoever is to bring it may be one of them, and is here sooner than by
-// being woken. It looks more rarely where that did not help lately, and not at all while others
-// keep the core for longer than looking saves. One thread at a time.
+// waking a core that sleeps costs more than most calls. It lends its core to others meanwhile,
+// after every look if they take it: whoever is to bring it may be one of them, and is here sooner
+// than by being woken. It looks more rarely where that did not help lately, and not at all while
+// others keep the core for longer than looking saves. One thread at a time.
 #pragma once
 
 #include <sched.h>
@@ -20,6 +20,8 @@ inline constexpr base::Nanos kSpinLimit{100'000};
 // Who lent its core to others and got it back only after so long, a turn of the scheduler's, has
 // lost that time: a thread that sleeps would have been woken sooner.
 inline constexpr base::Nanos kSpinTurn{1'500'000};
+// More than this is no turn of the scheduler's, but a machine that stood still.
+inline constexpr base::Nanos kLongestTurn{4'000'000};
 // What looking saves each time that it finds something, and how much of that is remembered: so much
 // may be lost before it is given up,
 inline constexpr base::Nanos kSpinSaves{20'000};
@@ -54,7 +56,7 @@ class Spin {
         if (there()) return hit();
         relax();
       }
-      now = lend_core();
+      now = lend_core(before);
       if (now - before >= kSpinTurn) {
         lose(now, now - before);
         return there();
@@ -65,12 +67,13 @@ class Spin {
 
  private:
   static constexpr int kLooks = 64;
-  // On a crowded core the limit may be over when the others, of whom one is to bring it, had a turn.
+  // On a crowded core the limit may be over when the others, of whom one is to bring it, had a
+  // turn.
   static constexpr int kFewestTurns = 3;
 
   bool worth();
-  // Gives the time when it is back.
-  base::TimePoint lend_core();
+  // `looked`: when this thread began to look. Gives the time when it is back.
+  base::TimePoint lend_core(base::TimePoint looked);
   void lose(base::TimePoint now, base::Nanos away);
   bool hit() {
     misses_ = 0;

@@ -24,9 +24,10 @@ Result<Frame> frame_from_bytes(std::string_view bytes) {
     std::memcpy(space.data(), bytes.data(), size);
     reader.commit(size);
     bytes.remove_prefix(size);
-    LP_TRY_ASSIGN(auto frame, reader.next());
-    if (frame && bytes.empty() && reader.idle()) return std::move(*frame);
-    if (frame) break;
+    Frame frame;
+    LP_TRY_ASSIGN(const bool complete, reader.next(frame));
+    if (complete && bytes.empty() && reader.idle()) return frame;
+    if (complete) break;
   }
   return Error(Code::kInvalidArgument, "the file does not hold exactly one frame");
 }

@@ -13,6 +13,25 @@ namespace {
 constexpr size_t kDirectBytes = 16 * 1024;
 constexpr size_t kEagerBodyBytes = 256 * 1024;
 
+Error no_memory(uint64_t bytes) {
+  return Error(Code::kResourceExhausted,
+               "no memory for a message of " + std::to_string(bytes) + " bytes");
+}
+
+// All of a frame but its body and buffers.
+void describe(const FrameHeader& header, const char* method, Frame& frame) {
+  frame.type = header.type;
+  frame.id = header.id;
+  frame.argument = header.argument;
+  frame.method.assign(method, header.method_size);
+  Payload& payload = frame.payload;
+  payload.encoding = header.encoding;
+  payload.packed = header.packed;
+  payload.buffers.clear();
+  payload.sole = false;
+  payload.stream = nullptr;
+}
+
 }  // namespace
 
 void FrameReader::check_invariants() const {
@@ -60,45 +79,62 @@ void FrameReader::commit(size_t size) {
   check_invariants();
 }
 
-Result<std::optional<Frame>> FrameReader::next() {
+Error FrameReader::broken(Error why) {
+  broken_ = std::move(why);
+  return *broken_;
+}
+
+Result<bool> FrameReader::next(Frame& frame) {
   if (broken_) return *broken_;
   if (!frame_) {
-    auto complete = parse_head();
-    if (!complete.ok()) {
-      broken_ = complete.error();
-      return *broken_;
+    auto parsed = parse_header();
+    if (!parsed.ok()) return broken(std::move(parsed).error());
+    if (!*parsed) return false;
+    const bool at_once = whole();
+    if (Status begun = at_once ? take_whole(frame) : begin_frame(); !begun.ok()) {
+      return broken(std::move(begun).error());
     }
-    if (!*complete) return std::optional<Frame>();
+    if (at_once) return true;
   }
-  if (!fill_parts()) return std::optional<Frame>();
+  if (!fill_parts()) return false;
   LP_TRY(settle_body());
-  std::optional<Frame> done = std::move(frame_);
+  frame = std::move(*frame_);
   frame_.reset();
   parts_.clear();
   part_ = filled_ = 0;
-  return done;
+  return true;
 }
 
-Result<bool> FrameReader::parse_head() {
+Result<bool> FrameReader::parse_header() {
   if (staged() < kHeaderBytes) return false;
-  const std::byte* at = staging_.data() + begin_;
-  LP_TRY_ASSIGN(header_, parse_frame_header(at, limits_));
-  const size_t head = kHeaderBytes + header_.method_size + size_t{8} * header_.buffer_count;
-  if (staged() < head) return false;
-  frame_.emplace();
-  frame_->type = header_.type;
-  frame_->id = header_.id;
-  frame_->argument = header_.argument;
-  frame_->payload.encoding = header_.encoding;
-  frame_->payload.packed = header_.packed;
-  at += kHeaderBytes;
-  frame_->method.assign(reinterpret_cast<const char*>(at), header_.method_size);
-  at += header_.method_size;
+  LP_TRY_ASSIGN(header_, parse_frame_header(staging_.data() + begin_, limits_));
+  return staged() >= head_bytes();
+}
+
+bool FrameReader::whole() const {
+  return header_.buffer_count == 0 && header_.body_size <= kEagerBodyBytes &&
+         header_.body_size <= staged() - head_bytes();
+}
+
+Status FrameReader::take_whole(Frame& frame) {
+  const char* at = reinterpret_cast<const char*>(staging_.data()) + begin_ + kHeaderBytes;
+  try {
+    describe(header_, at, frame);
+    frame.payload.body.assign(at + header_.method_size, header_.body_size);
+  } catch (const std::bad_alloc&) {
+    return no_memory(header_.body_size);
+  }
+  begin_ += head_bytes() + header_.body_size;
+  return {};
+}
+
+Status FrameReader::begin_frame() {
+  const char* at = reinterpret_cast<const char*>(staging_.data()) + begin_ + kHeaderBytes;
+  describe(header_, at, frame_.emplace());
   std::vector<uint64_t> entries(header_.buffer_count);
-  if (!entries.empty()) std::memcpy(entries.data(), at, 8 * entries.size());
-  begin_ += head;
-  LP_TRY(make_buffers(entries));
-  return true;
+  if (!entries.empty()) std::memcpy(entries.data(), at + header_.method_size, 8 * entries.size());
+  begin_ += head_bytes();
+  return make_buffers(entries);
 }
 
 Status FrameReader::make_buffers(const std::vector<uint64_t>& entries) {
@@ -129,8 +165,7 @@ Status FrameReader::make_buffers(const std::vector<uint64_t>& entries) {
       }
     }
   } catch (const std::bad_alloc&) {
-    return Error(Code::kResourceExhausted,
-                 "no memory for a message of " + std::to_string(total) + " bytes");
+    return no_memory(total);
   }
   if (header_.body_size > kEagerBodyBytes) {
     parts_.emplace_back(large_body_.mutable_data(), large_body_.size());

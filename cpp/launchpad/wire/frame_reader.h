@@ -35,9 +35,9 @@ class FrameReader {
   // `size` bytes were written to the start of space().
   void commit(size_t size);
 
-  // The next complete frame; nothing if more bytes are needed; or what is wrong with the bytes, for
-  // ever.
-  Result<std::optional<Frame>> next();
+  // Puts the next complete frame into `frame`, over whatever it held. False: more bytes are needed,
+  // and `frame` is as it was. Or what is wrong with the bytes, for ever.
+  Result<bool> next(Frame& frame);
 
   // After the handshake, larger frames are welcome.
   void set_limits(FrameLimits limits) { limits_ = limits; }
@@ -54,10 +54,20 @@ class FrameReader {
   static constexpr size_t kStagingBytes = 64 * 1024;
 
   size_t staged() const { return end_ - begin_; }
+  size_t head_bytes() const {
+    return kHeaderBytes + header_.method_size + size_t{8} * header_.buffer_count;
+  }
   // Staged bytes stay.
   void grow_staging(size_t bytes);
-  // Parses as much of the current frame as is staged. False: more bytes are needed.
-  Result<bool> parse_head();
+  // What is wrong with the bytes, for ever.
+  Error broken(Error why);
+  // Parses the staged head of the next frame. False: more bytes are needed.
+  Result<bool> parse_header();
+  // A frame that is staged as a whole, as most are.
+  bool whole() const;
+  Status take_whole(Frame& frame);
+  // Begins a frame whose other parts come piece by piece.
+  Status begin_frame();
   // What the head says about the frame's buffers, in memory for them.
   Status make_buffers(const std::vector<uint64_t>& entries);
   bool fill_parts();

@@ -68,10 +68,11 @@ Status feed(FrameReader& reader, std::string_view bytes, const Piece& piece,
     reader.check_invariants();
     bytes.remove_prefix(size);
     while (true) {
-      LP_TRY_ASSIGN(auto next, reader.next());
+      Frame frame;
+      LP_TRY_ASSIGN(const bool complete, reader.next(frame));
       reader.check_invariants();
-      if (!next) break;
-      frames.push_back(std::move(*next));
+      if (!complete) break;
+      frames.push_back(std::move(frame));
     }
   }
   return {};
@@ -370,7 +371,8 @@ TEST(FrameReaderFuzz, MutatedStreamsEndInFramesOrALastingError) {
     for (const Frame& frame : frames) ASSERT_LE(frame.payload.bytes(), limits.total_bytes);
     if (status.ok()) continue;
     ++broken;
-    const auto again = reader.next();
+    Frame ignored;
+    const auto again = reader.next(ignored);
     ASSERT_FALSE(again.ok());
     ASSERT_EQ(again.error().message, status.error().message) << "in round " << round;
   }

@@ -41,13 +41,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     reader.commit(part);
     at += part;
     while (true) {
-      auto next = reader.next();
-      if (!next.ok()) {
-        LP_CHECK(!reader.next().ok()) << "an error is for ever";
+      lp::wire::Frame frame;
+      const auto complete = reader.next(frame);
+      if (!complete.ok()) {
+        LP_CHECK(!reader.next(frame).ok()) << "an error is for ever";
         return 0;
       }
-      if (!next->has_value()) break;
-      const lp::wire::Frame& frame = **next;
+      if (!complete.value()) break;
       LP_CHECK(frame.payload.bytes() <= (1 << 18));
       ++frames;
     }
