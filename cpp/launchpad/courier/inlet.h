@@ -10,6 +10,9 @@
 
 namespace lp::courier {
 
+// What most reads bring at most.
+inline constexpr size_t kFewFrames = 4;
+
 class Inlet {
  public:
   // `descriptors`: the greeting may bring some.

@@ -85,6 +85,7 @@ net::Io Link::read_available(std::vector<wire::Frame>& frames) { return read_onc
 net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
   const net::Io io = inlet_.read(socket_, wait);
   if (io != net::Io::kMoved) return io;
+  if (frames.capacity() == 0) frames.reserve(kFewFrames);
   while (true) {
     auto next = inlet_.next(frames.emplace_back());
     if (next.ok() && *next) continue;

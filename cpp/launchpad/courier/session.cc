@@ -99,6 +99,7 @@ void Session::log_end(const std::string& why) const {
 }
 
 Status Session::take_all(std::vector<wire::Frame>& frames) {
+  if (frames.capacity() == 0) frames.reserve(kFewFrames);
   while (true) {
     wire::Frame& frame = frames.emplace_back();
     auto next = inlet_.next(frame);
