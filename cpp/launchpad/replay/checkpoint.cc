@@ -52,6 +52,18 @@ std::string_view text_of(const wire::Buffer& buffer) {
   return {reinterpret_cast<const char*>(buffer.data()), buffer.size()};
 }
 
+// Frees what may be much, piece by piece.
+template <class T>
+void drop(std::vector<T>& values, base::Pace& pace) {
+  for (; !values.empty(); values.pop_back()) pace.breathe();
+}
+void drop(ChunkPlaces& places, base::Pace& pace) {
+  while (!places.empty()) {
+    pace.breathe();
+    places.erase(places.begin());
+  }
+}
+
 using Segments = std::set<uint64_t>;
 
 Segments segments_in(const Manifest& manifest) {
@@ -97,7 +109,7 @@ class CheckpointerCore {
   Status place(Manifest& manifest, const std::vector<ChunkRef>& chunks, uint64_t segment,
                base::Pace& pace);
   Status write_segment(uint64_t segment, const std::vector<const Chunk*>& chunks, base::Pace& pace);
-  Status write_whole(const std::string& name, const std::string& bytes);
+  Status write_whole(const std::string& name, std::string_view bytes, base::Pace& pace);
   void drop_worn_segments(const Manifest& manifest);
   // Null: it cannot be read.
   const Segments* segments_of(const std::string& name);
@@ -148,6 +160,7 @@ Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks
       }
       table.items.push_back(std::move(saved));
     }
+    drop(snapshots[i].items, pace);
     manifest.tables.push_back(std::move(table));
   }
   manifest.chunks.reserve(chunks.size());
@@ -209,11 +222,15 @@ Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& 
   return {};
 }
 
-Status CheckpointerCore::write_whole(const std::string& name, const std::string& bytes) {
+Status CheckpointerCore::write_whole(const std::string& name, std::string_view bytes,
+                                     base::Pace& pace) {
   const std::string unfinished = path(name) + std::string(kUnfinished);
   {
     LP_TRY_ASSIGN(auto file, files_.create(unfinished));
-    LP_TRY(file->append(bytes));
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(kWriteBytes, bytes.size()))) {
+      pace.breathe();
+      LP_TRY(file->append(bytes.substr(0, kWriteBytes)));
+    }
     LP_TRY(file->sync());
   }
   LP_TRY(files_.rename(unfinished, path(name)));
@@ -244,7 +261,7 @@ Result<std::string> CheckpointerCore::write(Moment moment, base::Pace& pace) {
   const uint64_t segment = base::unique_seed();
   const auto write_files = [&]() -> Status {
     LP_TRY(place(manifest, chunks, segment, pace));
-    return write_whole(name, encode(manifest));
+    return write_whole(name, encode(manifest, pace), pace);
   };
   const Status written = write_files();
   if (!written.ok()) {
@@ -259,9 +276,12 @@ Result<std::string> CheckpointerCore::write(Moment moment, base::Pace& pace) {
     pace.breathe();
     kept.emplace(identity, place);
   }
-  places_ = std::move(kept);
+  places_.swap(kept);
+  drop(kept, pace);
   segments_of_[name] = segments_in(manifest);
   clean();
+  for (SavedTable& table : manifest.tables) drop(table.items, pace);
+  drop(chunks, pace);
   return path(name);
 }
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
 #include "launchpad/base/rng.h"
@@ -14,6 +15,7 @@ constexpr std::string_view kMagic = "LPRCKPT1";
 constexpr std::string_view kSegment = "chunks-";
 constexpr std::string_view kEnding = ".lpr";
 constexpr size_t kDigits = 16;
+constexpr size_t kChunkBytes = 5 * sizeof(uint64_t) + sizeof(uint32_t);  // Where it is.
 
 Error damaged(const char* what) { return Error(Code::kDataLoss, what); }
 
@@ -33,12 +35,13 @@ T read_typed(ByteReader& in) {
   return value;
 }
 
-void write_table(ByteWriter& out, const SavedTable& table) {
+void write_table(ByteWriter& out, const SavedTable& table, base::Pace& pace) {
   write_typed(out, table.info);
   LayoutTable layouts;
   std::string item_bytes;
   ByteWriter item_out(item_bytes);
   for (const SavedItem& item : table.items) {
+    pace.breathe();
     item_out.number(item.key);
     item_out.number(item.priority);
     item_out.number(item.times_sampled);
@@ -102,9 +105,13 @@ std::optional<uint64_t> segment_number(std::string_view name) {
   return segment_name(number) == name ? std::optional(number) : std::nullopt;
 }
 
-std::string encode(const Manifest& manifest) {
-  std::string bytes;
-  ByteWriter out(bytes);
+std::string encode(const Manifest& manifest, base::Pace& pace) {
+  std::string file(kMagic);
+  const size_t head = file.size();
+  file.resize(head + sizeof(uint64_t) + sizeof(uint32_t));
+  const size_t start = file.size();
+  file.reserve(start + manifest.chunks.size() * kChunkBytes);
+  ByteWriter out(file);
   std::map<uint64_t, uint32_t> segments;
   std::string names;
   for (const auto& [identity, place] : manifest.chunks) {
@@ -116,6 +123,7 @@ std::string encode(const Manifest& manifest) {
   out.raw(std::as_bytes(std::span(names)));
   out.number(static_cast<uint32_t>(manifest.chunks.size()));
   for (const auto& [identity, place] : manifest.chunks) {
+    pace.breathe();
     out.number(identity.key);
     out.number(identity.episode);
     out.number(identity.size);
@@ -124,13 +132,14 @@ std::string encode(const Manifest& manifest) {
     out.number(place.size);
   }
   out.number(static_cast<uint32_t>(manifest.tables.size()));
-  for (const SavedTable& table : manifest.tables) write_table(out, table);
+  for (const SavedTable& table : manifest.tables) write_table(out, table, pace);
   write_typed(out, manifest.writers);
-  std::string file(kMagic);
-  ByteWriter head(file);
-  head.number(static_cast<uint64_t>(bytes.size()));
-  head.number(crc32c(bytes));
-  return file + bytes;
+  const std::string_view body = std::string_view(file).substr(start);
+  const uint64_t size = body.size();
+  const uint32_t checksum = crc32c(std::as_bytes(std::span(body)));
+  std::memcpy(file.data() + head, &size, sizeof(size));
+  std::memcpy(file.data() + head + sizeof(size), &checksum, sizeof(checksum));
+  return file;
 }
 
 Result<Manifest> decode_manifest(std::string_view bytes) {

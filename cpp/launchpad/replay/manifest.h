@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "launchpad/base/background.h"
 #include "launchpad/replay/encoding.h"
 #include "launchpad/replay/store.h"
 
@@ -57,7 +58,8 @@ struct Manifest {
   std::vector<WriterState> writers{};
 };
 
-std::string encode(const Manifest& manifest);
+// `pace`: of the thread, which may rest meanwhile.
+std::string encode(const Manifest& manifest, base::Pace& pace);
 // DATA_LOSS: the bytes are damaged, or of another version.
 Result<Manifest> decode_manifest(std::string_view bytes);
 
