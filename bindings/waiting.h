@@ -14,8 +14,9 @@ namespace lp::bindings {
 
 namespace nb = nanobind;
 
-// How often a waiting main thread looks for signals.
+// How often a waiting main thread looks for signals: at first, and once it waits for long.
 inline constexpr base::Nanos kSignalTick{250'000'000};
+inline constexpr base::Nanos kLongestSignalTick{1'000'000'000};
 
 // Not less than none, and not more than can be waited for.
 inline base::Nanos to_nanos(double seconds) {
@@ -38,13 +39,11 @@ inline bool python_wants_to_raise() {
 // raises.
 template <class Wait>
 bool wait_heeding_signals(const base::Deadline& deadline, Wait&& wait) {
-  while (true) {
+  for (base::Nanos tick = kSignalTick;; tick = std::min(2 * tick, kLongestSignalTick)) {
     bool done = false;
     {
       const GilReleased released;
-      const auto tick = base::Deadline::after(
-          deadline.never() ? kSignalTick : std::min(kSignalTick, deadline.left()));
-      done = wait(tick);
+      done = wait(base::Deadline::after(deadline.never() ? tick : std::min(tick, deadline.left())));
     }
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
     if (done || deadline.passed()) return done;
