@@ -30,7 +30,7 @@ void raise(std::string_view domain, const Error& error) {
   throw nb::python_error();
 }
 
-Error describe(nb::handle exception) {
+Error describe(nb::handle exception, int interruptions) {
   Error error(Code::kUnknown, "a Python exception that could not be described");
   error.remote_type = "Exception";
   try {
@@ -42,6 +42,10 @@ Error describe(nb::handle exception) {
     const nb::bytes data = nb::cast<nb::bytes>(parts[4]);
     error.remote_data.assign(data.c_str(), data.size());
   } catch (const nb::python_error& failed) {
+    // A signal's handler that says that the node shall stop, once: what is described comes first.
+    const bool interrupted =
+        failed.matches(PyExc_SystemExit) || failed.matches(PyExc_KeyboardInterrupt);
+    if (interrupted && interruptions > 0) return describe(exception, interruptions - 1);
     error.remote_trace = failed.what();
   } catch (const std::exception& failed) {
     error.remote_trace = failed.what();

@@ -225,3 +225,30 @@ def test_the_trace_of_a_remote_error_is_printed_once(run, shared_address):
     assert ended.err.count("in fail") <= 2
     assert "RuntimeError: the reason" in ended.err
     assert sys.version_info >= (3, 10)
+
+
+class Interrupted(RuntimeError):
+    """While its text is made, a signal's handler raises twice: traceback swallows the first."""
+
+    handled = 0
+
+    def __str__(self):
+        Interrupted.handled += 1
+        if Interrupted.handled <= 2:
+            raise SystemExit
+        return "what really happened"
+
+
+def test_a_signal_while_an_exception_is_described_does_not_hide_it():
+    server = courier.Server()
+
+    def fail():
+        raise Interrupted
+
+    server.Bind("fail", fail)
+    server.Start()
+    try:
+        with pytest.raises(StatusNotOk, match="what really happened"):
+            courier.Client(server.address).fail()
+    finally:
+        server.Stop()
