@@ -34,6 +34,7 @@ T unwrap(std::string_view domain, Result<T> result) {
 }
 
 // What a peer or the launcher shall know of a Python exception; with the GIL.
+// `interruptions`: how often a signal's handler may raise meanwhile.
 Error describe(nb::handle exception, int interruptions = 3);
 // The same for the C++ exception being handled, which may be a Python one; takes the GIL.
 Error describe_current_exception();

@@ -16,7 +16,14 @@ net::Io Inlet::read(net::Socket& socket, bool wait) {
   return moved.io;
 }
 
-Result<bool> Inlet::next(wire::Frame& frame) {
+Result<bool> Inlet::next(std::vector<wire::Frame>& frames) {
+  if (frames.capacity() == 0) frames.reserve(kFewFrames);
+  auto next = fill(frames.emplace_back());
+  if (!next.ok() || !*next) frames.pop_back();
+  return next;
+}
+
+Result<bool> Inlet::fill(wire::Frame& frame) {
   while (true) {
     auto next = reader_.next(frame);
     if (!next.ok() || !*next) return next;

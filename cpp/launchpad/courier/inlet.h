@@ -3,15 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "launchpad/courier/borrowings.h"
 #include "launchpad/net/socket.h"
 #include "launchpad/wire/frame_reader.h"
 
 namespace lp::courier {
-
-// What most reads bring at most.
-inline constexpr size_t kFewFrames = 4;
 
 class Inlet {
  public:
@@ -26,9 +24,9 @@ class Inlet {
   // The one descriptor that came with the greeting; invalid if there was not one.
   base::Fd greeting_descriptor();
 
-  // Puts the next complete frame that its owner has to see into `frame`. False: more bytes are
-  // needed, and `frame` says nothing. Or what is wrong with the bytes, for ever.
-  Result<bool> next(wire::Frame& frame);
+  // Appends the next complete frame that its owner has to see. False: more bytes are needed. Or
+  // what is wrong with the bytes, for ever.
+  Result<bool> next(std::vector<wire::Frame>& frames);
 
   // The peer is known: these limits hold from now on, and packed frames are welcome.
   void trust(wire::FrameLimits limits);
@@ -37,6 +35,10 @@ class Inlet {
   void share(std::shared_ptr<Returns> returns);
 
  private:
+  static constexpr size_t kFewFrames = 4;  // What most reads bring at most.
+
+  Result<bool> fill(wire::Frame& frame);
+
   wire::FrameLimits limits_;
   bool trusted_ = false;
   bool takes_descriptors_;

@@ -85,11 +85,9 @@ net::Io Link::read_available(std::vector<wire::Frame>& frames) { return read_onc
 net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
   const net::Io io = inlet_.read(socket_, wait);
   if (io != net::Io::kMoved) return io;
-  if (frames.capacity() == 0) frames.reserve(kFewFrames);
   while (true) {
-    auto next = inlet_.next(frames.emplace_back());
+    auto next = inlet_.next(frames);
     if (next.ok() && *next) continue;
-    frames.pop_back();
     if (next.ok()) return net::Io::kMoved;
     broken_ = std::move(next).error();
     return net::Io::kClosed;

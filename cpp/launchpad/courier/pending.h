@@ -48,6 +48,12 @@ class PendingCalls {
     std::shared_ptr<Pending> owner;
   };
 
+  PendingCalls() = default;
+  PendingCalls(const PendingCalls&) = delete;
+  PendingCalls& operator=(const PendingCalls&) = delete;
+  // Calls own themselves while they are in the list.
+  ~PendingCalls() { take_all(); }
+
   // Its id is in no other call here. `owner`: null, or the call itself.
   void add(Pending& pending, std::shared_ptr<Pending> owner);
   // Null: there is none of that id.

@@ -31,6 +31,17 @@ TEST(PendingCalls, KeepsACallUntilItIsTaken) {
   EXPECT_TRUE(calls.empty());
 }
 
+TEST(PendingCalls, FreesTheCallsThatAreLeftInIt) {
+  std::weak_ptr<Pending> watched;
+  {
+    PendingCalls calls;
+    const auto pending = with_id(7);
+    watched = pending;
+    calls.add(*pending, pending);
+  }
+  EXPECT_TRUE(watched.expired());
+}
+
 TEST(PendingCalls, ACallWhoseCallerWaitsHasNoOwner) {
   PendingCalls calls;
   Pending pending;

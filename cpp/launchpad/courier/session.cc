@@ -99,16 +99,12 @@ void Session::log_end(const std::string& why) const {
 }
 
 Status Session::take_all(std::vector<wire::Frame>& frames) {
-  if (frames.capacity() == 0) frames.reserve(kFewFrames);
   while (true) {
-    wire::Frame& frame = frames.emplace_back();
-    auto next = inlet_.next(frame);
-    const bool complete = next.ok() && *next;
-    if (complete && known() && frame.type != wire::FrameType::kReturn) continue;
-    const wire::Frame own = std::move(frame);
-    frames.pop_back();
-    if (!next.ok()) return std::move(next).error();
+    LP_TRY_ASSIGN(const bool complete, inlet_.next(frames));
     if (!complete) return {};
+    if (known() && frames.back().type != wire::FrameType::kReturn) continue;
+    const wire::Frame own = std::move(frames.back());
+    frames.pop_back();
     if (!known())
       LP_TRY(greet(own));
     else

@@ -186,8 +186,7 @@ Status FrameReader::settle_body() {
     frame_->payload.body.assign(reinterpret_cast<const char*>(large_body_.data()),
                                 large_body_.size());
   } catch (const std::bad_alloc&) {
-    broken_ = Error(Code::kResourceExhausted, "no memory for a message's body");
-    return *broken_;
+    return broken(Error(Code::kResourceExhausted, "no memory for a message's body"));
   }
   large_body_ = Buffer();
   return {};
