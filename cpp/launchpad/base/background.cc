@@ -1,12 +1,15 @@
 #include "launchpad/base/background.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <cstdlib>
+
+#include "launchpad/base/fd.h"
 
 namespace lp::base {
 namespace {
@@ -23,13 +26,16 @@ Nanos thread_time() {
   return Nanos(static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec);
 }
 
-// "0.20 0.18 0.12 1/80 11206": 1 thread runs, or could, this one included.
+// "0.20 0.18 0.12 1/80 11206": 1 thread runs, or could, this one included. Opening the file takes
+// longer than all the rest.
 bool processors_taken() {
-  std::ifstream file("/proc/loadavg");
-  double ignored = 0;
-  long running = 0;
-  file >> ignored >> ignored >> ignored >> running;
-  return file && running >= sysconf(_SC_NPROCESSORS_ONLN);
+  static const Fd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
+  char text[64] = {};
+  if (::pread(file.get(), text, sizeof(text) - 1, 0) <= 0) return false;
+  const char* at = text;
+  for (int spaces = 0; *at != '\0' && spaces < 3; ++at) spaces += *at == ' ' ? 1 : 0;
+  static const int64_t processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return std::strtol(at, nullptr, 10) >= processors;
 }
 
 }  // namespace
@@ -44,10 +50,12 @@ void give_way() {
 }
 
 Pace::World Pace::real() {
-  return {thread_time, processors_taken, [](Nanos time) { std::this_thread::sleep_for(time); }};
+  return {[] { return steady_clock().now(); }, thread_time, processors_taken,
+          [] { (void)::sched_yield(); }, [](Nanos time) { std::this_thread::sleep_for(time); }};
 }
 
-Pace::Pace(World world) : world_(std::move(world)), since_(world_.worked()) {}
+Pace::Pace(World world)
+    : world_(std::move(world)), looked_(world_.now()), rested_(world_.worked()) {}
 
 Pace Pace::restless() {
   Pace pace;
@@ -55,12 +63,19 @@ Pace Pace::restless() {
   return pace;
 }
 
-void Pace::look_around() {
+void Pace::let_others() {
+  const TimePoint before = world_.now();
+  if (before >= lend_after_) {
+    world_.lend();
+    const TimePoint after = world_.now();
+    if (after - before >= kTaken) lend_after_ = after + kRarely * (after - before);
+  }
   const Nanos worked = world_.worked();
-  if (worked - since_ < kBurst) return;
-  since_ = worked;
-  if (!world_.taken()) return;
-  world_.rest(kRest);
+  if (worked - rested_ >= kBurst) {
+    rested_ = worked;
+    if (world_.taken()) world_.rest(kRest);
+  }
+  looked_ = world_.now();
 }
 
 }  // namespace lp::base

@@ -17,42 +17,50 @@ namespace lp::base {
 // only a privileged process may take that back.
 void give_way();
 
-// When a thread that works for long rests, so that those who are served in microseconds nearly
-// always find the processors free that they find without it: low priority alone does not do that
-// where they look for work before they sleep. One thread's.
+// When a thread that works for long lends its processor to others, and when it rests, so that those
+// who are served in microseconds nearly always find what they find without it. Low priority alone
+// does not do that where they look for work before they sleep, and lend their processor meanwhile:
+// who took it would keep it for all of the scheduler's turn. See shm/spin.h. One thread's.
 class Pace {
  public:
   // What it has to know and to do.
   struct World {
+    std::function<TimePoint()> now;
     std::function<Nanos()> worked;    // Processor time of this thread.
     std::function<bool()> taken;      // Whether no processor of the machine is idle.
+    std::function<void()> lend;       // Lets others that wait for this processor go first.
     std::function<void(Nanos)> rest;  // Sleeps.
   };
   static World real();
 
-  // Work between two looks around, and the rest after it if no processor is idle. Short enough for
-  // threads that lend their core while they look: see shm/spin.h.
-  static constexpr Nanos kBurst{500'000};
-  static constexpr Nanos kRest{3'000'000};
+  // Work between two times that the processor is lent: as long as what those do with it who only
+  // look for something.
+  static constexpr Nanos kTurn{4'000};
+  // Who keeps it for so long is none of them, and has it from the scheduler anyway: it is lent much
+  // more rarely then, after so many times as long.
+  static constexpr Nanos kTaken{1'000'000};
+  static constexpr int kRarely = 100;
+  // Work after which it rests, for so long, if no processor is idle.
+  static constexpr Nanos kBurst{2'000'000};
+  static constexpr Nanos kRest{8'000'000};
 
   explicit Pace(World world = real());
   // One that never rests.
   static Pace restless();
 
-  // To be called again and again by who works.
+  // To be called again and again by who works, after each few microseconds.
   void breathe() {
-    if (rests_ && ++calls_ % kCalls == 0) look_around();
+    if (rests_ && world_.now() - looked_ >= kTurn) let_others();
   }
 
  private:
-  static constexpr unsigned kCalls = 8;  // Looking at the clock costs more than most steps.
-
-  void look_around();
+  void let_others();
 
   World world_;
-  Nanos since_;
+  TimePoint looked_;        // When this thread last let others.
+  TimePoint lend_after_{};  // It keeps its processor until then.
+  Nanos rested_;            // What it had worked when it last rested, or need not.
   bool rests_ = true;
-  unsigned calls_ = 0;
 };
 
 // What f(Pace&) returns. Where no thread can be made it runs on this one, as any other call.

@@ -10,11 +10,19 @@ namespace {
 
 struct Scene {
   Nanos worked{0};
+  Nanos others{0};  // How long they keep the processor, once it is lent.
+  Nanos away{0};
   bool taken = true;
+  int lent = 0;
   std::vector<Nanos> rests{};
 
   Pace pace() {
-    return Pace({[this] { return worked; }, [this] { return taken; },
+    return Pace({[this] { return TimePoint(worked + away); }, [this] { return worked; },
+                 [this] { return taken; },
+                 [this] {
+                   ++lent;
+                   away += others;
+                 },
                  [this](Nanos time) { rests.push_back(time); }});
   }
   // So many bursts of work, in small steps.
@@ -41,6 +49,25 @@ TEST(Pace, WorksOnWhileAProcessorIsIdle) {
   Pace pace = scene.pace();
   scene.work(pace, 10);
   EXPECT_TRUE(scene.rests.empty());
+}
+
+TEST(Pace, LendsItsProcessorAfterEachTurnThatIsTooShortForOthersToMiss) {
+  Scene scene;
+  Pace pace = scene.pace();
+  scene.work(pace, 1);
+  const auto turns = static_cast<int>(Pace::kBurst / Pace::kTurn);
+  EXPECT_GE(scene.lent, turns * 9 / 10);
+  EXPECT_LE(scene.lent, turns);
+}
+
+TEST(Pace, RarelyLendsItsProcessorToThoseWhoKeepItForAsLongAsTheyCan) {
+  Scene scene;
+  scene.taken = false;
+  scene.others = Nanos(4'000'000);
+  Pace pace = scene.pace();
+  scene.work(pace, 1000);
+  EXPECT_LT(scene.away, scene.worked / 50);
+  EXPECT_GT(scene.lent, 1);
 }
 
 TEST(InBackground, GivesTheResultOfAThreadOfLowPriorityAndLeavesThisOneAlone) {

@@ -19,7 +19,7 @@ constexpr std::string_view kManifest = "checkpoint-";  // checkpoint-00000000000
 constexpr std::string_view kEnding = ".lpr";
 constexpr std::string_view kUnfinished = ".unfinished";
 // Of a segment, written by one call.
-constexpr size_t kWriteBytes = size_t{1} << 18;
+constexpr size_t kWriteBytes = size_t{1} << 14;
 // A segment is kept while at least this part of it is in use.
 constexpr double kWorthKeeping = 0.5;
 
@@ -66,9 +66,10 @@ void drop(ChunkPlaces& places, base::Pace& pace) {
 
 using Segments = std::set<uint64_t>;
 
-Segments segments_in(const Manifest& manifest) {
+Segments segments_in(const Manifest& manifest, base::Pace& pace) {
   Segments segments;
   for (const auto& [identity, place] : manifest.chunks) {
+    pace.breathe();
     if (segments.empty() || place.segment != *segments.rbegin()) segments.insert(place.segment);
   }
   return segments;
@@ -110,10 +111,10 @@ class CheckpointerCore {
                base::Pace& pace);
   Status write_segment(uint64_t segment, const std::vector<const Chunk*>& chunks, base::Pace& pace);
   Status write_whole(const std::string& name, std::string_view bytes, base::Pace& pace);
-  void drop_worn_segments(const Manifest& manifest);
+  void drop_worn_segments(const Manifest& manifest, base::Pace& pace);
   // Null: it cannot be read.
-  const Segments* segments_of(const std::string& name);
-  void clean();
+  const Segments* segments_of(const std::string& name, base::Pace& pace);
+  void clean(base::Pace& pace);
 
   const CheckpointOptions options_;
   FileSystem& files_;
@@ -140,7 +141,7 @@ Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks
   auto& snapshots = moment.snapshots;
   KeyMap numbers(base::unique_seed());  // Of the chunks, by address.
   for (size_t i = 0; i < snapshots.size(); ++i) {
-    snapshots[i].sort();
+    snapshots[i].sort(pace);
     SavedTable table;
     table.info = std::move(moment.infos[i]);
     table.info.counts = snapshots[i].counts;
@@ -164,19 +165,23 @@ Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks
     manifest.tables.push_back(std::move(table));
   }
   manifest.chunks.reserve(chunks.size());
-  for (const ChunkRef& chunk : chunks)
+  for (const ChunkRef& chunk : chunks) {
+    pace.breathe();
     manifest.chunks.emplace_back(identity_of(*chunk), ChunkPlace());
+  }
   return manifest;
 }
 
 // Chunks in segments of which little is used any more are written again, elsewhere.
-void CheckpointerCore::drop_worn_segments(const Manifest& manifest) {
+void CheckpointerCore::drop_worn_segments(const Manifest& manifest, base::Pace& pace) {
   std::unordered_map<uint64_t, uint64_t> used;
   for (const auto& [identity, place] : manifest.chunks) {
+    pace.breathe();
     const auto found = places_.find(identity);
     if (found != places_.end()) used[found->second.segment] += found->second.size;
   }
   std::erase_if(places_, [&](const auto& entry) {
+    pace.breathe();
     const uint64_t segment = entry.second.segment;
     const auto in_use = static_cast<double>(used[segment]);
     return in_use < kWorthKeeping * static_cast<double>(written_[segment]);
@@ -205,7 +210,7 @@ Status CheckpointerCore::write_segment(uint64_t segment, const std::vector<const
 
 Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& chunks,
                                uint64_t segment, base::Pace& pace) {
-  drop_worn_segments(manifest);
+  drop_worn_segments(manifest, pace);
   std::vector<const Chunk*> missing;
   for (size_t i = 0; i < chunks.size(); ++i) {
     pace.breathe();
@@ -278,28 +283,28 @@ Result<std::string> CheckpointerCore::write(Moment moment, base::Pace& pace) {
   }
   places_.swap(kept);
   drop(kept, pace);
-  segments_of_[name] = segments_in(manifest);
-  clean();
+  segments_of_[name] = segments_in(manifest, pace);
+  clean(pace);
   for (SavedTable& table : manifest.tables) drop(table.items, pace);
   drop(chunks, pace);
   return path(name);
 }
 
-const Segments* CheckpointerCore::segments_of(const std::string& name) {
+const Segments* CheckpointerCore::segments_of(const std::string& name, base::Pace& pace) {
   auto known = segments_of_.find(name);
   if (known == segments_of_.end()) {
     const auto bytes = files_.read(path(name));
     if (!bytes.ok()) return nullptr;
     const auto manifest = decode_manifest(text_of(bytes.value()));
     if (!manifest.ok()) return nullptr;
-    known = segments_of_.emplace(name, segments_in(manifest.value())).first;
+    known = segments_of_.emplace(name, segments_in(manifest.value(), pace)).first;
   }
   return &known->second;
 }
 
 // Removes checkpoints beyond those to keep, and segments that none uses. Files of others stay; what
 // cannot be removed stays, too.
-void CheckpointerCore::clean() {
+void CheckpointerCore::clean(base::Pace& pace) {
   auto names = files_.list(options_.folder);
   if (!names.ok()) return;
   std::vector<std::string> manifests;
@@ -314,7 +319,7 @@ void CheckpointerCore::clean() {
       segments_of_.erase(manifests[i]);
       continue;
     }
-    const auto* segments = segments_of(manifests[i]);
+    const auto* segments = segments_of(manifests[i], pace);
     // Of one that cannot be read it is not known what it uses: nothing is removed then.
     if (segments == nullptr) return;
     used.insert(segments->begin(), segments->end());
@@ -412,7 +417,8 @@ Result<std::optional<std::string>> CheckpointerCore::load(Store& store) {
           places.emplace(identity, place);
           written_[place.segment] = std::max(written_[place.segment], place.offset + place.size);
         }
-        segments_of_[names.back()] = segments_in(loaded.value().manifest);
+        base::Pace restless = base::Pace::restless();
+        segments_of_[names.back()] = segments_in(loaded.value().manifest, restless);
       }
       LP_TRY(fill(store, std::move(loaded).value()));
       places_ = std::move(places);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "launchpad/base/background.h"
 #include "launchpad/base/log.h"
 #include "launchpad/base/rng.h"
 #include "launchpad/replay/table_core.h"
@@ -165,15 +166,22 @@ void Table::on_new_deadline(std::function<void()> notify) {
   core_->on_new_deadline(std::move(notify));
 }
 
-void Table::Snapshot::sort() {
+void Table::Snapshot::sort(base::Pace& pace) {
   if (sequences.empty()) return;
   std::vector<uint32_t> order(sequences.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](uint32_t a, uint32_t b) { return sequences[a] < sequences[b]; });
+  constexpr uint32_t kComparisons = 64;  // Between two breaths.
+  uint32_t compared = 0;
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    if (++compared % kComparisons == 0) pace.breathe();
+    return sequences[a] < sequences[b];
+  });
   std::vector<Item> sorted;
   sorted.reserve(order.size());
-  for (const uint32_t index : order) sorted.push_back(std::move(items[index]));
+  for (const uint32_t index : order) {
+    pace.breathe();
+    sorted.push_back(std::move(items[index]));
+  }
   items = std::move(sorted);
   sequences.clear();
 }
@@ -181,7 +189,8 @@ void Table::Snapshot::sort() {
 Table::Snapshot Table::snapshot() const {
   Snapshot snapshot =
       core_->look([&](const TableContents& contents, bool) { return contents.snapshot(); });
-  snapshot.sort();
+  base::Pace restless = base::Pace::restless();
+  snapshot.sort(restless);
   return snapshot;
 }
 

@@ -19,6 +19,10 @@
 #include "launchpad/replay/table_info.h"
 #include "launchpad/replay/trajectory.h"
 
+namespace lp::base {
+class Pace;
+}
+
 namespace lp::replay {
 
 // What a table is.
@@ -139,7 +143,8 @@ class Table {
     int64_t num_unique_samples = 0;
     std::vector<uint64_t> sequences{};  // When each item was inserted; none: it is sorted.
 
-    void sort();
+    // Breathes meanwhile.
+    void sort(base::Pace& pace);
   };
   // Sorted.
   Snapshot snapshot() const;
