@@ -37,6 +37,15 @@ auto without_gil(F&& f) {
   return f();
 }
 
+// Short waits need no descriptor, and long ones no ticks.
+bool wait_until_stop(run::StopSignal& stop, const base::Deadline& deadline) {
+  const bool brief = !deadline.never() && deadline.left() <= kSignalTick;
+  const int fd = brief || stop.requested() ? -1 : stop.fd();
+  if (fd >= 0) return wait_readable(fd, deadline);
+  return wait_heeding_signals(deadline,
+                              [&](const base::Deadline& tick) { return stop.wait(tick); });
+}
+
 // How often a test looks whether its program has ended without a stop.
 constexpr double kTestTick = 0.01;
 
@@ -72,9 +81,7 @@ class PyRun {
   }
   bool done() const { return run_->done(); }
   bool wait_for_stop(std::optional<double> timeout) {
-    return wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
-      return run_->stop_signal()->wait(tick);
-    });
+    return wait_until_stop(*run_->stop_signal(), to_deadline(timeout));
   }
 
  private:
@@ -208,9 +215,7 @@ void bind_context(nb::module_& m) {
       .def(
           "wait_for_stop",
           [](const PyContext& self, std::optional<double> timeout) {
-            return wait_heeding_signals(to_deadline(timeout), [&](const base::Deadline& tick) {
-              return self.context->stop->wait(tick);
-            });
+            return wait_until_stop(*self.context->stop, to_deadline(timeout));
           },
           nb::arg("timeout").none())
       .def("add_stop_handler", &add_stop_handler, nb::arg("handler"))

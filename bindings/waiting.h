@@ -50,4 +50,7 @@ bool wait_heeding_signals(const base::Deadline& deadline, Wait&& wait) {
   }
 }
 
+// The same for what may last: until `fd` is readable, without a tick. Idle processes may be many.
+bool wait_readable(int fd, const base::Deadline& deadline);
+
 }  // namespace lp::bindings

@@ -1,5 +1,8 @@
 #include "launchpad/run/stop_signal.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <exception>
 #include <string>
 #include <utility>
@@ -19,13 +22,20 @@ void run_handler(const std::function<void()>& handler) {
   }
 }
 
+void signal(const base::Fd& event) {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof(one));
+}
+
 }  // namespace
 
 void StopSignal::request() {
   bool first = false;
   state_.with_notify([&](State& state) {
     first = !std::exchange(state.requested, true);
-    if (first) state.thread = std::this_thread::get_id();
+    if (!first) return;
+    state.thread = std::this_thread::get_id();
+    if (state.event.valid()) signal(state.event);
   });
   if (!first) return;
   for (std::function<void()> handler = next_handler(); handler; handler = next_handler())
@@ -54,6 +64,16 @@ bool StopSignal::wait(const base::Deadline& deadline) {
   return state_.wait(
       deadline.at(), [](State& state) { return state.requested; },
       [](State&, bool requested) { return requested; });
+}
+
+int StopSignal::fd() {
+  return state_.with([](State& state) {
+    if (!state.event.valid()) {
+      state.event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      if (state.requested && state.event.valid()) signal(state.event);
+    }
+    return state.event.get();
+  });
 }
 
 void StopSignal::wait_for_handlers() {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "launchpad/base/clock.h"
+#include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
 
 namespace lp::run {
@@ -22,6 +23,9 @@ class StopSignal {
   bool requested() const;
   // True: the stop was requested. False: the deadline passed first.
   bool wait(const base::Deadline& deadline = {});
+  // Readable from then on, for who waits for other descriptors, too; this object's. Negative: the
+  // system had none left.
+  int fd();
   // If the stop was requested: until its handlers have run. Not from a handler.
   void wait_for_handlers();
 
@@ -39,6 +43,7 @@ class StopSignal {
     uint64_t running = 0;  // The handler that runs, on this thread.
     std::thread::id thread{};
     std::map<uint64_t, std::function<void()>> handlers;
+    base::Fd event{};  // Made for who asks for it.
   };
   std::function<void()> next_handler();
 

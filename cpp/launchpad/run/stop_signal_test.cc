@@ -1,6 +1,7 @@
 #include "launchpad/run/stop_signal.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <future>
 #include <stdexcept>
@@ -101,6 +102,19 @@ TEST(StopSignal, OfManyRequestsOneRunsTheHandlers) {
   for (int i = 0; i < 4; ++i) threads.emplace_back([&] { stop.request(); });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(ran, 10);
+}
+
+TEST(StopSignal, ItsDescriptorIsReadableFromTheRequestOnWhenEverItWasAskedFor) {
+  const auto readable = [](StopSignal& stop) {
+    pollfd watched{stop.fd(), POLLIN, 0};
+    return ::poll(&watched, 1, 0) > 0;
+  };
+  StopSignal asked_before, asked_after;
+  EXPECT_FALSE(readable(asked_before));
+  asked_before.request();
+  asked_after.request();
+  EXPECT_TRUE(readable(asked_before));
+  EXPECT_TRUE(readable(asked_after));
 }
 
 }  // namespace
