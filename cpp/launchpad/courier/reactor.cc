@@ -1,6 +1,5 @@
 #include "launchpad/courier/reactor.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "launchpad/base/event.h"
 #include "launchpad/base/log.h"
 
 namespace lp::courier {
@@ -16,11 +16,6 @@ namespace {
 
 // Where this thread is expected to wait soon.
 thread_local const Reactor* expected_at = nullptr;
-
-void signal(const base::Fd& event) {
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof(one));
-}
 
 bool control(int epoll, int operation, int fd, uint32_t events) {
   epoll_event event{};
@@ -33,8 +28,8 @@ bool control(int epoll, int operation, int fd, uint32_t events) {
 
 Reactor::Reactor()
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
-      ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      relay_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      ended_(base::make_event()),
+      relay_(base::make_event()) {
   made_ = [&]() -> Status {
     LP_TRY(watch(timer_.fd(), EPOLLIN | EPOLLET));
     LP_TRY(watch(relay_.get(), EPOLLIN | EPOLLET));
@@ -129,7 +124,7 @@ void Reactor::pass_on() {
   if (doorbell_->anybody_sleeps())
     doorbell_->nudge(1);
   else if (at_sockets_.load() > 0)
-    signal(relay_);
+    base::set_event(relay_.get());
 }
 
 void Reactor::expect() {
@@ -153,7 +148,7 @@ bool Reactor::attended() {
 
 void Reactor::end() {
   ending_.store(true);
-  signal(ended_);
+  base::set_event(ended_.get());
   if (doorbell_) doorbell_->nudge(INT_MAX);
 }
 

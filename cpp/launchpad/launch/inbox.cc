@@ -1,11 +1,12 @@
 #include "launchpad/launch/inbox.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "launchpad/base/event.h"
 
 namespace lp::launching {
 
-Inbox::Inbox() : event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Inbox::Inbox() : event(base::make_event()) {}
 
 void Inbox::post_stop() {
   content_.with([](Content& content) { content.stop = true; });
@@ -35,11 +36,6 @@ Inbox::Content Inbox::take() {
   return content_.with([](Content& content) { return std::exchange(content, Content()); });
 }
 
-void Inbox::wake() {
-  const uint64_t one = 1;
-  if (::write(event.get(), &one, sizeof(one)) < 0) {
-    // Full: it is awake.
-  }
-}
+void Inbox::wake() { base::set_event(event.get()); }
 
 }  // namespace lp::launching

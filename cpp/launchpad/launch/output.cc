@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <optional>
 
 #include "launchpad/base/clock.h"
+#include "launchpad/base/event.h"
 
 namespace lp::launching {
 namespace {
@@ -32,8 +32,7 @@ std::string prefix_of(const std::string& name, size_t number, bool coloured) {
 }  // namespace
 
 Output::Output(int out, int err)
-    : sinks_{{out, wants_colour(out)}, {err, wants_colour(err)}},
-      event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : sinks_{{out, wants_colour(out)}, {err, wants_colour(err)}}, event_(base::make_event()) {}
 
 Output::~Output() { finish(); }
 
@@ -49,19 +48,13 @@ void Output::start() {
 void Output::finish() {
   if (!thread_.joinable()) return;
   finishing_ = true;
-  const uint64_t one = 1;
-  if (::write(event_.get(), &one, sizeof(one)) < 0) {
-    // Full: it is awake.
-  }
+  base::set_event(event_.get());
   thread_.join();
 }
 
 void Output::hurry() {
   hurrying_ = true;
-  const uint64_t one = 1;
-  if (::write(event_.get(), &one, sizeof(one)) < 0) {
-    // Full: it is awake.
-  }
+  base::set_event(event_.get());
 }
 
 void Output::loop() {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 
+#include "launchpad/base/event.h"
 #include "launchpad/base/guarded.h"
 #include "launchpad/net/socket_listener.h"
 
@@ -82,8 +83,7 @@ Result<Socket> connect_inproc(const Address& address) {
     }
     Door& door = *found->second;
     door.waiting.with([&](auto& waiting) { waiting.push_back(Socket(base::Fd(ends[1]))); });
-    const uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(door.signal.get(), &one, sizeof(one));
+    base::set_event(door.signal.get());
     return Socket(base::Fd(ends[0]));
   });
 }

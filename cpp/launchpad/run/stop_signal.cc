@@ -1,12 +1,10 @@
 #include "launchpad/run/stop_signal.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <exception>
 #include <string>
 #include <utility>
 
+#include "launchpad/base/event.h"
 #include "launchpad/base/log.h"
 
 namespace lp::run {
@@ -22,11 +20,6 @@ void run_handler(const std::function<void()>& handler) {
   }
 }
 
-void signal(const base::Fd& event) {
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof(one));
-}
-
 }  // namespace
 
 void StopSignal::request() {
@@ -35,7 +28,7 @@ void StopSignal::request() {
     first = !std::exchange(state.requested, true);
     if (!first) return;
     state.thread = std::this_thread::get_id();
-    if (state.event.valid()) signal(state.event);
+    if (state.event.valid()) base::set_event(state.event.get());
   });
   if (!first) return;
   for (std::function<void()> handler = next_handler(); handler; handler = next_handler())
@@ -69,8 +62,8 @@ bool StopSignal::wait(const base::Deadline& deadline) {
 int StopSignal::fd() {
   return state_.with([](State& state) {
     if (!state.event.valid()) {
-      state.event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-      if (state.requested && state.event.valid()) signal(state.event);
+      state.event = base::make_event();
+      if (state.requested && state.event.valid()) base::set_event(state.event.get());
     }
     return state.event.get();
   });

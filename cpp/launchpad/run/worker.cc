@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <cstring>
 #include <thread>
 
+#include "launchpad/base/event.h"
 #include "launchpad/base/guarded.h"
 #include "launchpad/base/log.h"
 #include "launchpad/courier/serve.h"
@@ -37,11 +37,8 @@ void on_terminate(int number) {
     ::raise(number);
     return;
   }
-  const uint64_t one = 1;
-  const int fd = terminate_event.load();
-  if (fd >= 0 && ::write(fd, &one, sizeof(one)) < 0) {
-    // Full: it was told already.
-  }
+  const int event = terminate_event.load();
+  if (event >= 0) base::set_event(event);
   errno = saved;
 }
 
@@ -95,12 +92,7 @@ struct Link {
     bool handling = false;  // Stop handlers are running.
   };
 
-  void wake() const {
-    const uint64_t one = 1;
-    if (::write(event.get(), &one, sizeof(one)) < 0) {
-      // Full: it is awake.
-    }
-  }
+  void wake() const { base::set_event(event.get()); }
 
   base::Fd control;
   base::Fd event;      // Wakes the control thread: closed.
@@ -289,8 +281,8 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
                  "LAUNCHPAD_WORKER names task " + std::to_string(assignment.task) +
                      ", the program has " + std::to_string(roster.labels.size()));
   }
-  link->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  link->terminate.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  link->event = base::make_event();
+  link->terminate = base::make_event();
   if (!link->event.valid() || !link->terminate.valid()) {
     return Error(Code::kResourceExhausted,
                  std::string("cannot make an eventfd: ") + std::strerror(errno));
