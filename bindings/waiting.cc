@@ -4,9 +4,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <climits>
-#include <cstdint>
-
 #include "bindings/imports.h"
 #include "launchpad/base/fd.h"
 
@@ -32,20 +29,19 @@ class SignalBell {
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return;
     read_.reset(ends[0]);
     write_.reset(ends[1]);
-    const int before = tell(write_.get());
+    const int before = tell(-1);
     ok_ = before < 0;
-    if (!ok_) tell(before);
+    if (ok_)
+      tell(write_.get());
+    else
+      tell_again(before);
   }
   ~SignalBell() {
     if (!ok_) return;
     const nb::error_scope raised;
-    try {
-      // A handler may have set another one meanwhile, for good.
-      const int now = tell(-1);
-      if (now != write_.get()) tell(now);
-    } catch (const nb::python_error&) {
-      // Theirs is closed by now.
-    }
+    // A handler may have set another one meanwhile, for good.
+    const int now = tell(-1);
+    if (now != write_.get()) tell_again(now);
   }
   SignalBell(const SignalBell&) = delete;
   SignalBell& operator=(const SignalBell&) = delete;
@@ -64,6 +60,14 @@ class SignalBell {
     return nb::cast<int>(cached(set_wakeup_fd, "signal", "set_wakeup_fd")(fd));
   }
 
+  static void tell_again(int fd) {
+    try {
+      tell(fd);
+    } catch (const nb::python_error&) {
+      // It was closed by now.
+    }
+  }
+
   base::Fd read_, write_;
   bool ok_ = false;
 };
@@ -71,24 +75,19 @@ class SignalBell {
 // Until one of them is, or the deadline passes. Whether `fd` is; `also` may be -1.
 bool readable(int fd, int also, const base::Deadline& deadline) {
   pollfd watched[] = {{fd, POLLIN, 0}, {also, POLLIN, 0}};
-  int timeout = -1;
-  if (!deadline.never()) {
-    const auto left = deadline.left() + base::Nanos(999'999);
-    timeout = static_cast<int>(std::min<int64_t>(left / base::Nanos(1'000'000), INT_MAX));
-  }
-  return ::poll(watched, 2, timeout) > 0 && watched[0].revents != 0;
+  return ::poll(watched, 2, deadline.poll_timeout()) > 0 && watched[0].revents != 0;
 }
 
 }  // namespace
 
 bool wait_readable(int fd, const base::Deadline& deadline) {
   const auto wait = [fd](const base::Deadline& until) { return readable(fd, -1, until); };
-  const bool hears = hears_signals();
   std::optional<SignalBell> bell;
-  if (hears) bell.emplace();
+  if (hears_signals()) bell.emplace();
   if (bell && !bell->ok()) return wait_heeding_signals(deadline, wait);
+  // What came before the bell was there.
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();
   while (true) {
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
     bool done = false;
     {
       const GilReleased released;

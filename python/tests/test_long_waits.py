@@ -57,8 +57,8 @@ def leaves_another_ones_descriptor():
     signal.set_wakeup_fd(write)
     signal.signal(signal.SIGUSR1, tell)
     timer = threading.Timer(0.3, kill)
-    timer.start()
     try:
+        timer.start()
         lp.wait_for_stop()
     except Told:
         print("theirs", signal.set_wakeup_fd(-1) == write, len(os.read(read, 9)), flush=True)

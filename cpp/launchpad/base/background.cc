@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cstdio>
 
 #include "launchpad/base/fd.h"
 
@@ -32,10 +32,10 @@ bool processors_taken() {
   static const Fd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
   char text[64] = {};
   if (::pread(file.get(), text, sizeof(text) - 1, 0) <= 0) return false;
-  const char* at = text;
-  for (int spaces = 0; *at != '\0' && spaces < 3; ++at) spaces += *at == ' ' ? 1 : 0;
-  static const int64_t processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return std::strtol(at, nullptr, 10) >= processors;
+  long running = 0;
+  if (std::sscanf(text, "%*s %*s %*s %ld", &running) != 1) return false;
+  static const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
+  return running >= processors;
 }
 
 }  // namespace
@@ -63,18 +63,18 @@ Pace Pace::restless() {
   return pace;
 }
 
-void Pace::let_others() {
-  const TimePoint before = world_.now();
-  if (before >= lend_after_) {
+void Pace::let_others(TimePoint now) {
+  looked_ = now;
+  if (now >= lend_after_) {
     world_.lend();
-    const TimePoint after = world_.now();
-    if (after - before >= kTaken) lend_after_ = after + kRarely * (after - before);
+    looked_ = world_.now();
+    if (looked_ - now >= kTaken) lend_after_ = looked_ + kRarely * (looked_ - now);
   }
   const Nanos worked = world_.worked();
-  if (worked - rested_ >= kBurst) {
-    rested_ = worked;
-    if (world_.taken()) world_.rest(kRest);
-  }
+  if (worked - rested_ < kBurst) return;
+  rested_ = worked;
+  if (!world_.taken()) return;
+  world_.rest(kRest);
   looked_ = world_.now();
 }
 

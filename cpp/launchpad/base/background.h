@@ -50,11 +50,13 @@ class Pace {
 
   // To be called again and again by who works, after each few microseconds.
   void breathe() {
-    if (rests_ && world_.now() - looked_ >= kTurn) let_others();
+    if (!rests_) return;
+    const TimePoint now = world_.now();
+    if (now - looked_ >= kTurn) let_others(now);
   }
 
  private:
-  void let_others();
+  void let_others(TimePoint now);
 
   World world_;
   TimePoint looked_;        // When this thread last let others.

@@ -15,4 +15,9 @@ void set_event(int event) {
   [[maybe_unused]] const ssize_t written = ::write(event, &one, sizeof(one));
 }
 
+void clear_event(int event) {
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(event, &count, sizeof(count));
+}
+
 }  // namespace lp::base

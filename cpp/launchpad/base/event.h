@@ -1,4 +1,4 @@
-// An event: a descriptor (eventfd) that is readable from set_event on, until somebody reads it.
+// An event: a descriptor (eventfd) that is readable from set_event on, until clear_event.
 #pragma once
 
 #include "launchpad/base/fd.h"
@@ -9,5 +9,6 @@ namespace lp::base {
 Fd make_event();
 // Any thread, a signal's handler, too.
 void set_event(int event);
+void clear_event(int event);
 
 }  // namespace lp::base

@@ -29,10 +29,7 @@ void Inbox::post_end(size_t task, std::optional<Error> error) {
 }
 
 Inbox::Content Inbox::take() {
-  uint64_t count;
-  if (::read(event.get(), &count, sizeof(count)) < 0) {
-    // Nothing new.
-  }
+  base::clear_event(event.get());
   return content_.with([](Content& content) { return std::exchange(content, Content()); });
 }
 

@@ -71,10 +71,7 @@ void Output::loop() {
     fds.push_back({event_.get(), POLLIN, 0});
     if (::poll(fds.data(), fds.size(), limit.poll_timeout()) < 0) continue;
     if (fds.back().revents != 0) {
-      uint64_t count;
-      if (::read(event_.get(), &count, sizeof(count)) < 0) {
-        // Nobody wrote after all.
-      }
+      base::clear_event(event_.get());
     }
     for (size_t i = 0; i < streams_.size(); ++i) {
       if (fds[i].fd >= 0 && fds[i].revents != 0) drain(streams_[i]);
@@ -145,10 +142,7 @@ bool Output::wait_for(const Sink& sink) {
     if (::poll(fds, 2, hurrying ? 0 : -1) < 0) continue;
     if (fds[0].revents != 0) return true;
     if (hurrying) return false;
-    uint64_t count;
-    if (::read(event_.get(), &count, sizeof(count)) < 0) {
-      // Nobody wrote after all.
-    }
+    base::clear_event(event_.get());
   }
 }
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kManifest = "checkpoint-";  // checkpoint-00000000000000000012.lpr
 constexpr std::string_view kEnding = ".lpr";
 constexpr std::string_view kUnfinished = ".unfinished";
-// Of a segment, written by one call.
+// Of a file, written by one call: it takes microseconds.
 constexpr size_t kWriteBytes = size_t{1} << 14;
 // A segment is kept while at least this part of it is in use.
 constexpr double kWorthKeeping = 0.5;
