@@ -3,12 +3,22 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "launchpad/base/check.h"
 #include "launchpad/base/rng.h"
+#include "launchpad/courier/channel.h"
+#include "launchpad/courier/server.h"
+#include "launchpad/net/transport.h"
+#include "simulation/payloads.h"
 #include "simulation/schedule.h"
+#include "simulation/sockets.h"
 #include "simulation/world.h"
 
 namespace lp::simulation {
@@ -59,15 +69,18 @@ TEST_P(Simulation, EachCallEndsExactlyOnceAndNothingIsLeft) {
   warm_up();
   const uint64_t first = base::fresh_seed();
   uint64_t calls = 0;
+  uint64_t most_steps = 0;
   for (uint64_t i = GetParam(); i < schedules(); i += kShards) {
     running = first + i;
     const Outcome outcome = run_schedule(running);
     calls += outcome.calls;
+    most_steps = std::max(most_steps, outcome.steps);
     for (const std::string& complaint : outcome.complaints) ADD_FAILURE() << complaint;
     if (outcome.complaints.empty()) continue;
     FAIL() << "after " << i / kShards << " others; " << how_to_repeat();
   }
-  std::printf("%lu calls\n", static_cast<unsigned long>(calls));
+  std::printf("%lu calls, at most %lu steps\n", static_cast<unsigned long>(calls),
+              static_cast<unsigned long>(most_steps));
 }
 
 INSTANTIATE_TEST_SUITE_P(Shard, Simulation, testing::Range<uint64_t>(0, kShards));
@@ -80,6 +93,36 @@ TEST(Simulation, IsRepeatedExactlyByItsSeed) {
     ASSERT_EQ(one.trace, other.trace) << seed;
     ASSERT_EQ(one.steps, other.steps) << seed;
   }
+}
+
+// A narrow and slow connection takes 20 small calls that nobody waits for yet.
+TEST(Simulation, AConnectionThatTakesNothingKeepsNobodyBusy) {
+  warm_up();
+  World& world = World::get();
+  Network::get().begin({.latency = kSecond, .capacity = 600});
+  const std::string hang = world.run(1, [] {
+    const net::Address address{net::Kind::kTcp, "localhost", 7};
+    courier::Server server;
+    LP_CHECK(server.router()
+                 .bind("echo",
+                       [](courier::Call call) {
+                         call.reply(make_payload(number_in(call.arguments()).value(), 100, 0));
+                       })
+                 .ok());
+    LP_CHECK(server.start(net::listen(address).value()).ok());
+    const auto channel = courier::Channel::make(address, {});
+    EXPECT_TRUE(channel->peer({}).ok());
+    std::vector<std::shared_ptr<courier::Pending>> calls;
+    for (uint64_t i = 0; i < 20; ++i)
+      calls.push_back(channel->start("echo", make_payload(i, 200, 0), {}).value());
+    std::this_thread::sleep_for(base::Nanos(60 * kSecond));
+    for (uint64_t i = 0; i < calls.size(); ++i)
+      EXPECT_EQ(number_in(channel->wait(calls[i]).value()), i);
+    channel->close();
+  });
+  Network::get().begin({});
+  EXPECT_EQ(hang, "");
+  EXPECT_LT(world.steps(), 20'000U);  // To try every 50 us takes 120,000.
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline,
   outbox_.clear();
   if (peer_->shares) {
     auto returns =
-        std::make_shared<Returns>([weak = weak_from_this()] { Flusher::for_returns().add(weak); });
+        std::make_shared<Returns>([weak = weak_from_this()] { Flusher::later().add(weak); });
     link_->share(returns);
     outbox_.share(std::move(returns));
   }

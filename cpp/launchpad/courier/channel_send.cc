@@ -94,7 +94,7 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
   post_call(pending, arguments);
   // The first call leaves at once; those behind it gather while it is on its way.
   if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
-    if (!std::exchange(flush_due_, true)) Flusher::for_calls().add(weak_from_this());
+    if (!std::exchange(flush_due_, true)) Flusher::soon().add(weak_from_this());
     return {};
   }
   pending.submitting = true;
@@ -141,7 +141,7 @@ void Channel::flush_due() {
   // The connection takes nothing now: again, until it does or somebody waits for it. A thread that
   // reads in the background sends too.
   if (io == net::Io::kWouldBlock && !has_background_ && !std::exchange(flush_due_, true))
-    Flusher::for_calls().add(weak_from_this());
+    Flusher::later().add(weak_from_this());
 }
 
 Result<std::shared_ptr<Pending>> Channel::ask_stream(uint64_t id,
@@ -171,7 +171,7 @@ Result<std::shared_ptr<Pending>> Channel::ask_stream(uint64_t id,
 
 void Channel::end_stream(uint64_t id, std::shared_ptr<Pending> asked) {
   ended_streams_.with([&](auto& ended) { ended.push_back({id, std::move(asked)}); });
-  Flusher::for_calls().add(weak_from_this());
+  Flusher::soon().add(weak_from_this());
 }
 
 void Channel::tell_of_ended_streams() {

@@ -8,13 +8,13 @@
 namespace lp::courier {
 
 // Leaked, both: their threads may outlive static destruction.
-Flusher& Flusher::for_calls() {
+Flusher& Flusher::soon() {
   static auto* const flusher = new Flusher(kFlushDelay);
   return *flusher;
 }
 
-Flusher& Flusher::for_returns() {
-  static auto* const flusher = new Flusher(kReturnDelay);
+Flusher& Flusher::later() {
+  static auto* const flusher = new Flusher(kLongDelay);
   return *flusher;
 }
 

@@ -20,16 +20,17 @@ class Flushable {
 
 // How long a small asynchronous call may wait for company.
 inline constexpr base::Nanos kFlushDelay{50'000};
-// How long memory that can be given back waits for a message to travel with.
-inline constexpr base::Nanos kReturnDelay{2'000'000};
+// How long memory that can be given back waits for a message to travel with, and a connection that
+// takes nothing for the next try.
+inline constexpr base::Nanos kLongDelay{2'000'000};
 // What has gathered to this size does not wait.
 inline constexpr size_t kGatherBytes = 16 * 1024;
 
 class Flusher {
  public:
-  // The process's: one for calls, one for memory to give back.
-  static Flusher& for_calls();
-  static Flusher& for_returns();
+  // The process's, for what has a short delay, and for what has a long one.
+  static Flusher& soon();
+  static Flusher& later();
 
   // Calls connection->flush_due() after the delay.
   void add(std::weak_ptr<Flushable> connection);

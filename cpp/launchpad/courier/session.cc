@@ -168,7 +168,7 @@ void Session::set_healthy(bool healthy) {
 
 void Session::begin_sharing() {
   auto returns =
-      std::make_shared<Returns>([weak = weak_from_this()] { Flusher::for_returns().add(weak); });
+      std::make_shared<Returns>([weak = weak_from_this()] { Flusher::later().add(weak); });
   inlet_.share(returns);
   out_.with([&](Out& out) { out.box.share(std::move(returns)); });
 }
