@@ -1,8 +1,6 @@
 """courier: calls between objects, by upstream's name. The code is launchpad.calls'."""
 
-import sys as _sys
-import types as _types
-
+from courier import _status
 from launchpad.calls.client import Client, is_healthy, list_methods
 from launchpad.calls.retry import RetryPolicy
 from launchpad.calls.server import Server
@@ -17,19 +15,4 @@ __all__ = [  # noqa: RUF022  In dictionary order.
     "Stream",
 ]
 
-
-def _offer_status_module() -> None:
-    """Upstream's programs catch errors by `from pybind11_abseil.status import StatusNotOk`."""
-    from launchpad import errors
-
-    if "pybind11_abseil" in _sys.modules:
-        return
-    parent = _types.ModuleType("pybind11_abseil", "Upstream's name for launchpad.errors.")
-    status = _types.ModuleType("pybind11_abseil.status", "Upstream's name for launchpad.errors.")
-    status.__dict__.update(StatusNotOk=errors.StatusNotOk, StatusCode=errors.StatusCode)
-    parent.__dict__.update(status=status, __path__=[])
-    _sys.modules["pybind11_abseil"] = parent
-    _sys.modules["pybind11_abseil.status"] = status
-
-
-_offer_status_module()
+_status.offer()

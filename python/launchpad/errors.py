@@ -52,7 +52,8 @@ class StatusNotOk(Exception):
     _text: str
     _parts: tuple[str, int, str, str, str, bytes]
 
-    def __init__(self, message: str = "", code: int = StatusCode.UNKNOWN) -> None:
+    def __init__(self, message: object = "", code: int = StatusCode.UNKNOWN) -> None:
+        message = str(message)  # TensorFlow's has a Status instead: see courier._status.
         super().__init__(message)
         _equip(self, ("call", int(code), message, "", "", b""), message)
 

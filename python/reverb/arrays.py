@@ -9,8 +9,27 @@ from typing import Any
 
 import numpy as np
 
+from launchpad.calls import tensors
+
 STRINGS = np.dtype(object)
 _NUMBERS = "?bhilqBHILQefdFD"
+
+
+def as_array(value: Any) -> Any:
+    """np.asarray, also of what it does not take, or not whole: torch's tensors of bfloat16 or with
+    a gradient, TensorFlow's scalars of texts and bfloat16, texts that end with zero bytes.
+    """
+    if isinstance(value, (str, bytes)):
+        return np.array(value, STRINGS)
+    try:
+        return np.asarray(value)
+    except (RuntimeError, TypeError, ValueError):
+        array = tensors.as_numpy(value)
+        if array is None and hasattr(value, "numpy"):
+            array = as_array(value.numpy())
+        if array is None:
+            raise
+        return array
 
 
 def plain(value: Any) -> Any:
@@ -20,7 +39,7 @@ def plain(value: Any) -> Any:
     Raises:
       TypeError: a column cannot hold the value.
     """
-    array = np.asarray(value)
+    array = as_array(value)
     if array.dtype.kind in "OSU":
         texts = [_as_bytes(element, value) for element in array.reshape(-1)]
         return texts, array.shape

@@ -2,11 +2,14 @@
 
 Each `iter()` starts anew, and one thread uses an iterator; `close()` may be called by another and
 ends it, also while it waits. Nothing runs before `iter()`, and only prefetch, interleave with
-num_parallel_calls and the samplers of replay datasets use threads.
+num_parallel_calls and the samplers of replay datasets use threads. Datasets can be pickled, with
+the functions in them, e.g. for the workers of a torch DataLoader: each copy starts anew.
 """
 
 from __future__ import annotations
 
+import copyreg
+import io
 import itertools
 import random
 import threading
@@ -14,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import tree
 
@@ -117,6 +121,14 @@ class Dataset:
             return tree.map_structure(_spec_of, next(iter(elements)))
 
         return Dataset(lambda _: iter(elements), spec)
+
+    def __reduce__(self) -> Any:
+        pickle = io.BytesIO()
+        _Pickler(pickle).dump(self)
+        return cloudpickle.loads, (pickle.getvalue(),)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _iterators=weakref.WeakSet())
 
     @property
     def element_spec(self) -> Any:
@@ -303,6 +315,16 @@ class Dataset:
         """Accepted for tf.data's sake: there is nothing to set."""
         del options
         return self
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Takes the functions that datasets are made of, whichever pickler asked for it."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, Dataset):
+            return super().reducer_override(obj)
+        state = {name: value for name, value in vars(obj).items() if name != "_iterators"}
+        return copyreg.__newobj__, (type(obj),), state  # type: ignore[attr-defined]
 
 
 def _positive(number: Any, name: str) -> int:

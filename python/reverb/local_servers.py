@@ -12,8 +12,11 @@ import socket
 import stat
 import tempfile
 import threading
+import time
 
 _LOCAL = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\]):(\d+)")
+# A socket that is younger may not be listened at yet.
+_SETTLED_SECS = 60.0
 _lock = threading.Lock()
 _numbers = itertools.count()
 _addresses: dict[tuple[int, int], str] = {}
@@ -44,6 +47,24 @@ def socket_address(port: int) -> str:
       OSError: there is no folder that is this user's alone.
     """
     return "unix:" + os.path.join(_folder(), str(port))
+
+
+def sweep() -> None:
+    """Removes the sockets that servers left who were killed."""
+    with contextlib.suppress(OSError), os.scandir(_folder()) as entries:
+        for entry in entries:
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _SETTLED_SECS:
+                _remove_dead(entry.path)
+
+
+def _remove_dead(path: str) -> None:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            if stat.S_ISSOCK(os.lstat(path).st_mode):
+                os.unlink(path)
 
 
 def tidy() -> None:

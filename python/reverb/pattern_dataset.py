@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tree
 
-from reverb import dataset, pattern_rules, patterns, replay_sample, specs
+from reverb import arrays, dataset, pattern_rules, patterns, replay_sample, specs
 
 
 class PatternDataset(dataset.Dataset):
@@ -76,7 +76,7 @@ def _items(
             yield item
 
     for step in steps:
-        history.append([np.asarray(leaf) for leaf in tree.flatten(step)])
+        history.append([arrays.as_array(leaf) for leaf in tree.flatten(step)])
         rules.begin_step()
         yield from made(False)
         ended = is_end_of_episode(step)

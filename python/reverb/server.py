@@ -85,7 +85,7 @@ class Table:
         self._remover = item_selectors.check(remover, "remover")
         self._rate_limiter = rate_limiter
         self._extensions = extensions
-        self._signature = signature_lib.as_specs(signature) if signature else None
+        self._signature = signature_lib.as_specs(signature)
         self._max_bytes = max_bytes
         self._seed = seed
         if any(list(extension.build_internal_extensions(name)) for extension in extensions):
@@ -254,13 +254,12 @@ class Server:
         self._port = int(address.rsplit(":", 1)[1])
         self._local_address = self._server.listen(local_servers.new_address())
         local_servers.add(self._port, self._local_address)
+        local_servers.sweep()
         # Without it clients on this host call over tcp, as others do.
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             self._server.listen(local_servers.socket_address(self._port))
-
-    def __del__(self) -> None:
-        if "_server" in self.__dict__:
-            self.stop()
+        # Once nobody has it, and before the interpreter takes its modules apart.
+        self._stop = weakref.finalize(self, _stop, self._server, self._port, self._local_address)
 
     def __repr__(self) -> str:
         return (
@@ -274,10 +273,7 @@ class Server:
 
     def stop(self) -> None:
         """Takes no more calls; everybody who waits for a table gets an error."""
-        if "_local_address" in self.__dict__:
-            local_servers.remove(self._port, self._local_address)
-        self._server.stop()
-        local_servers.tidy()
+        self._stop()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until it is stopped; False: not within `timeout` seconds.
@@ -290,6 +286,12 @@ class Server:
     def localhost_client(self) -> client.Client:
         """A client of it."""
         return client.Client(f"localhost:{self._port}")
+
+
+def _stop(server: _core.ReplayServer, port: int, local_address: str) -> None:
+    local_servers.remove(port, local_address)
+    server.stop()
+    local_servers.tidy()
 
 
 class ShardCheckpointer(CheckpointerBase):

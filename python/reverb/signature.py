@@ -19,11 +19,13 @@ from reverb.specs import TensorShape, TensorSpec, as_dtype, as_spec, spell_dtype
 
 
 def as_specs(signature: Any) -> Any:
-    """The nest with a TensorSpec in place of each leaf.
+    """The nest with a TensorSpec in place of each leaf; None if it has none, or is None.
 
     Raises:
       ValueError: a leaf has no shape and dtype.
     """
+    if signature is None or not tree.flatten(signature):
+        return None
     return tree.map_structure(as_spec, signature)
 
 

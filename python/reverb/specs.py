@@ -1,7 +1,7 @@
 """TensorSpec and TensorShape: what a table's signature says about one array. Values.
 
 Any object with `shape` and `dtype` is accepted where a spec is wanted (dm_env's, numpy's, jax's,
-TensorFlow's); what Reverb gives back are these. Messages spell dtypes as TensorFlow does.
+TensorFlow's, torch's); what Reverb gives back are these. Messages spell dtypes as TensorFlow does.
 """
 
 from __future__ import annotations
@@ -163,11 +163,17 @@ class TensorSpec:
 
 
 def as_dtype(dtype: Any) -> np.dtype[Any]:
-    """numpy's dtype of numpy's, jax's or TensorFlow's; texts and bytes are `object`.
+    """numpy's dtype of numpy's, jax's, TensorFlow's or torch's; texts and bytes are `object`.
 
     Raises:
       TypeError: it is no dtype.
     """
+    if type(dtype).__module__ == "torch":  # Printed as "torch." and numpy's name.
+        dtype = str(dtype).removeprefix("torch.")
+        if dtype == "bfloat16":
+            import ml_dtypes
+
+            dtype = ml_dtypes.bfloat16
     found = np.dtype(getattr(dtype, "as_numpy_dtype", dtype))
     if found.kind in "SU":
         return np.dtype(object)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tree
 
+from reverb import arrays, replay_sample
 from reverb import client as client_lib
-from reverb import replay_sample
 
 
 class TFClient:
@@ -63,7 +63,7 @@ class TFClient:
         names = [t.decode() if isinstance(t, bytes) else str(t) for t in np.asarray(tables)]
         if len(names) != len(priorities):
             raise ValueError(f"there are {len(names)} tables, but {len(priorities)} priorities")
-        leaves = [np.asarray(leaf) for leaf in data]
+        leaves = [arrays.as_array(leaf) for leaf in data]
         self._client.insert(leaves, dict(zip(names, map(float, priorities))), timeout=timeout)
 
     def update_priorities(

@@ -14,8 +14,8 @@ import tree
 from absl import logging
 
 from launchpad import _core
+from reverb import arrays, trajectory_writer
 from reverb import signature as signature_lib
-from reverb import trajectory_writer
 
 if TYPE_CHECKING:
     import reverb.client  # The whole path tells the reference which Client it is.
@@ -77,7 +77,7 @@ class Writer:
 
     def append_sequence(self, sequence: Any) -> None:
         """Appends several steps: a nest of arrays with a leading time dimension, [T, ...]."""
-        columns = [np.asarray(column) for column in tree.flatten(sequence)]
+        columns = [arrays.as_array(column) for column in tree.flatten(sequence)]
         if not columns:
             raise ValueError("AppendSequence called with empty data.")
         for index, column in enumerate(columns):

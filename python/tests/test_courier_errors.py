@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import pickle
+import subprocess
 import sys
 import traceback
 
@@ -20,6 +21,27 @@ def test_status_not_ok_is_one_class_under_all_its_names():
 
     assert StatusNotOk is ClientsStatusNotOk is errors.StatusNotOk
     assert StatusCode.NOT_FOUND == 5 and str(StatusCode.NOT_FOUND) == "StatusCode.NOT_FOUND"
+
+
+def test_tensorflow_can_add_its_classes_to_upstreams_module_before_and_after():
+    added = "class StatusNotOk(Exception): pass"
+    for before, after in ((added, "pass"), ("pass", added)):
+        script = f"""
+import sys, types
+before = sys.modules["pybind11_abseil.status"] = types.ModuleType("pybind11_abseil.status")
+exec({before!r}, vars(before))
+if not hasattr(before, "StatusNotOk"): del sys.modules["pybind11_abseil.status"]
+import courier
+from launchpad import errors
+there = sys.modules["pybind11_abseil.status"]
+if {after!r} != "pass":
+    assert not {{"StatusCode", "StatusNotOk"}} & set(vars(there))
+    there.StatusCode = 5
+    exec({after!r}, vars(there))
+from pybind11_abseil.status import StatusCode, StatusNotOk
+assert StatusNotOk is errors.StatusNotOk and StatusCode is errors.StatusCode
+"""
+        subprocess.run([sys.executable, "-c", script], check=True)
 
 
 CODES = [

@@ -1,10 +1,10 @@
 """Tensors of torch and arrays of jax go through a call as numpy's arrays do, and are tensors and
-jax arrays where they arrive. Both libraries are stand-ins: see stand_ins/.
+jax arrays where they arrive. Both libraries are stand-ins here, see stand_ins/; with the real ones:
+with_torch.py, with_jax.py.
 """
 
 from __future__ import annotations
 
-import pickle
 import subprocess
 import sys
 
@@ -12,8 +12,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 from conftest import STAND_INS
+from travel import Travel
 
-from launchpad.calls import pickles, tensors
+from launchpad.calls import tensors
 
 
 @pytest.fixture
@@ -24,20 +25,6 @@ def torch(stand_in):
 @pytest.fixture
 def jax(stand_in):
     return stand_in("jax")
-
-
-class Travel:
-    """A value, pickled for a call and back: `buffers` lie beside the `pickle`."""
-
-    def __init__(self, value):
-        self.buffers = []
-        self.pickle = pickles.dumps(value, self._take)
-        copies = [bytearray(buffer) for buffer in self.buffers]
-        self.result = pickle.loads(self.pickle, buffers=copies)
-
-    def _take(self, buffer):
-        self.buffers.append(buffer.raw())
-        return False
 
 
 def elements(tensor):
@@ -153,6 +140,36 @@ def test_towards_cpp_any_array_with_dlpack_is_numpys():
     assert np.shares_memory(tensors.as_numpy(Stranger(array)), array)
     assert tensors.as_numpy(np.ma.masked_array([1, 2])) is None
     assert tensors.as_numpy(object()) is None
+
+
+def test_tensorflows_tensors_are_never_asked_for_dlpack():
+    # It ends the process, for a tensor of texts.
+    class EagerTensor:
+        def __init__(self, array):
+            self.array = array
+
+        def numpy(self):
+            return self.array
+
+        def __dlpack_device__(self):
+            raise AssertionError("asked for")
+
+    array = numbers(7)
+    assert tensors.as_numpy(EagerTensor(array)) is array
+    assert tensors.as_numpy(EagerTensor(np.float32(1))) == 1
+    assert tensors.as_numpy(EagerTensor(np.array([b"a"], object))) is None
+    assert tensors.as_numpy(EagerTensor(b"a")) is None
+
+
+def test_towards_cpp_what_numpy_has_no_dtype_for_is_no_array():
+    class Stranger:
+        def __dlpack__(self, **options):
+            raise BufferError("of float4")
+
+        def __dlpack_device__(self):
+            return 1, 0
+
+    assert tensors.as_numpy(Stranger()) is None
 
 
 PROGRAM = """

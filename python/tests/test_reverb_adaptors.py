@@ -1,22 +1,20 @@
-"""Datasets for torch, jax and TensorFlow: each library is a stand-in, see stand_ins/."""
+"""Datasets for torch, jax and TensorFlow: each library is a stand-in, see stand_ins/; with the real
+ones: with_torch.py, with_jax.py, with_tensorflow.py.
+"""
 
 from __future__ import annotations
+
+import pickle
 
 import ml_dtypes
 import numpy as np
 import pytest
-from reverb_tables import serving, table
+from library_tables import counting
 
-import reverb
+from reverb import specs
 from reverb.adaptors import jax as jax_adaptor
 from reverb.adaptors import tensorflow as tensorflow_adaptor
 from reverb.adaptors import torch as torch_adaptor
-
-SIGNATURE = {
-    "x": reverb.TensorSpec([None, 2], np.float32),
-    "half": reverb.TensorSpec([None], ml_dtypes.bfloat16),
-    "name": reverb.TensorSpec([None], object),
-}
 
 
 @pytest.fixture
@@ -28,15 +26,8 @@ def library(request, stand_in):
 @pytest.fixture
 def dataset():
     """Batches of two of the items 0, 1, 2, ..."""
-    options = {"sampler": reverb.selectors.Fifo(), "max_times_sampled": 1}
-    with serving(table(signature=SIGNATURE, **options)) as server:
-        client = server.localhost_client()
-        for i in range(8):
-            x, half = np.full(2, i, np.float32), ml_dtypes.bfloat16(i)
-            client.insert({"x": x, "half": half, "name": f"item {i}"}, {"t": 1.0})
-        yield reverb.TrajectoryDataset.from_table_signature(
-            client.server_address, "t", 4, rate_limiter_timeout_ms=100
-        ).batch(2, drop_remainder=True)
+    with counting(8) as items:
+        yield items.batch(2, drop_remainder=True)
 
 
 @pytest.mark.parametrize("library", ["torch"], indirect=True)
@@ -54,6 +45,18 @@ def test_a_torch_dataset_has_tensors_over_the_batches_and_leaves_texts_and_keys(
     half = samples[0].data["half"]
     assert half.dtype is library.bfloat16
     assert half.view(library.int16).numpy().view(ml_dtypes.bfloat16).ravel().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("library", ["torch"], indirect=True)
+def test_a_torch_dataset_goes_to_workers_that_are_no_forks(library, dataset):
+    adapted = pickle.loads(pickle.dumps(torch_adaptor.to_torch_dataset(dataset)))
+    assert [sample.data["x"].numpy()[0, 0, 0] for sample in adapted] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("library", ["torch"], indirect=True)
+def test_torchs_dtypes_are_those_of_a_signature(library):
+    assert specs.as_dtype(library.float32) == np.float32
+    assert specs.as_dtype(library.bfloat16) == ml_dtypes.bfloat16
 
 
 @pytest.mark.parametrize("library", ["jax"], indirect=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 
 import numpy as np
@@ -38,6 +39,19 @@ def test_map_unpacks_plain_tuples_and_no_named_ones():
     assert listed(pairs.map(lambda a, b: a + b)) == [3]
     sample = reverb.ReplaySample(reverb.SampleInfo.zeros(), np.float32(3))
     assert listed(Dataset.from_iterable([sample]).map(lambda s: s.data)) == [3]
+
+
+def test_a_chain_goes_to_another_process_with_its_functions():
+    two = 2
+    chain = range_(8).map(lambda x: x * two).filter(lambda x: x > 2).batch(2).prefetch(1)
+    started = iter(chain)
+    assert next(started).tolist() == [4, 6]
+    other = pickle.loads(pickle.dumps({"chain": chain}))["chain"]
+    assert listed(other) == [[4, 6], [8, 10], [12, 14]]
+    assert other.element_spec == chain.element_spec
+    assert next(started).tolist() == [8, 10]
+    other.close()
+    chain.close()
 
 
 def test_the_spec_of_a_mapped_dataset_is_found_by_trying():

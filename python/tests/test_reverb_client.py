@@ -95,13 +95,14 @@ def test_bfloat16_comes_back_as_it_was(client):
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("text", b"text"), (b"by\0tes", b"by\0tes"), (np.array(["a", "bcd"]), [b"a", b"bcd"]),
-     (np.array([["x", b"y"]], dtype=object), [[b"x", b"y"]]), (np.bytes_(b"z"), b"z")],
+     (np.array([["x", b"y"]], dtype=object), [[b"x", b"y"]]), (np.bytes_(b"z"), b"z"),
+     (b"end\0\0", b"end\0\0"), ("end\0", b"end\0"), (np.array([b"end\0"], object), [b"end\0"])],
 )  # fmt: skip
 def test_texts_come_back_as_bytes(client, value, expected):
     client.insert([value], {"t": 1.0})
     (column,) = only(client.sample("t", emit_timesteps=False)).data
     assert column.dtype == object
-    assert column[0].tolist() if isinstance(column[0], np.ndarray) else column[0] == expected
+    assert column.tolist() == [expected]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 import numpy as np
 import pytest
@@ -266,3 +269,45 @@ def test_a_client_in_another_process_calls_by_a_unix_socket_and_by_tcp_where_the
     os.unlink(path.removeprefix("unix:"))
     assert way() == address
     assert server.localhost_client().server_info()["t"].current_size == 2
+
+
+FORGETFUL = """
+import threading
+import reverb
+from reverb import local_servers
+
+def hold():
+    server = reverb.Server([reverb.Table.queue("q", 1)])
+    print(local_servers.socket_address(server.port))
+    ready.set()
+    threading.Event().wait()
+
+ready = threading.Event()
+threading.Thread(target=hold, daemon=True).start()
+ready.wait()
+"""
+
+
+def test_a_server_that_nobody_stops_ends_with_its_script_and_leaves_no_socket():
+    ended = subprocess.run([sys.executable, "-c", FORGETFUL], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    path = ended.stdout.strip().removeprefix("unix:")
+    assert path.startswith("/") and not os.path.exists(path)
+
+
+def test_sockets_of_servers_that_were_killed_are_removed_by_the_next(serve, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    served = serve(table())
+    folder = pathlib.Path(local_servers.socket_address(served.port).removeprefix("unix:")).parent
+    assert folder.is_relative_to(tmp_path)
+    for name, age in (("1", 3600.0), ("2", 0.0)):
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(folder / name))
+        made = time.time() - age
+        os.utime(folder / name, (made, made))
+    (folder / "3").touch()
+    for path in (folder / "3", folder / str(served.port)):
+        os.utime(path, (1.0, 1.0))
+    other = serve(table())
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"2", "3", str(served.port), str(other.port)}

@@ -7,12 +7,13 @@ import copy
 import pickle
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 import tree
 
 import reverb
-from reverb import reverb_types, signature, specs, structures
+from reverb import arrays, reverb_types, signature, specs, structures
 
 
 class Foreign:
@@ -51,6 +52,39 @@ def test_a_shape_is_a_leaf_that_equals_its_tuple():
 def test_shapes_are_compatible_if_an_array_could_have_both(one, other, compatible):
     assert specs.TensorShape(one).is_compatible_with(other) == compatible
     assert specs.TensorShape(other).is_compatible_with(one) == compatible
+
+
+@pytest.mark.parametrize("none", [None, (), [], {}])
+def test_a_signature_without_leaves_is_none(none):
+    assert signature.as_specs(none) is None
+
+
+def test_an_array_is_a_signature_for_those_like_it():
+    assert signature.as_specs(np.ones(2, np.float32)) == reverb.TensorSpec((2,), np.float32)
+    assert signature.as_specs(np.zeros(())) == reverb.TensorSpec((), np.float64)
+
+
+def test_what_numpy_does_not_take_by_itself_becomes_an_array():
+    class Scalar:
+        """As TensorFlow's: `__array__` gives what is no array."""
+
+        def __init__(self, value):
+            self.value = value
+
+        def __array__(self, *args, **options):
+            return self.value
+
+        def numpy(self):
+            return self.value
+
+    assert arrays.as_array(b"a\0").item() == b"a\0"
+    assert arrays.as_array("a\0").item() == "a\0"
+    assert arrays.as_array(Scalar(b"a\0")).item() == b"a\0"
+    half = arrays.as_array(Scalar(ml_dtypes.bfloat16(2)))
+    assert half.dtype == ml_dtypes.bfloat16 and half == 2
+    assert arrays.as_array([1, 2]).tolist() == [1, 2]
+    with pytest.raises(ValueError):
+        arrays.as_array([[1], [1, 2]])
 
 
 def test_a_spec_is_compatible_with_arrays_that_fit():

@@ -132,10 +132,24 @@ def as_numpy(value: Any) -> Any:
 
             array = array.view(getattr(ml_dtypes, dtype))
         return array
+    if type(value).__name__ == "EagerTensor":
+        return _of_tensorflow(value)
     device = getattr(type(value), "__dlpack_device__", None)
     if device is None or device(value)[0] != _DLPACK_CPU:
         return None
     import numpy as np
 
-    # Its own subclasses are more than their elements.
-    return None if isinstance(value, np.ndarray) else np.from_dlpack(value)
+    if isinstance(value, np.ndarray):  # Its subclasses are more than their elements.
+        return None
+    try:
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError):  # Of a dtype that numpy has not.
+        return None
+
+
+def _of_tensorflow(tensor: Any) -> Any:
+    """Not by DLPack: TensorFlow ends the process if it is asked for that of a tensor of texts."""
+    import numpy as np
+
+    array = np.asarray(tensor.numpy())
+    return None if array.dtype.kind in "OSU" else array

@@ -13,7 +13,8 @@ from reverb.dataset import Dataset
 
 def to_torch_dataset(dataset: Dataset) -> Any:
     """A torch IterableDataset of the same elements, as tensors that share the arrays' memory; texts
-    and unsigned 64-bit keys stay numpy's. Give DataLoader batch_size=None and batch here.
+    and unsigned 64-bit keys stay numpy's. Give DataLoader batch_size=None and batch here. Each of
+    its workers samples for itself.
     """
     import torch
 
@@ -27,6 +28,9 @@ def to_torch_dataset(dataset: Dataset) -> Any:
         return torch.from_numpy(array)
 
     class ReplayDataset(torch.utils.data.IterableDataset):
+        def __reduce__(self) -> Any:  # To a worker that is no fork.
+            return to_torch_dataset, (dataset,)
+
         def __iter__(self) -> Iterator[Any]:
             return (tree.map_structure(tensor_of, element) for element in dataset)
 
