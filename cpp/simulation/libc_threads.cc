@@ -73,9 +73,10 @@ int wait_for(pthread_cond_t& condition, pthread_mutex_t& mutex, std::optional<Ti
 long futex(uint32_t* word, int operation, uint32_t value, const timespec* time) {
   World& world = World::get();
   if ((operation & FUTEX_CMD_MASK) == FUTEX_WAKE) {
-    for (uint32_t i = 0; i < value && i < 64; ++i) world.wake_one(word);
+    long woken = 0;
+    while (woken < value && world.wake_one(word)) ++woken;
     world.maybe_yield();
-    return 0;
+    return woken;
   }
   world.maybe_yield();
   if (__atomic_load_n(word, __ATOMIC_SEQ_CST) != value) {

@@ -159,7 +159,7 @@ void World::wake(const void* key) {
   }
 }
 
-void World::wake_one(const void* key) {
+bool World::wake_one(const void* key) {
   const auto waits = [&](const Thread* thread) { return thread->key == key && !thread->ready; };
   auto chosen =
       dice_.below(static_cast<uint64_t>(std::count_if(threads_.begin(), threads_.end(), waits)));
@@ -167,8 +167,9 @@ void World::wake_one(const void* key) {
     if (!waits(thread) || chosen-- > 0) continue;
     thread->ready = true;
     thread->until.reset();
-    return;
+    return true;
   }
+  return false;
 }
 
 World::Thread* World::spawn(std::function<void()> body) {

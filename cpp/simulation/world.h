@@ -79,7 +79,7 @@ class World {
 
   // Those who wait at the key, or one of them.
   void wake(const void* key);
-  void wake_one(const void* key);
+  bool wake_one(const void* key);  // False: nobody waits there.
 
   Thread* spawn(std::function<void()> body);
   void* join(Thread* thread);

@@ -91,6 +91,55 @@ TEST(CallsThroughRings, AreHeardThoughAHandlerGoesOnAfterItsAnswer) {
   channel->close();
 }
 
+// The thread that runs calls which were read together is expected to look for others' when they are
+// done: the one that it is in may wait for those.
+TEST(CallsThroughRings, AreHeardThoughOneOfManyQuickOnesWaitsForThem) {
+  const uint64_t seed = base::fresh_seed();
+  SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
+  base::Rng rng(seed);
+  std::atomic<int> opened{0};
+  Server server({.threads = 3});
+  const auto answer = [](const Call& call) { return wire::Payload(call.arguments()); };
+  const auto bind = [&](const char* method, Handler handler) {
+    server.router().bind(method, std::move(handler)).value_or_throw();
+  };
+  bind("quick", [&](Call call) { call.reply(answer(call)); });
+  bind("wait", [&](Call call) {
+    const int round = opened.load();
+    opened.wait(round);
+    call.reply(answer(call));
+  });
+  bind("open", [&](Call call) {
+    ++opened;
+    opened.notify_all();
+    call.reply(answer(call));
+  });
+  server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value())
+      .value_or_throw();
+  const auto many = Channel::make(server.address(), {});
+  const auto other = Channel::make(server.address(), {});
+  wire::Payload arguments;
+  wire::Writer(arguments).begin_list(0);
+  ASSERT_TRUE(other->call("quick", arguments, {}).ok());
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::shared_ptr<Pending>> calls;
+    const auto start = [&](const char* method) {
+      calls.push_back(many->start(method, arguments, {}).value());
+    };
+    for (auto i = rng() % 300; i > 0; --i) start("quick");
+    start("wait");
+    const auto waits = calls.back();
+    for (auto i = rng() % 300; i > 0; --i) start("quick");
+    // Opens it again and again: the first may come before the call that waits for it.
+    while (!many->wait_done(waits, base::Deadline::after(base::Nanos(1)))) {
+      ASSERT_TRUE(other->call("open", arguments, {}).ok());
+    }
+    for (const auto& call : calls) ASSERT_TRUE(many->wait(call).ok());
+  }
+  many->close();
+  other->close();
+}
+
 TEST(CallsThroughRings, LargerThanARingArriveWhole) {
   Desk desk;
   Server server;

@@ -207,13 +207,15 @@ bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   const auto link = link_;
   reading_ = true;
   bool writable = !outbox_.empty();
-  lock.unlock();
   std::vector<wire::Frame> frames;
+  frames.reserve(last_frames_);
+  lock.unlock();
   const net::Io io = link->read_frames(frames, writable, deadline);
   const bool idle = io == net::Io::kWouldBlock || io == net::Io::kInterrupted;
   const bool interrupted = idle && options_.interrupted && options_.interrupted();
   lock.lock();
   reading_ = false;
+  last_frames_ = frames.size();
   deliver(*link, frames);
   const bool sends = writable && link == link_;
   const bool lost = sends && outbox_.flush(link->socket()) == net::Io::kClosed;

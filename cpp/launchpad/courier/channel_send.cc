@@ -94,9 +94,11 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
   post_call(pending, arguments);
   // The first call leaves at once; those behind it gather while it is on its way.
   if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
-    if (!std::exchange(flush_due_, true)) Flusher::soon().add(weak_from_this());
+    if (!std::exchange(flush_due_, true))
+      (in_burst_ ? Flusher::in_burst() : Flusher::soon()).add(weak_from_this());
     return {};
   }
+  if (how != Sending::kSync && flush_due_) flushed_for_size_ = true;
   pending.submitting = true;
   Status sent;
   if (how == Sending::kNeverWait)
@@ -131,8 +133,11 @@ void Channel::send_gathered() {
 }
 
 void Channel::flush_due() {
-  Lock lock(mutex_);
+  Lock lock(mutex_, std::try_to_lock);
+  // Somebody makes calls.
+  if (!lock.owns_lock()) return Flusher::in_burst().add(weak_from_this());
   flush_due_ = false;
+  in_burst_ = std::exchange(flushed_for_size_, false);
   tell_of_ended_streams();
   if (link_ == nullptr || outbox_.empty()) return;
   const auto link = link_;

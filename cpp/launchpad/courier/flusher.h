@@ -20,6 +20,8 @@ class Flushable {
 
 // How long a small asynchronous call may wait for company.
 inline constexpr base::Nanos kFlushDelay{50'000};
+// The same while so many are made that the connection is flushed for their size again and again.
+inline constexpr base::Nanos kBurstDelay{200'000};
 // How long memory that can be given back waits for a message to travel with, and a connection that
 // takes nothing for the next try.
 inline constexpr base::Nanos kLongDelay{2'000'000};
@@ -28,8 +30,9 @@ inline constexpr size_t kGatherBytes = 16 * 1024;
 
 class Flusher {
  public:
-  // The process's, for what has a short delay, and for what has a long one.
+  // The process's, for each delay.
   static Flusher& soon();
+  static Flusher& in_burst();
   static Flusher& later();
 
   // Calls connection->flush_due() after the delay.

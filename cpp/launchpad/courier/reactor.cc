@@ -14,8 +14,26 @@
 namespace lp::courier {
 namespace {
 
+// A thread that runs queued calls looks at the clock, and at the doorbell, after so many,
+constexpr int kCallsPerLook = 16;
+// which are quick if they took no longer than this together: to wake another thread takes as long.
+constexpr base::Nanos kQuickCalls{32'000};
+// Who rings waits no longer than about this for it.
+constexpr base::Nanos kRingPatience{200'000};
+
 // Where this thread is expected to wait soon.
 thread_local const Reactor* expected_at = nullptr;
+
+// The queued calls that this thread runs.
+struct Queued {
+  const Reactor* at = nullptr;
+  int calls = 0;
+  base::TimePoint since{};  // The last look.
+  std::optional<base::TimePoint> rung_since{};
+  bool promised = false;  // To look when they are done,
+  bool given_up = false;  // and was waited for too long.
+};
+thread_local Queued queued;
 
 bool control(int epoll, int operation, int fd, uint32_t events) {
   epoll_event event{};
@@ -51,7 +69,16 @@ void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nul
 
 Reactor::Event Reactor::wait() {
   if (!rings_.load(std::memory_order_acquire)) return wait_at_sockets();
-  if (auto event = look_for_ring()) return std::move(*event);
+  bool counted = std::exchange(expected_at, nullptr) == this;
+  const bool promised = queued.at == this && queued.promised;
+  queued.at = nullptr;
+  if (promised && promised_.exchange(false)) {
+    if (counted) doorbell_->look(false);
+    counted = true;
+  }
+  if (counted || !promised_.load()) {
+    if (auto event = look_for_ring(counted)) return std::move(*event);
+  }
   if (at_sockets_.load() > 0) {
     if (auto event = wait_at_doorbell()) return std::move(*event);
   }
@@ -63,7 +90,7 @@ Reactor::Event Reactor::wait_at_sockets() {
   at_sockets_.fetch_add(1);
   if (rings_.load(std::memory_order_acquire)) {
     doorbell_->ask_for_poke();
-    if (doorbell_->rung()) {
+    if (!promised_.load() && doorbell_->rung()) {
       at_sockets_.fetch_sub(1);
       return event;
     }
@@ -73,7 +100,8 @@ Reactor::Event Reactor::wait_at_sockets() {
   at_sockets_.fetch_sub(1);
   // Who poked has used up what was asked for; others may still wait here.
   if (rings_.load(std::memory_order_acquire)) doorbell_->ask_for_poke();
-  if (count <= 0 || got.data.fd == ended_.get() || got.data.fd == relay_.get()) return event;
+  if (count > 0 && got.data.fd == relay_.get()) return take_rung().value_or(Event{});
+  if (count <= 0 || got.data.fd == ended_.get()) return event;
   event.fd = got.data.fd;
   event.events = got.events;
   event.kind = event.fd == timer_.fd() ? Event::Kind::kTimer : Event::Kind::kDescriptor;
@@ -85,15 +113,17 @@ std::optional<Reactor::Event> Reactor::wait_at_doorbell() {
   const uint32_t turn = doorbell_->enter();
   // The sockets must not be left alone.
   const bool needed = at_sockets_.load() > 0;
-  if (needed && !ending_.load() && !doorbell_->rung()) doorbell_->sleep(turn);
+  if (needed && !ending_.load() && (promised_.load() || !doorbell_->rung())) doorbell_->sleep(turn);
   doorbell_->leave();
+  summoned_.store(false);
   if (!needed) return std::nullopt;
+  // It was woken to be here, where another looks.
+  if (promised_.load()) return Event{};
   auto event = take_rung();
   return event ? std::move(event) : Event{};
 }
 
-std::optional<Reactor::Event> Reactor::look_for_ring() {
-  bool counted = std::exchange(expected_at, nullptr) == this;
+std::optional<Reactor::Event> Reactor::look_for_ring(bool counted) {
   bool rung = doorbell_->rung();
   if (!rung && !looking_.exchange(true)) {
     if (!counted) doorbell_->look(true);
@@ -133,6 +163,41 @@ void Reactor::expect() {
   doorbell_->look(true);
 }
 
+void Reactor::run_on() {
+  if (!rings_.load(std::memory_order_acquire)) return;
+  if (queued.at != this) {
+    queued = {.at = this, .since = base::steady_clock().now()};
+  } else if (++queued.calls % kCallsPerLook == 0) {
+    const base::TimePoint now = base::steady_clock().now();
+    const bool quick = now - std::exchange(queued.since, now) <= kQuickCalls;
+    quick_.store(quick);
+    if (!doorbell_->rung())
+      queued.rung_since.reset();
+    else if (!queued.rung_since)
+      queued.rung_since = now;
+    if (queued.rung_since && now - *queued.rung_since > kRingPatience) queued.given_up = true;
+    if (queued.promised && (!quick || queued.given_up)) {
+      queued.promised = false;
+      break_promise();
+    }
+  }
+  if (queued.promised || queued.given_up || !quick_.load() || promised_.exchange(true)) return;
+  doorbell_->look(true);
+  queued.promised = true;
+}
+
+bool Reactor::promised_here() const {
+  return queued.at == this && queued.promised && promised_.load();
+}
+
+bool Reactor::goes_on() const { return promised_here() && queued.calls > 0; }
+
+void Reactor::break_promise() {
+  if (!promised_.load() || !promised_.exchange(false)) return;
+  doorbell_->look(false);
+  if (doorbell_->rung()) pass_on();
+}
+
 bool Reactor::attended() {
   if (expected_at == this) {
     // It was expected, and has found something else to do.
@@ -142,7 +207,9 @@ bool Reactor::attended() {
   }
   if (at_sockets_.load() > 0 || looking_.load()) return true;
   if (!doorbell_ || !doorbell_->anybody_sleeps()) return false;
-  doorbell_->nudge(1);
+  // One is enough, and takes longer to wake than most calls to run: its word is taken back by
+  // whoever wakes next.
+  if (!summoned_.exchange(true) && !doorbell_->nudge(1)) summoned_.store(false);
   return true;
 }
 

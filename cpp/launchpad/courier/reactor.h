@@ -41,6 +41,15 @@ class Reactor {
   // The calling thread is about to wait, after it has told a client something: who rings because of
   // that need not wake another thread.
   void expect();
+  // The calling thread is about to run one of the calls that were read together, and more of them
+  // wait. As long as they are quick it promises to look who rang when they are done, and nobody
+  // else need wake for that, or help: several threads would only be in each other's way. Somebody
+  // must call `break_promise` if one of them takes long after all.
+  void run_on();
+  void break_promise();
+  bool promised() const { return promised_.load(); }
+  bool promised_here() const;  // By the calling thread,
+  bool goes_on() const;        // and it has run a call since.
   // The caller goes away for a while. False: then nobody waits here.
   bool attended();
   // From now on nobody waits.
@@ -66,7 +75,7 @@ class Reactor {
   Event wait_at_sockets();
   std::optional<Event> wait_at_doorbell();
   std::optional<Event> take_rung();
-  std::optional<Event> look_for_ring();
+  std::optional<Event> look_for_ring(bool counted);
   void pass_on();
 
   base::Fd epoll_;
@@ -76,10 +85,13 @@ class Reactor {
   Status made_;
   std::shared_ptr<shm::Doorbell> doorbell_;
   std::atomic<bool> ending_{false};
-  std::atomic<bool> rings_{false};    // There are, or were, connections that are rings.
-  std::atomic<int> at_sockets_{0};    // Threads that wait there,
-  std::atomic<bool> looking_{false};  // and one that looks whether anybody rings.
-  shm::Spin spin_;                    // The looking thread's.
+  std::atomic<bool> rings_{false};     // There are, or were, connections that are rings.
+  std::atomic<int> at_sockets_{0};     // Threads that wait there,
+  std::atomic<bool> looking_{false};   // and one that looks whether anybody rings.
+  std::atomic<bool> promised_{false};  // A thread looks soon: it is one of the doorbell's lookers.
+  std::atomic<bool> quick_{true};      // The last calls that were read together were.
+  std::atomic<bool> summoned_{false};  // A thread was woken to attend, and does not run yet.
+  shm::Spin spin_;                     // The looking thread's.
   base::Guarded<std::vector<std::weak_ptr<Session>>> sessions_;  // By number.
 };
 

@@ -100,6 +100,7 @@ void ServerCore::work() {
 
 bool ServerCore::run_queued(Cork& cork) {
   if (queued_.load(std::memory_order_acquire) == 0 && cork.session == nullptr) return false;
+  if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
   if (auto next = next_call(cork)) {
     run_next(std::move(*next));
     return true;
@@ -121,6 +122,7 @@ std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
         queue.corked.push_back(taken->call.session());
       }
       if (!queue.timer_armed) arm_timer(queue, kStealAfter);
+      if (!router_.any_priority()) reactor_->run_on();
     }
     return taken;
   });
@@ -180,11 +182,13 @@ void ServerCore::on_descriptor(int fd, uint32_t events) {
 // many.
 void ServerCore::on_timer() {
   std::vector<std::shared_ptr<Session>> corked;
+  bool slow = false;
   auto next = with_queue([&](Queue& queue) -> std::optional<Backlog::Next> {
     queue.timer_armed = false;
     corked.swap(queue.corked);
-    if (queue.calls.empty()) return std::nullopt;
-    if (queue.finished - queue.finished_at_arming >= kMovingCalls) {
+    if (queue.calls.empty() && !reactor_->promised()) return std::nullopt;
+    slow = queue.finished - queue.finished_at_arming < kMovingCalls;
+    if (!slow) {
       arm_timer(queue, kStealAfter);
       return std::nullopt;
     }
@@ -195,6 +199,7 @@ void ServerCore::on_timer() {
     if (!queue.calls.empty()) arm_timer(queue, base::Nanos(1));
     return taken;
   });
+  if (slow) reactor_->break_promise();
   for (const auto& session : corked) session->flush();
   if (next) run_next(std::move(*next));
 }
@@ -309,8 +314,9 @@ void ServerCore::run_next(Backlog::Next&& next) {
 
 void ServerCore::run(Call&& call) {
   if (!running_.begin()) return call.fail(stopping_error(options_.name));
-  // Somebody must go on waiting for events while this thread is away.
-  keep_a_reader();
+  // Somebody must go on waiting for events while this thread is away. That was seen to before the
+  // first of several quick calls, and whoever waited then sees to it before it goes away.
+  if (!reactor_->goes_on()) keep_a_reader();
   if (call.deadline().passed()) {
     call.fail(Error(Code::kDeadlineExceeded, "the deadline of '" + call.method() +
                                                  "' passed before the call was run: it was not"));

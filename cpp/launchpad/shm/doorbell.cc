@@ -133,9 +133,9 @@ void Doorbell::leave() { page_.sleepers.fetch_sub(1); }
 
 bool Doorbell::anybody_sleeps() const { return page_.sleepers.load() > 0; }
 
-void Doorbell::nudge(int count) {
+bool Doorbell::nudge(int count) {
   page_.turns.fetch_add(1);
-  futex_wake(page_.turns, count);
+  return futex_wake(page_.turns, count) > 0;
 }
 
 void Doorbell::ask_for_poke() { page_.poke.store(1); }

@@ -51,8 +51,8 @@ class Doorbell {
   void sleep(uint32_t turn);
   void leave();
   bool anybody_sleeps() const;
-  // Wakes so many, though nobody rang.
-  void nudge(int count);
+  // Wakes so many, though nobody rang. False: none of them slept.
+  bool nudge(int count);
   // From now on, once: who rings while nobody sleeps here shall poke a socket.
   void ask_for_poke();
 

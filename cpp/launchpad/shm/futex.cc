@@ -24,8 +24,8 @@ Slept futex_wait(std::atomic<uint32_t>& word, uint32_t expected,
   return errno == EINTR ? Slept::kInterrupted : Slept::kWoken;
 }
 
-void futex_wake(std::atomic<uint32_t>& word, int count) {
-  ::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
+int futex_wake(std::atomic<uint32_t>& word, int count) {
+  return static_cast<int>(::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0));
 }
 
 }  // namespace lp::shm

@@ -19,7 +19,7 @@ enum class Slept {
 // Sleeps while `word` is `expected`; no longer than `longest`, if given.
 Slept futex_wait(std::atomic<uint32_t>& word, uint32_t expected,
                  std::optional<base::Nanos> longest = std::nullopt);
-// Wakes up to `count` of those who sleep on it.
-void futex_wake(std::atomic<uint32_t>& word, int count);
+// Wakes up to `count` of those who sleep on it, and says how many.
+int futex_wake(std::atomic<uint32_t>& word, int count);
 
 }  // namespace lp::shm
