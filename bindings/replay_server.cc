@@ -6,6 +6,7 @@
 
 #include <mutex>
 
+#include "bindings/home_process.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/replay_table.h"
@@ -51,6 +52,10 @@ class PyReplayServer {
   ~PyReplayServer() {
     const GilReleased released;
     end();
+    if (!home_.left()) return;
+    leak(servers_);
+    leak(store_);
+    leak(checkpointer_);
   }
 
   // Serves there as well; returns the real address.
@@ -103,6 +108,7 @@ class PyReplayServer {
   }
   // Without the GIL.
   void end() {
+    if (home_.left()) return;
     store_->stop();
     for (auto& server : servers_) server->stop(base::Deadline::after(kGrace));
     stopped_.with_notify([](bool& stopped) { stopped = true; });
@@ -110,6 +116,7 @@ class PyReplayServer {
 
   static constexpr base::Nanos kGrace{1'000'000'000};
 
+  const HomeProcess home_;
   std::shared_ptr<const run::Context> context_;
   std::unique_ptr<replay::Checkpointer> checkpointer_;
   std::mutex saving_;

@@ -3,6 +3,7 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings/batching.h"
+#include "bindings/home_process.h"
 #include "bindings/hooks.h"
 #include "bindings/module.h"
 #include "bindings/steal.h"
@@ -68,6 +69,11 @@ class PyServer {
   }
   ~PyServer() {
     const GilReleased released;
+    if (home_.left()) {
+      leak(server_);
+      leak(listener_);
+      leak(also_);
+    }
     server_.reset();
   }
 
@@ -115,9 +121,10 @@ class PyServer {
   void stop(std::optional<double> grace) {
     const base::Deadline deadline = to_deadline(grace);
     const GilReleased released;
-    server_->stop(deadline);
+    if (!home_.left()) server_->stop(deadline);
   }
   void join() {
+    if (home_.left()) return;
     wait_heeding_signals({}, [this](const base::Deadline& tick) { return server_->join(tick); });
   }
 
@@ -143,6 +150,7 @@ class PyServer {
     return listener;
   }
 
+  const HomeProcess home_;
   std::shared_ptr<const run::Context> context_;
   net::Token token_;
   std::unique_ptr<courier::Server> server_;

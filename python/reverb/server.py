@@ -259,7 +259,9 @@ class Server:
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             self._server.listen(local_servers.socket_address(self._port))
         # Once nobody has it, and before the interpreter takes its modules apart.
-        self._stop = weakref.finalize(self, _stop, self._server, self._port, self._local_address)
+        self._stop = weakref.finalize(
+            self, _stop, self._server, self._port, self._local_address, os.getpid()
+        )
 
     def __repr__(self) -> str:
         return (
@@ -288,7 +290,9 @@ class Server:
         return client.Client(f"localhost:{self._port}")
 
 
-def _stop(server: _core.ReplayServer, port: int, local_address: str) -> None:
+def _stop(server: _core.ReplayServer, port: int, local_address: str, pid: int) -> None:
+    if os.getpid() != pid:  # A fork's copy.
+        return
     local_servers.remove(port, local_address)
     server.stop()
     local_servers.tidy()
