@@ -4,7 +4,8 @@
 // Calls that arrive in one read are queued and run one after the other, with their answers corked;
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
 // and takes over the rest. So many small calls cost no thread hop, and a slow one delays the others
-// by no more than that.
+// by no more than that. While they are quick, other threads do not help, nor wake for what other
+// clients ring (Reactor::run_on).
 //
 // Once a method has priority, as many threads again may be made, which no other call takes (see
 // Backlog): they read, run priority calls, and leave the others to those who have a place.
