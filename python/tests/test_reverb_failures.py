@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import signal
 
 import numpy as np
@@ -205,3 +206,30 @@ def test_a_fallback_is_loaded_if_there_is_nothing_else(tmp_path):
     second = server("b", str(tmp_path / "a"))
     assert second.localhost_client().server_info()["q"].current_size == 1
     second.stop()
+
+
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path):
+    def server():
+        checkpointer = reverb.checkpointers.DefaultCheckpointer(str(tmp_path))
+        return reverb.Server([reverb.Table.queue("q", 10)], checkpointer=checkpointer)
+
+    def save(server, value):
+        client = server.localhost_client()
+        client.insert(value, {"q": 1.0})
+        return pathlib.Path(client.checkpoint())
+
+    first = server()
+    kept, newest = save(first, 1), save(first, 2)
+    first.stop()
+    damaged = bytearray(newest.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    newest.write_bytes(damaged)
+    second = server()
+    assert second.localhost_client().server_info()["q"].current_size == 1
+    assert kept.exists()
+    # The damaged one is none of the two that are kept.
+    third = save(second, 3)
+    assert kept.exists()
+    fourth = save(second, 4)
+    second.stop()
+    assert sorted(tmp_path.glob("checkpoint-*")) == [third, fourth]

@@ -114,6 +114,7 @@ class CheckpointerCore {
   void drop_worn_segments(const Manifest& manifest, base::Pace& pace);
   // Null: it cannot be read.
   const Segments* segments_of(const std::string& name, base::Pace& pace);
+  size_t first_to_keep(const std::vector<std::string>& manifests) const;
   void clean(base::Pace& pace);
 
   const CheckpointOptions options_;
@@ -122,6 +123,7 @@ class CheckpointerCore {
   std::map<uint64_t, uint64_t> written_;  // Bytes of each segment, as far as known.
   // What each manifest in the folder uses, as far as known.
   std::map<std::string, Segments> segments_of_;
+  std::set<std::string> damaged_;  // Manifests in the folder that could not be loaded.
 };
 
 Result<std::vector<std::string>> CheckpointerCore::manifests(const std::string& folder) const {
@@ -302,6 +304,17 @@ const Segments* CheckpointerCore::segments_of(const std::string& name, base::Pac
   return &known->second;
 }
 
+// Of the manifests in their order: those before it can go. Damaged ones among the others stay with
+// them: what was wrong may have been the reading.
+size_t CheckpointerCore::first_to_keep(const std::vector<std::string>& manifests) const {
+  auto left = static_cast<size_t>(std::max(options_.keep, 1));
+  size_t first = manifests.size();
+  while (first > 0 && left > 0) {
+    if (!damaged_.contains(manifests[--first])) --left;
+  }
+  return first;
+}
+
 // Removes checkpoints beyond those to keep, and segments that none uses. Files of others stay; what
 // cannot be removed stays, too.
 void CheckpointerCore::clean(base::Pace& pace) {
@@ -311,12 +324,13 @@ void CheckpointerCore::clean(base::Pace& pace) {
   for (const std::string& name : names.value()) {
     if (is_manifest(name)) manifests.push_back(name);
   }
-  const auto keep = static_cast<size_t>(std::max(options_.keep, 1));
+  const size_t first_kept = first_to_keep(manifests);
   Segments used;
   for (size_t i = 0; i < manifests.size(); ++i) {
-    if (i + keep < manifests.size()) {
+    if (i < first_kept) {
       (void)files_.remove(path(manifests[i]));
       segments_of_.erase(manifests[i]);
+      damaged_.erase(manifests[i]);
       continue;
     }
     const auto* segments = segments_of(manifests[i], pace);
@@ -409,6 +423,7 @@ Result<std::optional<std::string>> CheckpointerCore::load(Store& store) {
       if (!loaded.ok()) {
         warn("the checkpoint " + folder + "/" + names.back() + " cannot be used: " +
              loaded.error().message + (names.size() > 1 ? "; trying the one before" : ""));
+        if (folder == options_.folder) damaged_.insert(names.back());
         continue;
       }
       ChunkPlaces places;

@@ -18,7 +18,8 @@ struct CheckpointOptions {
   std::string folder{};
   // If `folder` has no checkpoint, that of this folder is loaded; it is never written to.
   std::string fallback_folder{};
-  int keep = 2;  // Complete checkpoints that stay; at least 1.
+  // Complete checkpoints that stay, at least 1; one that was found damaged is none of them.
+  int keep = 2;
 };
 
 // How a checkpoint is written.

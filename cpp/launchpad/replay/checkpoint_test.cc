@@ -293,6 +293,29 @@ TEST(Checkpoint, ADamagedOneIsSkippedForTheOneBefore) {
   EXPECT_EQ(loaded_state(files), before);
 }
 
+TEST(Checkpoint, ADamagedOneIsNoneOfThoseToKeep) {
+  MemoryFiles files;
+  std::vector<std::string> saved;
+  {
+    World first(files);
+    for (uint64_t round = 0; round < 2; ++round) {
+      first.fill(round * 10 + 1, 5);
+      saved.push_back(first.checkpointer.save(*first.store).value());
+    }
+  }
+  files.files().at(saved[1])->bytes.back() ^= 1;
+  World second(files);
+  EXPECT_EQ(second.checkpointer.load(*second.store).value(), saved[0]);
+  for (uint64_t round = 2; round < 4; ++round) {
+    // What was loaded stays until there are two newer ones, the damaged one as long.
+    EXPECT_TRUE(files.files().contains(saved[0]));
+    EXPECT_TRUE(files.files().contains(saved[1]));
+    second.fill(round * 10 + 1, 5);
+    saved.push_back(second.checkpointer.save(*second.store).value());
+  }
+  for (size_t i = 0; i < saved.size(); ++i) EXPECT_EQ(files.files().contains(saved[i]), i >= 2);
+}
+
 TEST(Checkpoint, ADamagedChunkIsNoticed) {
   MemoryFiles files;
   World world(files);

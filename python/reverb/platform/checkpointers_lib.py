@@ -27,7 +27,8 @@ class DefaultCheckpointer(CheckpointerBase):
       group: must be empty: it is for DeepMind's file systems.
       fallback_checkpoint_path: a folder of another server, whose newest checkpoint is loaded if
         `path` has none; or the checkpoint itself.
-      keep: complete checkpoints that stay.
+      keep: complete checkpoints that stay; if the newest is found damaged, the one before it is
+        loaded.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class DefaultCheckpointer(CheckpointerBase):
         group: str = "",
         fallback_checkpoint_path: str | None = None,
         *,
-        keep: int = 1,
+        keep: int = 2,
     ) -> None:
         if keep < 1:
             raise ValueError(f"keep ({keep}) must be a positive integer")
