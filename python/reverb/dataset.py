@@ -113,12 +113,17 @@ class Dataset:
 
     @staticmethod
     def from_iterable(elements: Iterable[Any], element_spec: Any = None) -> Dataset:
-        """Elements (nests of arrays) of anything that can be iterated again and again."""
+        """Elements (nests of arrays) of anything that can be iterated, again and again; of what can
+        be iterated once, such as a generator, each is given once.
+        """
+        if isinstance(elements, Iterator):
+            elements = _Once(elements)
 
         def spec() -> Any:
             if element_spec is not None:
                 return tree.map_structure(as_spec, element_spec)
-            return tree.map_structure(_spec_of, next(iter(elements)))
+            first = elements.first() if isinstance(elements, _Once) else next(iter(elements))
+            return tree.map_structure(_spec_of, first)
 
         return Dataset(lambda _: iter(elements), spec)
 
@@ -315,6 +320,25 @@ class Dataset:
         """Accepted for tf.data's sake: there is nothing to set."""
         del options
         return self
+
+
+class _Once:
+    """An iterator's elements, each of which is given once; the first can be looked at before."""
+
+    def __init__(self, elements: Iterator[Any]) -> None:
+        self._elements = elements
+        self._ahead: list[Any] = []
+
+    def first(self) -> Any:
+        if not self._ahead:
+            self._ahead.append(next(self._elements))
+        return self._ahead[0]
+
+    def __iter__(self) -> _Once:
+        return self
+
+    def __next__(self) -> Any:
+        return self._ahead.pop() if self._ahead else next(self._elements)
 
 
 class _Pickler(cloudpickle.Pickler):

@@ -210,3 +210,11 @@ def test_numpys_integers_index_reference_steps():
     assert ref()["x"][np.int64(-2)] == ref()["x"][-2]
     with pytest.raises(ValueError, match=r"Key must be int or slice"):
         ref()["x"]["y"]
+
+
+def test_the_first_step_of_a_generator_is_not_lost():
+    config = sw.create_config({"x": ref()["x"][-1]}, "table")
+    generator = (step for step in steps(4))
+    items = reverb.PatternDataset(generator, [config], True, lambda _: False)
+    assert items.element_spec["x"].dtype == np.int64
+    assert [int(item["x"]) for item in items] == [0, 1, 2, 3]
