@@ -10,6 +10,7 @@
 #include "bindings/replay_nest.h"
 #include "bindings/replay_table.h"
 #include "bindings/replay_values.h"
+#include "bindings/steal.h"
 #include "bindings/token.h"
 #include "bindings/waiting.h"
 
@@ -57,7 +58,10 @@ std::vector<uint64_t> insert(const PyReplayClient& client, nb::list leaves,
                              Timeout timeout) {
   Leaves values;
   size_t column = 0;
-  for (nb::handle leaf : leaves) values.add(column++, leaf.ptr());
+  for (nb::handle leaf : leaves) {
+    if (leaf.is_none()) throw nb::type_error("a step to insert must have all values: got NoneType");
+    values.add(column++, leaf.ptr());
+  }
   std::vector<replay::Client::Priority> items;
   for (const auto& [table, priority] : priorities) items.push_back({table, priority});
   return call([&] { return client.calls.insert(values.cells(), items, to_deadline(timeout)); });
@@ -84,10 +88,9 @@ nb::tuple sample(const PyReplayClient& client, const std::string& table, Timeout
   return sample_to_python(replay::sample_of(batch, 0), {squeezed.get(), batch.columns.size()});
 }
 
-// As int() and float() take them: keys are often numpy's.
+// Keys are often numpy's; they are not rounded.
 replay::PriorityUpdate update_of(nb::handle key, nb::handle priority) {
-  const nb::object number =
-      PyLong_CheckExact(key.ptr()) ? nb::borrow(key) : nb::object(nb::int_(key));
+  const nb::object number = steal_or_raise(PyNumber_Index(key.ptr()));
   const uint64_t bits = PyLong_AsUnsignedLongLong(number.ptr());
   const double value = PyErr_Occurred() == nullptr ? PyFloat_AsDouble(priority.ptr()) : 0.0;
   if (PyErr_Occurred() != nullptr) throw nb::python_error();
@@ -112,9 +115,17 @@ nb::list info(const PyReplayClient& client, Timeout timeout) {
   return tables;
 }
 
+// (kind, exponent) of the sampler and of the remover.
+void check_priority(const SelectorTuple& sampler, const SelectorTuple& remover, double priority) {
+  take(replay::check_priority(selector_of(sampler), priority));
+  take(replay::check_priority(selector_of(remover), priority));
+}
+
 }  // namespace
 
 void bind_replay_client(nb::module_& m) {
+  m.def("check_replay_priority", &check_priority, nb::arg("sampler"), nb::arg("remover"),
+        nb::arg("priority"), "Raises what a table of these selectors says of such an item.");
   nb::class_<PyReplayClient>(m, "ReplayClient", "Calls of one replay server.",
                              nb::is_weak_referenceable())
       .def(nb::new_(&connect), nb::arg("address"))

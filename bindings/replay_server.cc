@@ -27,6 +27,14 @@ constexpr int kThreads = 4;
 
 using CheckpointTuple = std::tuple<std::string, std::string, int>;
 
+// A port that is this process's, before it is known what is served there.
+struct PyListener {
+  explicit PyListener(const std::string& address)
+      : listener(unwrap("local", net::listen(unwrap("local", net::Address::parse(address))))) {}
+
+  std::unique_ptr<net::Listener> listener;  // Null: closed, or a server's.
+};
+
 class PyReplayServer {
  public:
   PyReplayServer(const std::vector<PyTable>& tables,
@@ -47,6 +55,7 @@ class PyReplayServer {
       const GilReleased released;
       return checkpointer_->load(*store_);
     }();
+    if (!loaded.ok()) store_->let_go();
     take(std::move(loaded));
   }
   ~PyReplayServer() {
@@ -61,8 +70,11 @@ class PyReplayServer {
   // Serves there as well; returns the real address.
   // `of_run`: only this program's nodes call there.
   std::string listen(const std::string& address, bool of_run) {
-    return serve(unwrap("local", net::listen(unwrap("local", net::Address::parse(address)))),
-                 of_run ? run_token() : net::Token());
+    return serve(std::move(PyListener(address).listener), of_run ? run_token() : net::Token());
+  }
+  std::string serve_at(PyListener& place) {
+    if (place.listener == nullptr) throw nb::value_error("the listener was closed");
+    return serve(std::move(place.listener));
   }
   // At the current node's address; `number`: as that inner node.
   std::string listen_as_node(std::optional<int> number) {
@@ -109,7 +121,11 @@ class PyReplayServer {
   // Without the GIL.
   void end() {
     if (home_.left()) return;
-    store_->stop();
+    // Before anybody could call, the tables are free for another.
+    if (servers_.empty())
+      store_->let_go();
+    else
+      store_->stop();
     for (auto& server : servers_) server->stop(base::Deadline::after(kGrace));
     stopped_.with_notify([](bool& stopped) { stopped = true; });
   }
@@ -128,6 +144,9 @@ class PyReplayServer {
 }  // namespace
 
 void bind_replay_server(nb::module_& m) {
+  nb::class_<PyListener>(m, "ReplayListener", "A place to listen at, for a server to come.")
+      .def(nb::init<const std::string&>(), nb::arg("address"))
+      .def("close", [](PyListener& self) { self.listener.reset(); });
   nb::class_<PyReplayServer>(m, "ReplayServer", "Serves tables at one address or several.",
                              nb::is_weak_referenceable())
       .def(nb::init<const std::vector<PyTable>&, const std::optional<CheckpointTuple>&>(),
@@ -136,6 +155,8 @@ void bind_replay_server(nb::module_& m) {
            "loaded.")
       .def("listen", &PyReplayServer::listen, nb::arg("address"), nb::arg("of_run") = false,
            "Serves there, too; returns the real address.")
+      .def("serve_at", &PyReplayServer::serve_at, nb::arg("listener"),
+           "As `listen`; the listener is its from now on.")
       .def("listen_as_node", &PyReplayServer::listen_as_node, nb::arg("number").none())
       .def("stop", &PyReplayServer::stop, "Wakes everybody who waits for a table.")
       .def("wait", &PyReplayServer::wait, nb::arg("timeout") = nb::none(),

@@ -14,8 +14,6 @@ namespace {
 
 using replay::SelectorKind;
 using replay::SelectorOptions;
-// (kind, exponent).
-using SelectorTuple = std::tuple<std::string, double>;
 // (samples_per_insert, min_size_to_sample, min_diff, max_diff).
 using LimiterTuple = std::tuple<double, int64_t, double, double>;
 
@@ -23,13 +21,6 @@ constexpr std::pair<const char*, SelectorKind> kSelectors[] = {
     {"fifo", SelectorKind::kFifo},        {"lifo", SelectorKind::kLifo},
     {"uniform", SelectorKind::kUniform},  {"prioritized", SelectorKind::kPrioritized},
     {"min_heap", SelectorKind::kMinHeap}, {"max_heap", SelectorKind::kMaxHeap}};
-
-SelectorOptions selector_of(const SelectorTuple& given) {
-  for (const auto& [name, kind] : kSelectors) {
-    if (std::get<0>(given) == name) return {kind, std::get<1>(given)};
-  }
-  throw nb::value_error(("no selector is called " + std::get<0>(given)).c_str());
-}
 
 SelectorTuple selector_to_python(const SelectorOptions& options) {
   for (const auto& [name, kind] : kSelectors) {
@@ -58,6 +49,13 @@ void make_table(PyTable* self, const std::string& name, const SelectorTuple& sam
 }
 
 }  // namespace
+
+SelectorOptions selector_of(const SelectorTuple& given) {
+  for (const auto& [name, kind] : kSelectors) {
+    if (std::get<0>(given) == name) return {kind, std::get<1>(given)};
+  }
+  throw nb::value_error(("no selector is called " + std::get<0>(given)).c_str());
+}
 
 nb::dict info_to_python(const replay::TableInfo& info) {
   nb::dict d;

@@ -4,6 +4,8 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <string>
+#include <tuple>
 
 #include "launchpad/replay/table.h"
 
@@ -17,6 +19,10 @@ namespace nb = nanobind;
 struct PyTable {
   std::shared_ptr<replay::Table> table;
 };
+
+// A selector's kind and exponent.
+using SelectorTuple = std::tuple<std::string, double>;
+replay::SelectorOptions selector_of(const SelectorTuple& given);
 
 // A dict of plain values; reverb.reverb_types makes a TableInfo of it.
 nb::dict info_to_python(const replay::TableInfo& info);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
@@ -54,6 +55,8 @@ class Client:
         self._pid = 0
         self._signatures: dict[str, Any] | None = None
         self._checks: dict[str, signature_lib.StepCheck | None] = {}
+        # As the extension has them: of the sampler, and of the remover.
+        self._selectors: dict[str, tuple[Any, Any]] = {}
 
     @property
     def _client(self) -> _core.ReplayClient:
@@ -85,7 +88,9 @@ class Client:
           priorities: the priority in each table, by the tables' names.
 
         Raises:
-          ValueError: no table, one that is not there, or a priority that cannot be.
+          ValueError: no table, one that is not there, data that do not fit a table's signature, or
+            a priority that cannot be; then no table has got any.
+          TypeError: a value that no column can hold, such as None.
         """
         if not priorities:
             raise ValueError("priorities must contain at least one item")
@@ -194,10 +199,11 @@ class Client:
 
         Raises:
           RuntimeError: no such table.
+          TypeError: a key that is no whole number.
           ValueError: a priority that cannot be; then nothing was changed.
         """
         changes = updates if type(updates) is dict else dict(updates or {})
-        keys = [] if deletes is None else [int(key) for key in deletes]
+        keys = [] if deletes is None else [operator.index(key) for key in deletes]
         self._client.mutate_priorities(table, changes, keys, timeout)
 
     def reset(self, table: str, *, timeout: float | None = None) -> None:
@@ -220,6 +226,7 @@ class Client:
                 f"ServerInfo call did not complete within provided timeout of {timeout}s"
             ) from None
         infos = {table["name"]: table_info.from_native(table) for table in tables}
+        self._selectors = {table["name"]: (table["sampler"], table["remover"]) for table in tables}
         self._signatures = {name: info.signature for name, info in infos.items()}
         self._checks = {}
         return infos
@@ -309,6 +316,19 @@ class Client:
         self, table: str, leaves: Sequence[Any], timeout: float | None, offset: int = 0
     ) -> None:
         """Raises ValueError if a table is not there, or a step does not fit its signature."""
+        remembered = table in (self._signatures or ())
+        try:
+            self._check_step_once(table, leaves, timeout, offset)
+        except ValueError:
+            if not remembered:
+                raise
+            # The server may be another one by now, with another signature.
+            self.server_info(timeout)
+            self._check_step_once(table, leaves, timeout, offset)
+
+    def _check_step_once(
+        self, table: str, leaves: Sequence[Any], timeout: float | None, offset: int
+    ) -> None:
         known: signature_lib.StepCheck | None
         if table in (checks := self._checks):
             known = checks[table]
@@ -324,6 +344,11 @@ class Client:
             self._checks[table] = known
         if known is not None:
             known(leaves, offset)
+
+    def _check_priority(self, table: str, priority: float, timeout: float | None) -> None:
+        """Raises ValueError if a table, which is there, cannot have such an item."""
+        self._signature(table, timeout)
+        _core.check_replay_priority(*self._selectors[table], priority)
 
 
 def _check_keep_alive(num_keep_alive_refs: int) -> None:

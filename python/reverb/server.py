@@ -77,6 +77,8 @@ class Table:
             raise ValueError("name must be nonempty")
         if max_size <= 0:
             raise ValueError(f"max_size ({max_size}) must be a positive integer")
+        if max_size >= 2**63:
+            raise ValueError(f"max_size ({max_size}) must be less than 2**63")
         if max_bytes < 0:
             raise ValueError(
                 f"max_bytes ({max_bytes}) must be a positive integer, or 0 for no bound"
@@ -90,7 +92,7 @@ class Table:
         self._seed = seed
         if any(list(extension.build_internal_extensions(name)) for extension in extensions):
             raise NotImplementedError("extensions can only be given to tables in C++, so far")
-        self._claim(rate_limiter, name)
+        self._check_free(rate_limiter, name)
         self.internal_table = _core.ReplayTable(
             name,
             table_info.selector_to_native(sampler),
@@ -107,8 +109,11 @@ class Table:
             None if self._signature is None else signature_lib.to_native(self._signature),
             seed,
         )
+        # Now that there is a table to have it.
+        _tables_of_limiters[rate_limiter] = weakref.ref(self)
 
-    def _claim(self, rate_limiter: rate_limiters.RateLimiter, name: str) -> None:
+    @staticmethod
+    def _check_free(rate_limiter: rate_limiters.RateLimiter, name: str) -> None:
         if not isinstance(rate_limiter, rate_limiters.RateLimiter):
             raise TypeError(
                 f"rate_limiter must be one of reverb.rate_limiters, it is {rate_limiter!r}"
@@ -120,7 +125,6 @@ class Table:
                 f"the rate limiter of table '{name}' is table '{other.name}''s already: it counts "
                 "for one table, so make another one"
             )
-        _tables_of_limiters[rate_limiter] = weakref.ref(self)
 
     @classmethod
     def queue(
@@ -230,7 +234,8 @@ class Server:
         until one is asked for, then to a temporary folder.
 
     Raises:
-      ValueError: no tables, two of one name, or a port that is taken.
+      ValueError: no tables, two of one name, one that another server has or had, or a port that is
+        taken.
     """
 
     def __init__(
@@ -241,16 +246,21 @@ class Server:
     ) -> None:
         self._tables = list(tables or ())
         self._checkpointer = checkpointer or checkpointers.default_checkpointer()
-        self._server = _core.ReplayServer(
-            [table.internal_table for table in self._tables],
-            self._checkpointer.internal_checkpointer(),
-        )
+        # First of all: if it is taken, nothing has become of the tables.
         try:
-            address = self._server.listen(f"localhost:{port or 0}")
+            listener = _core.ReplayListener(f"localhost:{port or 0}")
         except Exception as error:
             raise ValueError(
                 f"Failed to BuildAndStart gRPC server: port {port}: {error}"
             ) from error
+        try:
+            self._server = _core.ReplayServer(
+                [table.internal_table for table in self._tables],
+                self._checkpointer.internal_checkpointer(),
+            )
+            address = self._server.serve_at(listener)
+        finally:
+            listener.close()
         self._port = int(address.rsplit(":", 1)[1])
         self._local_address = self._server.listen(local_servers.new_address())
         local_servers.add(self._port, self._local_address)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import collections
 import itertools
+import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tree
 from absl import logging
 
@@ -72,7 +72,12 @@ class Writer:
         )
 
     def append(self, data: Any) -> None:
-        """Appends a step: a nest of numbers and arrays, as many each time."""
+        """Appends a step: a nest of numbers and arrays, as many each time.
+
+        Raises:
+          ValueError: another number of values, another dtype or shape.
+          TypeError: a value that no column can hold, such as None.
+        """
         self._append(tree.flatten(data))
 
     def append_sequence(self, sequence: Any) -> None:
@@ -100,6 +105,8 @@ class Writer:
                 "Number of tensors per timestep was inconsistent. Previously it was "
                 f"{before}, but is now {len(leaves)}."
             )
+        if any(leaf is None for leaf in leaves):
+            raise TypeError(f"a step must have all values: got NoneType in {leaves}")
         self._writer.append_leaves(leaves, list(range(len(leaves))), False)
         self._steps.append((leaves, set()))
 
@@ -122,8 +129,8 @@ class Writer:
 
         Raises:
           DeadlineExceededError: too many were on their way for so long; the item is one of them.
-          ValueError: fewer than one step, more than there are, no such table, or steps that do not
-            fit its signature.
+          ValueError: fewer than one step, more than there are, no such table, steps that do not fit
+            its signature, or a priority that it cannot have.
         """
         if num_timesteps < 1:
             raise ValueError(f"num_timesteps ({num_timesteps}) must be a positive integer")
@@ -142,9 +149,12 @@ class Writer:
             if table not in fits:
                 self._client._check_step(table, leaves, limit, offset)
                 fits.add(table)
+        priority = float(priority)
+        if not math.isnan(priority):  # Which the extension refuses in its own words.
+            self._client._check_priority(table, priority, limit)
         offsets = list(range(-num_timesteps, 0))
         columns = [(column, offsets, False) for column in range(len(self._steps[-1][0]))]
-        self._writer.create_pattern_item(table, float(priority), _core.ReplayPattern(columns))
+        self._writer.create_pattern_item(table, priority, _core.ReplayPattern(columns))
         most = self._max_in_flight_items
         if most is not None and self._writer.pending_items > most:
             trajectory_writer.flush(self._writer, most, timeout_ms)

@@ -43,7 +43,9 @@ Result<Client> Client::connect(std::string_view address, courier::ChannelOptions
 
 Client::Client(std::vector<std::shared_ptr<courier::Channel>> channels)
     : channel_(channels.front()) {
-  if (channels.size() > 1) shards_ = std::make_shared<Shards>(std::move(channels));
+  if (channels.size() == 1) return;
+  shards_ = std::make_shared<Shards>(std::move(channels));
+  selectors_ = std::make_shared<KnownSelectors>();
 }
 
 std::string Client::address() const {
@@ -61,6 +63,11 @@ Result<std::vector<uint64_t>> Client::insert(std::span<const Cell> columns,
     return Error(Code::kInvalidArgument, "priorities must contain at least one item");
   }
   if (columns.empty()) return Error(Code::kInvalidArgument, "trajectory must not be empty.");
+  if (columns.size() > kMaxColumns) {
+    return Error(Code::kInvalidArgument, "a step of " + std::to_string(columns.size()) +
+                                             " columns: it can have at most " +
+                                             std::to_string(kMaxColumns));
+  }
   WriteRequest request;
   LP_TRY_ASSIGN(const ChunkRef chunk, step_chunk(columns));
   request.chunks.push_back(chunk);

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "launchpad/base/guarded.h"
 #include "launchpad/courier/channel.h"
 #include "launchpad/replay/messages.h"
 #include "launchpad/replay/sample.h"
@@ -101,8 +102,20 @@ class Client {
   Result<std::vector<SampleBatch>> sample_shards(const SampleCall& call,
                                                  const base::Deadline& deadline) const;
 
+  // INVALID_ARGUMENT: a priority that the table's selectors refuse.
+  Status check_updates(std::string_view table, std::span<const PriorityUpdate> updates,
+                       const base::Deadline& deadline) const;
+
+  // How the tables of several servers choose, as far as it was asked for.
+  struct Selectors {
+    SelectorOptions sampler;
+    SelectorOptions remover;
+  };
+  using KnownSelectors = base::Guarded<std::map<std::string, Selectors, std::less<>>>;
+
   std::shared_ptr<courier::Channel> channel_;
   std::shared_ptr<Shards> shards_;
+  std::shared_ptr<KnownSelectors> selectors_;
 };
 
 }  // namespace lp::replay

@@ -112,12 +112,41 @@ Result<std::vector<int64_t>> mutate_each(Shards& shards, std::string_view table,
 
 }  // namespace
 
+// Before any server is asked, since one does not know what another refuses. The servers' tables are
+// alike, so one of those that will be asked tells how they choose, once.
+Status Client::check_updates(std::string_view table, std::span<const PriorityUpdate> updates,
+                             const base::Deadline& deadline) const {
+  if (updates.empty()) return {};
+  const auto find = [&](const auto& all) -> std::optional<Selectors> {
+    const auto found = all.find(table);
+    return found == all.end() ? std::nullopt : std::optional(found->second);
+  };
+  auto known = selectors_->with(find);
+  if (!known) {
+    const auto& channel = shards_->channel(shards_->of_key(updates.front().key));
+    auto answer = channel->call(kInfoCall, courier::encode_arguments(std::tuple<>()), deadline);
+    LP_TRY_ASSIGN(const auto infos,
+                  courier::decode_answer<std::vector<TableInfo>>(std::move(answer), kInfoCall));
+    selectors_->with([&](auto& all) {
+      for (const TableInfo& info : infos) all[info.name] = {info.sampler, info.remover};
+    });
+    known = selectors_->with(find);
+    if (!known) return {};  // The server says that there is no such table.
+  }
+  for (const PriorityUpdate& update : updates) {
+    LP_TRY(check_priority(known->sampler, update.priority));
+    LP_TRY(check_priority(known->remover, update.priority));
+  }
+  return {};
+}
+
 // First where the keys say that the items are. Items that were put into a shard by another's client
 // may be elsewhere: those of a shard that does not know them all are then asked of the others.
 Result<int64_t> Client::mutate_shards(std::string_view table,
                                       std::span<const PriorityUpdate> updates,
                                       std::span<const uint64_t> deletes,
                                       const base::Deadline& deadline) const {
+  LP_TRY(check_updates(table, updates, deadline));
   std::vector<Part> parts(shards_->size()), rest(shards_->size());
   for (const PriorityUpdate& update : updates) {
     parts[shards_->of_key(update.key)].updates.push_back(update);

@@ -18,6 +18,12 @@ Error bad_priority(const std::string& what) {
   return Error(Code::kInvalidArgument, "Priority must not be " + what + ".");
 }
 
+double weight_of(double priority, double exponent) {
+  if (priority == 0.0) return 0.0;
+  if (exponent == 1.0) return priority;
+  return std::pow(priority, exponent);
+}
+
 // Fifo and Lifo: a list through the slots, in the order of insertion.
 class Queue final : public Selector {
  public:
@@ -86,13 +92,7 @@ class Prioritized final : public Selector {
   explicit Prioritized(double exponent) : exponent_(exponent) {}
 
   Status check(double priority) const override {
-    LP_TRY(Selector::check(priority));
-    if (priority < 0) return bad_priority("negative");
-    if (std::isinf(priority)) return bad_priority("infinite");
-    if (weight(priority) <= kMaxWeight) return {};
-    return Error(Code::kInvalidArgument, "Priority " + std::to_string(priority) +
-                                             " is too large for the exponent " +
-                                             std::to_string(exponent_) + ".");
+    return check_priority({SelectorKind::kPrioritized, exponent_}, priority);
   }
   void insert(Slot slot, double priority) override {
     tree_.set(slots_.size(), weight(priority));
@@ -147,11 +147,7 @@ class Prioritized final : public Selector {
     constexpr double kStep = 1.0 / 9007199254740992.0;  // 2^-53.
     return static_cast<double>(rng() >> 11) * kStep;
   }
-  double weight(double priority) const {
-    if (priority == 0.0) return 0.0;
-    if (exponent_ == 1.0) return priority;
-    return std::pow(priority, exponent_);
-  }
+  double weight(double priority) const { return weight_of(priority, exponent_); }
 
   const double exponent_;
   DenseSlots slots_;
@@ -187,10 +183,18 @@ Status check_selector(const SelectorOptions& options) {
   return {};
 }
 
-Status Selector::check(double priority) const {
+Status check_priority(const SelectorOptions& options, double priority) {
   if (std::isnan(priority)) return bad_priority("NaN");
-  return {};
+  if (options.kind != SelectorKind::kPrioritized) return {};
+  if (priority < 0) return bad_priority("negative");
+  if (std::isinf(priority)) return bad_priority("infinite");
+  if (weight_of(priority, options.priority_exponent) <= kMaxWeight) return {};
+  return Error(Code::kInvalidArgument, "Priority " + std::to_string(priority) +
+                                           " is too large for the exponent " +
+                                           std::to_string(options.priority_exponent) + ".");
 }
+
+Status Selector::check(double priority) const { return check_priority({}, priority); }
 
 void Selector::pick_many(base::Rng& rng, std::span<Pick> picks) {
   for (Pick& each : picks) each = pick(rng);

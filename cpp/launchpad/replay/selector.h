@@ -56,6 +56,8 @@ inline SelectorOptions max_heap() { return {SelectorKind::kMaxHeap}; }
 
 // INVALID_ARGUMENT: no such kind, an exponent that is no finite number.
 Status check_selector(const SelectorOptions& options);
+// Selector::check of a selector that is made so. `options` passed check_selector.
+Status check_priority(const SelectorOptions& options, double priority);
 
 class Selector {
  public:

@@ -8,11 +8,15 @@ Result<std::unique_ptr<Server>> Server::start(std::vector<std::shared_ptr<Table>
                                               const std::string& address, StoreOptions store,
                                               courier::ServerOptions server) {
   LP_TRY_ASSIGN(const net::Address parsed, net::Address::parse(address));
-  LP_TRY_ASSIGN(auto made, Store::make(std::move(tables), std::move(store)));
   LP_TRY_ASSIGN(auto listener, net::listen(parsed));
+  LP_TRY_ASSIGN(auto made, Store::make(std::move(tables), std::move(store)));
   auto courier_server = std::make_unique<courier::Server>(std::move(server));
   made->bind(courier_server->router());
-  LP_TRY(courier_server->start(std::move(listener)));
+  const Status started = courier_server->start(std::move(listener));
+  if (!started.ok()) {
+    made->let_go();
+    return started.error();
+  }
   return std::unique_ptr<Server>(new Server(std::move(made), std::move(courier_server)));
 }
 

@@ -132,6 +132,19 @@ TEST_F(Sharded, PrioritiesAndDeletesReachTheServerThatHasTheItem) {
   }
 }
 
+TEST_F(Sharded, PrioritiesOfSeveralServersAreChangedAllOrNone) {
+  fill(6);
+  std::vector<PriorityUpdate> updates;
+  for (const auto& [key, priority] : priorities_) updates.push_back({key, priority + 100});
+  updates.back().priority = -1.0;
+  const uint64_t deletes[] = {updates.front().key};
+  EXPECT_EQ(client_.mutate_priorities("t", updates, deletes, soon()).error().message,
+            "Priority must not be negative.");
+  for (const auto& [key, priority] : priorities_)
+    EXPECT_EQ(tables_[key % kShards]->find(key)->priority, priority);
+  EXPECT_EQ(client_.mutate_priorities("x", updates, {}, soon()).error().code, Code::kNotFound);
+}
+
 TEST_F(Sharded, AnItemThatAnothersClientPutSomewhereIsFoundAllTheSame) {
   ASSERT_TRUE(tables_[2]->insert(item(3 * 7)).ok());
   const PriorityUpdate updates[] = {{21, 5.0}};

@@ -41,6 +41,10 @@ void add_row(std::vector<Slice>& slices, uint32_t chunk, uint32_t column, uint32
   slices.push_back({chunk, column, row, 1, 1});
 }
 
+Error too_many_columns() {
+  return invalid("too many columns: there can be at most " + std::to_string(kMaxColumns));
+}
+
 }  // namespace
 
 StepBuffer::StepBuffer(const TrajectoryWriterOptions& options, uint64_t writer, base::Rng& rng)
@@ -72,7 +76,7 @@ std::optional<Spec> StepBuffer::spec(size_t column) const {
 // ---- Steps.
 
 Status StepBuffer::check(const Cell& cell) const {
-  if (cell.column >= kMaxColumns) return invalid("too many columns");
+  if (cell.column >= kMaxColumns) return too_many_columns();
   const Spec spec{cell.type, Tensor::Shape(cell.shape.begin(), cell.shape.end())};
   if (cell.column < columns_.size()) {
     const Column& column = columns_[cell.column];
@@ -186,7 +190,7 @@ void StepBuffer::begin_episode(bool clear_buffers) {
 
 Status StepBuffer::configure(size_t column, int64_t keep_alive,
                              std::optional<int64_t> max_chunk_length) {
-  if (column >= kMaxColumns) return invalid("too many columns");
+  if (column >= kMaxColumns) return too_many_columns();
   if (keep_alive < 1) {
     return invalid("num_keep_alive_refs (" + std::to_string(keep_alive) +
                    ") must be a positive integer");

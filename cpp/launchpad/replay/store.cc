@@ -4,9 +4,25 @@
 
 namespace lp::replay {
 
+namespace {
+
+// All of them or, if one cannot be claimed, none.
+Status claim_all(const std::vector<std::shared_ptr<Table>>& tables) {
+  for (size_t i = 0; i < tables.size(); ++i) {
+    Status claimed = tables[i]->claim();
+    if (claimed.ok()) continue;
+    while (i-- > 0) tables[i]->unclaim();
+    return claimed;
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Store>> Store::make(std::vector<std::shared_ptr<Table>> tables,
                                            StoreOptions options) {
   LP_TRY_ASSIGN(auto made, Tables::make(std::move(tables)));
+  LP_TRY(claim_all(made->all()));
   auto core = std::make_shared<StoreCore>(std::move(made), std::move(options));
   core->start_timer();
   return std::unique_ptr<Store>(new Store(std::move(core)));
@@ -20,7 +36,8 @@ const std::vector<std::shared_ptr<Table>>& Store::tables() const { return core_-
 std::shared_ptr<Table> Store::table(std::string_view name) const {
   return core_->tables().find(name);
 }
-void Store::stop() { core_->stop(); }
+void Store::stop() { core_->stop(&Table::close); }
+void Store::let_go() { core_->stop(&Table::unclaim); }
 std::vector<WriterState> Store::writers() const { return core_->writers(); }
 void Store::restore_writers(std::span<const WriterState> writers) {
   core_->restore_writers(writers);
@@ -56,14 +73,14 @@ void StoreCore::keep_time() {
   }
 }
 
-void StoreCore::stop() {
+void StoreCore::stop(void (Table::*leave)()) {
   if (stopped_.exchange(true)) return;
   {
     const std::lock_guard lock(timer_->mutex);
     timer_->stopped = true;
     timer_->changed.notify_one();
   }
-  for (const auto& table : tables_->all()) table->close();
+  for (const auto& table : tables_->all()) ((*table).*leave)();
   if (timer_thread_.joinable()) timer_thread_.join();
   // What is being written is brought to its end.
   std::thread writer = askers_.with([](Askers& askers) {

@@ -26,7 +26,7 @@ struct WriterState {
 
 struct StoreOptions {
   // What the call `checkpoint` does: gives the path of what it wrote. On a thread of the store's,
-  // one at a time; who asked before it began shares the answer. None: FAILED_PRECONDITION.
+  // one at a time; who asked before it began shares the answer. None: INVALID_ARGUMENT.
   std::function<Result<std::string>()> checkpoint{};
   // Items of one writer that may wait for a table at the same time.
   size_t max_waiting_items = 1024;
@@ -39,7 +39,8 @@ struct StoreOptions {
 
 class Store {
  public:
-  // INVALID_ARGUMENT: no table, or two of the same name.
+  // INVALID_ARGUMENT: no table, two of the same name, one that another store has, or one that was
+  // closed: a table is one store's.
   static Result<std::unique_ptr<Store>> make(std::vector<std::shared_ptr<Table>> tables,
                                              StoreOptions options = {});
   // Stops.
@@ -56,6 +57,8 @@ class Store {
   // Closes the tables and wakes everybody who waits; a checkpoint that is being written comes to
   // its end first. Idempotent. Call it before the server's stop.
   void stop();
+  // Instead, before anybody could call: the tables stay as they are, for another store.
+  void let_go();
 
   // For checkpoints: all writers' progress, and back. Take it before the tables' snapshots: what a
   // writer sends again is then recognised by the items' keys.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <system_error>
 
 #include "launchpad/replay/store_core.h"
@@ -25,6 +26,31 @@ Result<std::string> text_argument(const wire::Payload& payload) {
 LayoutCache& layouts() {
   thread_local LayoutCache cache;
   return cache;
+}
+
+bool dimensions_fit(std::span<const int64_t> expected, std::span<const int64_t> got) {
+  return std::equal(expected.begin(), expected.end(), got.begin(), got.end(),
+                    [](int64_t a, int64_t b) { return a < 0 || a == b; });
+}
+
+// Whether an inserted step is what the table's items are, whose signature may be that of steps or
+// that of whole items. A client knows the signature that the table had when it asked.
+Status check_step(const Table& table, const Trajectory& step) {
+  const auto& signature = table.options().signature;
+  if (!signature) return {};
+  bool fits = signature->columns.size() == step.columns();
+  for (size_t i = 0; fits && i < step.columns(); ++i) {
+    const SignatureColumn& expected = signature->columns[i];
+    const Spec& got = step.spec(i);
+    const std::span<const int64_t> whole(expected.shape);
+    fits = expected.element_type() == got.type &&
+           (!expected.known_rank || dimensions_fit(whole, got.shape) ||
+            (!whole.empty() && dimensions_fit(whole.subspan(1), got.shape)));
+  }
+  if (fits) return {};
+  std::vector<ColumnShape> shapes;
+  for (size_t i = 0; i < step.columns(); ++i) shapes.push_back(step.shape(i));
+  return check_signature(table.name(), *signature, shapes);
 }
 
 // An item in several tables, which is answered when it is in all of them.
@@ -88,6 +114,10 @@ void StoreCore::on_insert(courier::Call call) {
     if (!table.ok()) return call.fail(table.error());
     auto trajectory = Trajectory::make(item.layout, request.value().chunks);
     if (!trajectory.ok()) return call.fail(trajectory.error());
+    // Before any is put in: all tables get it, or none.
+    Status fits = table.value()->check_priority(item.priority);
+    if (fits.ok()) fits = check_step(*table.value(), *trajectory.value());
+    if (!fits.ok()) return call.fail(fits.error());
     items.emplace_back(std::move(table).value(),
                        Item{item.key, item.priority, std::move(trajectory).value(), 0});
   }
@@ -161,7 +191,7 @@ void StoreCore::on_info(courier::Call call) {
 void StoreCore::on_checkpoint(courier::Call call) {
   if (!options_.checkpoint) {
     return call.fail(
-        Error(Code::kFailedPrecondition, "no Checkpointer configured for the replay service."));
+        Error(Code::kInvalidArgument, "no Checkpointer configured for the replay service."));
   }
   askers_.with([&](Askers& askers) {
     if (askers.stopped) {

@@ -18,7 +18,8 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
       : tables_(std::move(tables)), options_(std::move(options)) {}
 
   void start_timer();
-  void stop();
+  // `leave`: what becomes of the tables.
+  void stop(void (Table::*leave)());
   void bind(courier::Router& router);
 
   const Tables& tables() const { return *tables_; }

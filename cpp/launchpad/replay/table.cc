@@ -129,6 +129,11 @@ Result<int64_t> Table::mutate(std::span<const PriorityUpdate> updates,
   return core_->mutate(updates, deletes);
 }
 
+Status Table::check_priority(double priority) const {
+  LP_TRY(replay::check_priority(options().sampler, priority));
+  return replay::check_priority(options().remover, priority);
+}
+
 Status Table::reset() { return core_->reset(); }
 
 Result<bool> Table::can_sample(int64_t n) const {
@@ -155,6 +160,8 @@ std::optional<SampledItem> Table::find(uint64_t key) const {
 }
 
 void Table::close() { core_->close(); }
+Status Table::claim() { return core_->claim(); }
+void Table::unclaim() { core_->unclaim(); }
 
 bool Table::closed() const {
   return core_->look([](const TableContents&, bool closed) { return closed; });

@@ -114,6 +114,8 @@ class Table {
   // a selector refuses; nothing was changed then. Gives how many items were changed or deleted.
   Result<int64_t> mutate(std::span<const PriorityUpdate> updates,
                          std::span<const uint64_t> deletes = {});
+  // INVALID_ARGUMENT: an item of this priority would be refused.
+  Status check_priority(double priority) const;
   // Drops all items and the rate limiter's counts. Waiting inserts go on.
   Status reset();
   // Whether the rate limiter would let n of them pass now. INVALID_ARGUMENT: n < 1.
@@ -127,6 +129,11 @@ class Table {
   // Every waiting and every later insert and sample fails with UNAVAILABLE. Idempotent.
   void close();
   bool closed() const;
+
+  // For a Store, which serves it alone until it closes it or lets go of it. INVALID_ARGUMENT:
+  // another has it, or it was closed.
+  Status claim();
+  void unclaim();
 
   // Ends the waits whose deadline has passed; when the next one will. For whoever owns the timer
   // (Store does). Without it a deadline is noticed at the next call only.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 namespace lp::replay {
 
@@ -232,6 +233,24 @@ void TableCore::close() {
     while (!state.samples.empty()) finish(state, state.samples.begin(), closed_error(), after);
   });
   after.run();
+}
+
+Status TableCore::claim() {
+  return state_.with([&](State& state) -> Status {
+    const std::string name = "table '" + options_.name + "'";
+    if (state.closed) {
+      return Error(Code::kInvalidArgument, name + " was closed with its server: make a new one");
+    }
+    if (std::exchange(state.claimed, true)) {
+      return Error(Code::kInvalidArgument,
+                   name + " is another server's already: make one for each");
+    }
+    return {};
+  });
+}
+
+void TableCore::unclaim() {
+  state_.with([](State& state) { state.claimed = false; });
 }
 
 // ---- Calls that never wait.

@@ -24,6 +24,8 @@ class TableCore {
   Status reset();
   Status restore(Table::Snapshot snapshot);
   void close();
+  Status claim();
+  void unclaim();
   std::optional<base::TimePoint> expire();
   void on_new_deadline(std::function<void()> notify);
   TableInfo info() const;
@@ -63,6 +65,7 @@ class TableCore {
     std::optional<base::TimePoint> first_deadline;
     std::function<void()> notify;
     bool closed = false;
+    bool claimed = false;
     int64_t insert_wait_ns = 0;
     int64_t sample_wait_ns = 0;
   };

@@ -24,7 +24,7 @@ struct TrajectoryWriterOptions {
   int64_t num_keep_alive_refs = 1;
   // Steps of a chunk at most; none: chosen, from the steps' size and how fast they come.
   std::optional<int64_t> max_chunk_length{};
-  // Items are checked against their table's signature when they are made.
+  // Items are checked against their table's signature and selectors when they are made.
   bool validate_items = true;
   ChunkOptions chunk{};
   // An item that waits for its chunk to fill is sent after so long with a shorter chunk.
@@ -82,8 +82,9 @@ class TrajectoryWriter {
   Result<ColumnData> read(std::span<const StepRef> refs) const;
 
   // Queues an item; never waits. Gives its key. INVALID_ARGUMENT: no column, an empty one, expired
-  // steps, steps of different types, a squeezed column that is not one step, NaN as priority, or
-  // what the table's signature does not allow; with validate_items also if there is no such table.
+  // steps, steps of different types, a squeezed column that is not one step, NaN as priority; with
+  // validate_items also if there is no such table, a priority that its selectors refuse, or what
+  // its signature does not allow.
   Result<uint64_t> create_item(std::string_view table, double priority,
                                std::span<const TrajectoryColumn> columns);
 

@@ -29,7 +29,8 @@ WriterCore::WriterCore(std::shared_ptr<courier::Channel> channel, TrajectoryWrit
       options_(std::move(options)),
       // Sessions of different writers must differ.
       state_(options_, base::unique_seed()) {
-  for (const TableInfo& table : tables) signatures_.emplace(table.name, table.signature);
+  for (const TableInfo& table : tables)
+    tables_.emplace(table.name, KnownTable{table.signature, table.sampler, table.remover});
 }
 
 void WriterCore::start() {
@@ -88,6 +89,19 @@ Status WriterCore::configure(size_t column, int64_t keep_alive,
   });
 }
 
+// What the table would refuse later, when it would take the writer's other items with it.
+Status WriterCore::check_item(std::string_view table, double priority, const CutItem& item) const {
+  const auto found = tables_.find(table);
+  if (found == tables_.end()) {
+    return Error(Code::kInvalidArgument, "Unable to create item in table '" + std::string(table) +
+                                             "' since the table could not be found.");
+  }
+  const KnownTable& known = found->second;
+  LP_TRY(check_priority(known.sampler, priority));
+  LP_TRY(check_priority(known.remover, priority));
+  return known.signature ? check_signature(table, *known.signature, item.shapes) : Status();
+}
+
 Result<uint64_t> WriterCore::create_item(std::string_view table, double priority,
                                          std::span<const TrajectoryColumn> columns) {
   if (std::isnan(priority)) return Error(Code::kInvalidArgument, "`priority` must not be nan.");
@@ -95,15 +109,7 @@ Result<uint64_t> WriterCore::create_item(std::string_view table, double priority
   auto key = state_.with([&](State& state) -> Result<uint64_t> {
     LP_TRY(check(state));
     LP_TRY_ASSIGN(CutItem cut, state.steps.cut(columns));
-    if (options_.validate_items) {
-      const auto found = signatures_.find(table);
-      if (found == signatures_.end()) {
-        return Error(Code::kInvalidArgument, "Unable to create item in table '" +
-                                                 std::string(table) +
-                                                 "' since the table could not be found.");
-      }
-      if (found->second) LP_TRY(check_signature(table, *found->second, cut.shapes));
-    }
+    if (options_.validate_items) LP_TRY(check_item(table, priority, cut));
     Pending pending;
     pending.number = state.next++;
     const uint64_t own = key_at(state.rng(), options_.key_modulus, options_.key_is);

@@ -78,6 +78,12 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
     // The numbers of its items, or of those that it awaits.
     std::vector<uint64_t> numbers{};
   };
+  // What its items must be.
+  struct KnownTable {
+    std::optional<Signature> signature;
+    SelectorOptions sampler;
+    SelectorOptions remover;
+  };
   enum class Next { kLook, kSend, kAwait, kRecover, kEnd };
 
   void work();
@@ -97,10 +103,11 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   void recover(State& state);
   const Pending& item_at(const State& state, uint64_t number) const;
   Status check(const State& state) const;
+  Status check_item(std::string_view table, double priority, const CutItem& item) const;
 
   const std::shared_ptr<courier::Channel> channel_;
   const TrajectoryWriterOptions options_;
-  std::map<std::string, std::optional<Signature>, std::less<>> signatures_;
+  std::map<std::string, KnownTable, std::less<>> tables_;
   mutable base::Guarded<State> state_;
   std::thread thread_;
   std::mutex join_;  // close() may be called by several threads.
