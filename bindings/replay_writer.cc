@@ -14,6 +14,7 @@ namespace {
 // Beyond so many bytes others may run Python while a step is copied (and perhaps compressed).
 constexpr size_t kBytesWithoutGil = 8 << 10;
 constexpr size_t kMaxStructures = 8;
+constexpr int kOnlyNone = -2;
 
 }  // namespace
 
@@ -85,9 +86,18 @@ void PyWriter::configure(size_t column, int64_t num_keep_alive_refs,
 const std::vector<int>* PyWriter::find_leaves(nb::handle data) {
   found_.clear();
   for (const Structure& structure : structures_) {
-    if (structure.nest.flatten(data.ptr(), found_)) return &structure.columns;
+    if (!structure.nest.flatten(data.ptr(), found_)) continue;
+    if (none_where_it_must_be(structure.columns)) return &structure.columns;
+    found_.clear();
   }
   return nullptr;
+}
+
+bool PyWriter::none_where_it_must_be(const std::vector<int>& columns) const {
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] == kOnlyNone && found_[i] != Py_None) return false;
+  }
+  return true;
 }
 
 bool PyWriter::append(nb::handle data, bool partial) {

@@ -30,8 +30,8 @@ class PyWriter : public std::enable_shared_from_this<PyWriter> {
            const base::Deadline& deadline);
   ~PyWriter();
 
-  // Leaf i of the structure is column columns[i] (negative: dropped); names are the columns'. Steps
-  // of several structures may alternate.
+  // Leaf i of the structure is column columns[i]; -1: it is dropped; -2: it must be None, where
+  // other steps may have a nest. Names are the columns'. Steps of several structures may alternate.
   void add_structure(const Nest& nest, std::vector<int> columns, std::vector<std::string> names);
   void set_names(std::vector<std::string> names);
   // False: `data` is of no structure that was added; nothing was done.
@@ -74,6 +74,8 @@ class PyWriter : public std::enable_shared_from_this<PyWriter> {
 
   // The columns of the leaves, which are now in found_; null: of no known structure.
   const std::vector<int>* find_leaves(nb::handle data);
+  // Of the leaves in found_.
+  bool none_where_it_must_be(const std::vector<int>& columns) const;
   void append_cells(bool partial);
   // DEADLINE_EXCEEDED at the tick, unless the program is being stopped. Without the GIL.
   Status flush_once(int64_t block_until_num_items, const base::Deadline& tick);

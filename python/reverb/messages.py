@@ -5,6 +5,7 @@ and the same bytes from SerializeToString, without protobuf. Values.
 from __future__ import annotations
 
 import copy
+import operator
 import struct
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,6 +20,13 @@ class Field(NamedTuple):
     type: Any
     oneof: str | None = None
     presence: bool = False
+
+
+def _whole(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, it is {value!r}") from None
 
 
 def _varint(value: int) -> bytes:
@@ -80,7 +88,7 @@ class Message:
         elif not isinstance(value, field.type):
             if not isinstance(field.type, type) or field.type not in (int, float, bool, str):
                 raise TypeError(f"{name} must be a {field.type.__name__}, it is {value!r}")
-            value = field.type(value)
+            value = _whole(name, value) if field.type is int else field.type(value)
         if field.oneof:
             for other, its in self.FIELDS.items():
                 if its.oneof == field.oneof:

@@ -84,7 +84,8 @@ class StructuredWriter:
 
         Raises:
           ValueError: another number of leaves, another dtype or shape, a leaf twice in a step, or
-            an item that does not fit its table's signature.
+            an item that its table would refuse: it does not fit the signature, or has a priority
+            that cannot be. The step was appended then, and the other items were made.
         """
         opens = not self._writer.step_is_open
         if not self._columns:
@@ -109,9 +110,11 @@ class StructuredWriter:
         """Makes the items of the configs for ends of episodes, then as
         TrajectoryWriter.end_episode.
         """
-        self._apply(end_of_episode=True)
-        self._rules.begin_episode()
-        trajectory_writer.end_episode(self._writer, clear_buffers, timeout_ms)
+        try:
+            self._apply(end_of_episode=True)
+        finally:
+            self._rules.begin_episode()
+            trajectory_writer.end_episode(self._writer, clear_buffers, timeout_ms)
 
     def close(self) -> None:
         """Ends the writer. What was not flushed may be lost, which is warned of."""
@@ -140,10 +143,20 @@ class StructuredWriter:
 
     def _apply(self, end_of_episode: bool) -> None:
         writer = self._writer
+        refused: ValueError | None = None
         for rule in self._rules.due(writer.history_length, writer.newest, end_of_episode):
             priority: float | None = rule.constant_priority
             if rule.computes_priority:
                 values: Any = functools.partial(writer.pattern_values, rule.item)
                 priority = rule.priority(values)
-            if priority is not None and writer.create_pattern_item(rule.table, priority, rule.item):
+            try:
+                made = priority is not None and writer.create_pattern_item(
+                    rule.table, priority, rule.item
+                )
+            except ValueError as error:  # No reason to lose the others' items.
+                refused = refused or error
+                continue
+            if made:
                 rule.applied()
+        if refused is not None:
+            raise refused

@@ -166,7 +166,7 @@ class TrajectoryWriter:
         Raises:
           TypeError: a leaf is no TrajectoryColumn.
           ValueError: no such table, a trajectory that is empty, has expired steps or does not fit
-            the table's signature, or a priority that is NaN.
+            the table's signature, or a priority that the table cannot have.
         """
         self._writer.create_item(table, float(priority), trajectory)
 
@@ -222,8 +222,9 @@ class TrajectoryWriter:
         else:
             self._grown_for = None
             paths = [path for path, _ in tree.flatten_with_path(data)]
+            # -2: None where other steps have a nest. Once there is a value, it is looked at here.
             self._writer.add_structure(
-                nest, [self._column_of.get(path, -1) for path in paths], names
+                nest, [self._column_of.get(path, -2) for path in paths], names
             )
         for path in [path for path in self._configs if path in self._column_of]:
             self._writer.configure(self._column_of[path], *self._configs.pop(path))
