@@ -17,6 +17,7 @@ CTRL_C = """
     server = reverb.Server([reverb.Table.queue("q", 1)])
     client = server.localhost_client()
     absent = reverb.Client(f"unix:{os.getcwd()}/absent.sock")
+    absent_shards = reverb.Client(",".join(f"unix:{os.getcwd()}/absent{i}.sock" for i in (1, 2)))
     dataset = reverb.TrajectoryDataset(client.server_address, "q", [np.int64], [(1,)], 1)
 
     def stuck(writer):
@@ -48,6 +49,11 @@ CTRL_C = """
         "reset": lambda: absent.reset("q"),
         "checkpoint": lambda: absent.checkpoint(),
         "trajectory_writer": lambda: absent.trajectory_writer(1),
+        "server_info of shards": lambda: absent_shards.server_info(),
+        "mutate_priorities of shards": lambda: absent_shards.mutate_priorities("q", {1: 1, 2: 1}),
+        "reset of shards": lambda: absent_shards.reset("q"),
+        "checkpoint of shards": lambda: absent_shards.checkpoint(),
+        "trajectory_writer of shards": lambda: absent_shards.trajectory_writer(1),
         "end_episode": lambda: stuck(client.trajectory_writer(1)).end_episode(),
         "structured flush": lambda: structured().flush(),
         "structured end_episode": lambda: structured().end_episode(),
@@ -91,8 +97,10 @@ CTRL_C = """
 """
 CALLS = (
     "server.wait", "server_info", "insert", "mutate_priorities", "reset", "checkpoint",
-    "trajectory_writer", "end_episode", "structured flush", "structured end_episode",
-    "create_item", "close", "batch", "prefetch", "map", "interleave", "from_table_signature",
+    "trajectory_writer", "server_info of shards", "mutate_priorities of shards", "reset of shards",
+    "checkpoint of shards", "trajectory_writer of shards", "end_episode", "structured flush",
+    "structured end_episode", "create_item", "close", "batch", "prefetch", "map", "interleave",
+    "from_table_signature",
 )  # fmt: skip
 
 

@@ -11,7 +11,8 @@
 namespace lp::replay {
 namespace {
 
-// Calls all shards at the same time; one whose arguments are null is left out.
+// Calls all shards at the same time; one whose arguments are null is left out. Who is interrupted
+// while waiting for one (ABORTED) waits for no other.
 std::vector<std::optional<courier::Answer>> ask_each(
     Shards& shards, std::string_view call, const base::Deadline& deadline,
     const std::function<const wire::Payload*(size_t)>& arguments_of) {
@@ -21,10 +22,19 @@ std::vector<std::optional<courier::Answer>> ask_each(
       started[i] = shards.channel(i)->start(call, *arguments, deadline);
   }
   std::vector<std::optional<courier::Answer>> answers(shards.size());
+  std::optional<Error> interrupted;
   for (size_t i = 0; i < shards.size(); ++i) {
     if (!started[i]) continue;
-    answers[i] = started[i]->ok() ? shards.channel(i)->wait(started[i]->value())
-                                  : courier::Answer(started[i]->error());
+    if (!started[i]->ok()) {
+      answers[i] = courier::Answer(started[i]->error());
+    } else if (interrupted) {
+      shards.channel(i)->cancel(started[i]->value());
+      answers[i] = courier::Answer(*interrupted);
+    } else {
+      answers[i] = shards.channel(i)->wait(started[i]->value());
+      const auto& answer = *answers[i];
+      if (!answer.ok() && answer.error().code == Code::kAborted) interrupted = answer.error();
+    }
   }
   return answers;
 }
