@@ -13,6 +13,7 @@
 #include "bindings/steal.h"
 #include "bindings/token.h"
 #include "bindings/waiting.h"
+#include "launchpad/courier/client.h"
 
 namespace lp::bindings {
 namespace {
@@ -40,7 +41,25 @@ auto call(F&& f) {
   return take(result_of(std::forward<F>(f)));
 }
 
-PyReplayClient connect(const std::string& address) {
+using Ways = std::vector<std::vector<std::string>>;
+
+// Of each server that `address` names, `nearer` has shorter ways, if any; it may be empty.
+replay::Client connect_each(const std::string& address, const Ways& nearer,
+                            const courier::ChannelOptions& options) {
+  const auto parsed = take(courier::Addresses::parse(address));
+  std::vector<std::shared_ptr<courier::Channel>> channels;
+  for (size_t i = 0; i < parsed.all.size(); ++i) {
+    courier::ChannelOptions own = options;
+    for (const std::string& text : i < nearer.size() ? nearer[i] : std::vector<std::string>()) {
+      auto way = net::Address::parse(text);
+      if (way.ok()) own.nearer.push_back(std::move(way).value());
+    }
+    channels.push_back(courier::make_shared_channel(parsed.all[i], std::move(own)));
+  }
+  return replay::Client(std::move(channels));
+}
+
+PyReplayClient connect(const std::string& address, const Ways& nearer) {
   courier::ChannelOptions calls;
   calls.language = "python";
   set_token(calls, std::nullopt);
@@ -49,8 +68,7 @@ PyReplayClient connect(const std::string& address) {
   streams.language = "python";
   set_token(streams, std::nullopt);
   streams.wait_for_ready = false;
-  return {take(replay::Client::connect(address, std::move(calls))),
-          take(replay::Client::connect(address, std::move(streams)))};
+  return {connect_each(address, nearer, calls), connect_each(address, nearer, streams)};
 }
 
 std::vector<uint64_t> insert(const PyReplayClient& client, nb::list leaves,
@@ -128,7 +146,8 @@ void bind_replay_client(nb::module_& m) {
         nb::arg("priority"), "Raises what a table of these selectors says of such an item.");
   nb::class_<PyReplayClient>(m, "ReplayClient", "Calls of one replay server.",
                              nb::is_weak_referenceable())
-      .def(nb::new_(&connect), nb::arg("address"))
+      .def(nb::new_(&connect), nb::arg("address"), nb::arg("nearer") = Ways(),
+           "`nearer`: of each server that the address names, addresses to be tried before.")
       .def("insert", &insert, nb::arg("leaves"), nb::arg("priorities"), nb::arg("timeout").none())
       .def("sample", &sample, nb::arg("table"), nb::arg("timeout").none(),
            "One item: its info, its columns, and whether each is squeezed.")

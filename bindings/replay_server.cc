@@ -126,7 +126,9 @@ class PyReplayServer {
       store_->let_go();
     else
       store_->stop();
-    for (auto& server : servers_) server->stop(base::Deadline::after(kGrace));
+    // The first address last: who finds it free finds the others free.
+    for (auto server = servers_.rbegin(); server != servers_.rend(); ++server)
+      (*server)->stop(base::Deadline::after(kGrace));
     stopped_.with_notify([](bool& stopped) { stopped = true; });
   }
 

@@ -63,7 +63,8 @@ class Client:
         if self._pid != os.getpid():
             if self._native is not None:
                 _left_behind.append(self._native)
-            self._native = _core.ReplayClient(local_servers.address_of(self._server_address))
+            nearer = local_servers.nearer(self._server_address)
+            self._native = _core.ReplayClient(self._server_address, nearer)
             self._pid = os.getpid()
         return self._native
 

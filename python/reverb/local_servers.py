@@ -1,43 +1,27 @@
 """Servers that are near, by their ports: a client of one in this process needs no socket, and one
-on this host a Unix socket, over which large samples travel in shared memory. Any thread.
+on this host a Unix socket, over which large samples travel in shared memory. Each port has its own
+addresses for both, so that a client finds whoever serves there now. Any thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 import socket
 import stat
 import tempfile
-import threading
 import time
 
 _LOCAL = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\]):(\d+)")
 # A socket that is younger may not be listened at yet.
 _SETTLED_SECS = 60.0
-_lock = threading.Lock()
-_numbers = itertools.count()
-_addresses: dict[tuple[int, int], str] = {}
 
 
-def new_address() -> str:
-    """A name to serve at within this process."""
-    return f"inproc:reverb-{os.getpid()}-{next(_numbers)}"
-
-
-def add(port: int, address: str) -> None:
-    """The server at that port of localhost serves at `address`, too."""
-    with _lock:
-        _addresses[os.getpid(), port] = address
-
-
-def remove(port: int, address: str) -> None:
-    """What `add` was told; another server may have the port by now, and stays."""
-    with _lock:
-        if _addresses.get((os.getpid(), port)) == address:
-            del _addresses[os.getpid(), port]
+def inner_address(port: int) -> str:
+    """Where the server at that port of localhost serves its own process, too."""
+    # A fork has the names of its parent's servers, but not the servers.
+    return f"inproc:reverb-{os.getpid()}-{port}"
 
 
 def socket_address(port: int) -> str:
@@ -73,19 +57,23 @@ def tidy() -> None:
         os.rmdir(_path())
 
 
-def address_of(server_address: str) -> str:
-    """The shortest way to a server, or to each of several: by what is there now."""
-    return ",".join(map(_address_of_one, server_address.split(",")))
+def nearer(server_address: str) -> list[list[str]]:
+    """Of each server that an address names, the addresses that are shorter ways to it, if it serves
+    there: the shortest first.
+    """
+    return [_nearer(each) for each in server_address.split(",")]
 
 
-def _address_of_one(server_address: str) -> str:
+def _nearer(server_address: str) -> list[str]:
     match = _LOCAL.fullmatch(server_address)
     if match is None:
-        return server_address
+        return []
     port = int(match[1])
-    with _lock:
-        here = _addresses.get((os.getpid(), port))
-    return here or _living_socket(port) or server_address
+    ways = [inner_address(port)]
+    # A client makes no folder: whose the socket is, it sees when it connects.
+    with contextlib.suppress(OSError):
+        ways.append("unix:" + os.path.join(_path(), str(port)))
+    return ways
 
 
 def _path() -> str:
@@ -101,14 +89,3 @@ def _folder() -> str:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f"{path} is not this user's alone")
     return path
-
-
-def _living_socket(port: int) -> str | None:
-    """A server that was killed leaves its socket behind, so somebody has to answer there."""
-    try:
-        address = socket_address(port)
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(address.removeprefix("unix:"))
-        return address
-    except OSError:
-        return None

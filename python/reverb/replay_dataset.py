@@ -148,7 +148,8 @@ class ReplayDataset(Dataset):
 
     def _open(self, scope: Scope, answer: int, at_least: int) -> _core.ReplaySampler:
         """A new stream, after a look at the table's signature."""
-        native = _core.ReplayClient(local_servers.address_of(self._server_address))
+        nearer = local_servers.nearer(self._server_address)
+        native = _core.ReplayClient(self._server_address, nearer)
         self._check_signature(native, scope)
         # The nest must not depend on the user's own classes of mappings.
         data = tree.map_structure(lambda _: 0, self._data_spec)

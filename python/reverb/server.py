@@ -262,16 +262,13 @@ class Server:
         finally:
             listener.close()
         self._port = int(address.rsplit(":", 1)[1])
-        self._local_address = self._server.listen(local_servers.new_address())
-        local_servers.add(self._port, self._local_address)
-        local_servers.sweep()
+        self._server.listen(local_servers.inner_address(self._port))
         # Without it clients on this host call over tcp, as others do.
         with contextlib.suppress(OSError, RuntimeError, ValueError):
             self._server.listen(local_servers.socket_address(self._port))
+        local_servers.sweep()
         # Once nobody has it, and before the interpreter takes its modules apart.
-        self._stop = weakref.finalize(
-            self, _stop, self._server, self._port, self._local_address, os.getpid()
-        )
+        self._stop = weakref.finalize(self, _stop, self._server, os.getpid())
 
     def __repr__(self) -> str:
         return (
@@ -300,10 +297,9 @@ class Server:
         return client.Client(f"localhost:{self._port}")
 
 
-def _stop(server: _core.ReplayServer, port: int, local_address: str, pid: int) -> None:
+def _stop(server: _core.ReplayServer, pid: int) -> None:
     if os.getpid() != pid:  # A fork's copy.
         return
-    local_servers.remove(port, local_address)
     server.stop()
     local_servers.tidy()
 

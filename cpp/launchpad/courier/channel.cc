@@ -19,7 +19,7 @@ std::shared_ptr<Channel> Channel::make(net::Address address, ChannelOptions opti
 Channel::Channel(net::Address address, ChannelOptions options)
     : address_(std::move(address)),
       options_(std::move(options)),
-      may_share_(address_.kind != net::Kind::kTcp) {}
+      may_share_(address_.kind != net::Kind::kTcp || !options_.nearer.empty()) {}
 
 Channel::~Channel() = default;
 
@@ -230,7 +230,10 @@ bool Channel::deliver(Link& from, std::vector<wire::Frame>& frames) {
   // more.
   const bool current = link_.get() == &from;
   for (wire::Frame& frame : frames) {
-    stops |= frame.type == wire::FrameType::kBye;
+    if (frame.type == wire::FrameType::kBye) {
+      stops = true;
+      said_bye_ |= current || link_ == nullptr;
+    }
     if (frame.type == wire::FrameType::kReturn) {
       if (current && !outbox_.give_back(frame).ok()) from.socket().shutdown();
       continue;

@@ -5,6 +5,7 @@
 // outstanding and nobody waits. Any thread. Closed by its owner; the last one to let go.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -33,6 +34,9 @@ struct ChannelOptions {
   bool wait_for_ready = true;
   // The server was made to listen before anybody could call it: if nobody listens, it has ended.
   bool prebound = false;
+  // Shorter ways to the same server, within this host, that need not be there: each time that it
+  // connects it tries them first, in their order.
+  std::vector<net::Address> nearer{};
   std::string server_name{};     // How errors name the server; its address if empty.
   std::string language = "cpp";  // Told to the server.
   size_t max_pending = 1 << 20;  // Calls without an answer; beyond it RESOURCE_EXHAUSTED.
@@ -91,6 +95,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Connected to a server that says it is healthy, as far as can be seen without waiting.
   virtual bool ready();
 
+  // The server said goodbye when it stopped, and then nobody was there to connect to.
+  bool stopped() const { return stopped_.load(); }
   // Calls without an answer.
   size_t calls();
 
@@ -100,7 +106,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // The flusher's: sends what was kept back.
   void flush_due() override;
 
-  // The server is on this host: large buffers travel in shared memory.
+  // The server is on this host, or may be: large buffers travel in shared memory.
   bool may_share() const { return may_share_; }
   // Of several servers, one of them.
   const net::Address& address() const { return address_; }
@@ -127,6 +133,10 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status connect(Lock& lock, const base::Deadline& deadline);  // For the calling thread.
   Result<std::shared_ptr<Link>> make_link(const base::Deadline& deadline,
                                           const KeepWaiting& keep_waiting, Peer& peer);
+  Result<std::shared_ptr<Link>> try_ways(const base::Deadline& deadline,
+                                         const KeepWaiting& keep_waiting, Peer& peer);
+  Result<std::shared_ptr<Link>> try_way(const net::Address& way, const base::Deadline& deadline,
+                                        const KeepWaiting& keep_waiting, Peer& peer);
   Status enter(Link& link, const base::Deadline& deadline, const KeepWaiting& keep_waiting);
   Status check_user(Link& link) const;
   Status pause(base::Nanos duration, const base::Deadline& deadline,
@@ -181,7 +191,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
 
   const net::Address address_;
   const ChannelOptions options_;
-  const bool may_share_;  // The server is on this host.
+  const bool may_share_;  // The server is on this host, as far as is known.
 
   std::mutex mutex_;
   std::condition_variable changed_;  // Connected, or closed.
@@ -196,6 +206,9 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool has_background_ = false;
   bool has_connector_ = false;  // A thread connects for the calls in `unsent_`.
   std::shared_ptr<Link> link_;
+  bool by_tcp_ = false;    // The link is.
+  bool said_bye_ = false;  // The server of the last link did.
+  std::atomic<bool> stopped_{false};
   std::optional<Peer> peer_;
   Outbox outbox_;
   uint64_t next_id_ = 1;

@@ -50,8 +50,11 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline,
   connecting_ = false;
   changed_.notify_all();
   if (closed_) return closed_error();
+  stopped_ = said_bye_ && !made.ok() && made.error().code == Code::kUnavailable;
   if (!made.ok()) return std::move(made).error();
+  said_bye_ = false;
   link_ = std::move(made).value();
+  by_tcp_ = !link_->socket().passes_descriptors();
   peer_ = std::move(peer);
   outbox_.clear();
   if (peer_->shares) {
@@ -124,29 +127,9 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
   const auto warn_at = base::Deadline::after(kWarnAfter);
   bool warned = false;
   while (true) {
-    Error error;
-    auto socket = net::connect(address_, deadline, [&] { return !keep_waiting().ok(); });
-    if (socket.ok()) {
-      auto link = std::make_shared<Link>(std::move(socket).value(), options_.limits);
-      const Peer self{.language = options_.language,
-                      .name = {},
-                      .packs = options_.compress && address_.kind == net::Kind::kTcp,
-                      .shares = link->socket().passes_descriptors()};
-      const Status entered = enter(*link, deadline, keep_waiting);
-      auto greeted =
-          entered.ok() ? link->greet(self, deadline, keep_waiting) : Result<Peer>(entered.error());
-      if (greeted.ok() && address_.kind == net::Kind::kTcp) {
-        const Status ours = check_user(*link);
-        if (!ours.ok()) greeted = ours.error();
-      }
-      if (greeted.ok()) {
-        peer = std::move(greeted).value();
-        return link;
-      }
-      error = std::move(greeted).error();
-    } else {
-      error = std::move(socket).error();
-    }
+    auto made = try_ways(deadline, keep_waiting, peer);
+    if (made.ok()) return made;
+    Error error = std::move(made).error();
     const bool absent = error.code == Code::kNotFound;
     if (absent && options_.prebound) {
       return Error(Code::kUnavailable,
@@ -157,7 +140,9 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
       return error;
     }
     if (!options_.wait_for_ready || options_.prebound) {
-      return Error(Code::kUnavailable, server_name() + " cannot be reached: " + error.message);
+      const Lock lock(mutex_);
+      const char* const what = said_bye_ ? " has stopped: " : " cannot be reached: ";
+      return Error(Code::kUnavailable, server_name() + what + error.message);
     }
     if (deadline.passed()) {
       return Error(Code::kDeadlineExceeded,
@@ -173,6 +158,37 @@ Result<std::shared_ptr<Link>> Channel::make_link(const base::Deadline& deadline,
   }
 }
 
+Result<std::shared_ptr<Link>> Channel::try_ways(const base::Deadline& deadline,
+                                                const KeepWaiting& keep_waiting, Peer& peer) {
+  for (const net::Address& way : options_.nearer) {
+    auto made = try_way(way, deadline, keep_waiting, peer);
+    if (made.ok()) return made;
+    const Code code = made.error().code;
+    const bool not_there =
+        code == Code::kNotFound || code == Code::kUnavailable || code == Code::kPermissionDenied;
+    if (!not_there) return made;
+  }
+  return try_way(address_, deadline, keep_waiting, peer);
+}
+
+// One attempt.
+Result<std::shared_ptr<Link>> Channel::try_way(const net::Address& way,
+                                               const base::Deadline& deadline,
+                                               const KeepWaiting& keep_waiting, Peer& peer) {
+  LP_TRY_ASSIGN(net::Socket socket,
+                net::connect(way, deadline, [&] { return !keep_waiting().ok(); }));
+  auto link = std::make_shared<Link>(std::move(socket), options_.limits);
+  const bool by_tcp = way.kind == net::Kind::kTcp;
+  const Peer self{.language = options_.language,
+                  .name = {},
+                  .packs = options_.compress && by_tcp,
+                  .shares = link->socket().passes_descriptors()};
+  if (by_tcp) LP_TRY(enter(*link, deadline, keep_waiting));
+  LP_TRY_ASSIGN(peer, link->greet(self, deadline, keep_waiting));
+  if (by_tcp) LP_TRY(check_user(*link));
+  return link;
+}
+
 Status Channel::check_user(Link& link) const {
   const net::PeerUser user = net::tcp_peer_user(link.socket().fd());
   if (user == net::PeerUser::kGone)
@@ -182,9 +198,8 @@ Status Channel::check_user(Link& link) const {
                "the process that listens at '" + address_.str() + "' is another user's");
 }
 
-// The server shows that it has the token before it hears anything.
+// Over tcp the server shows that it has the token before it hears anything.
 Status Channel::enter(Link& link, const base::Deadline& deadline, const KeepWaiting& keep_waiting) {
-  if (address_.kind != net::Kind::kTcp) return {};
   const bool leaves = net::leaves_loopback(link.socket().fd());
   if (leaves && !options_.token) {
     return Error(Code::kPermissionDenied, "'" + address_.str() +

@@ -113,7 +113,7 @@ void Channel::notice_end() {
   // Writing to an ended socket of this host fails; tcp, and rings, take it and lose it.
   if (!pending_.empty() || link_ == nullptr) return;
   net::Rings* const rings = link_->socket().rings();
-  if (rings == nullptr ? address_.kind == net::Kind::kTcp : rings->ended()) read_what_is_there();
+  if (rings == nullptr ? by_tcp_ : rings->ended()) read_what_is_there();
 }
 
 void Channel::forget(Pending& pending) {

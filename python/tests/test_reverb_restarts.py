@@ -1,0 +1,90 @@
+"""What clients, writers and datasets do when a server is stopped, and another takes its port."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+from reverb_tables import LIMIT, Background, drain, wait_until
+
+import reverb
+
+MILLISECONDS = 1000 * LIMIT
+SIGNATURE = reverb.TensorSpec((None,), np.int64)
+ELSEWHERE = """
+    import sys
+    import numpy as np
+    import reverb
+
+    signature = reverb.TensorSpec((None,), np.int64)
+    tables = [reverb.Table.queue("q", 100, signature=signature)]
+    server = reverb.Server(tables, int(sys.argv[1]))
+    print("serves", flush=True)
+    server.wait()
+"""
+
+
+def queue(name="q", size=100):
+    return reverb.Table.queue(name, size, signature=SIGNATURE)
+
+
+@pytest.fixture
+def serve(start):
+    """serve(*tables, port=None) starts a server in this process; with `elsewhere` in another."""
+    servers = []
+
+    def serve(*tables, port=None, elsewhere=False):
+        if elsewhere:
+            process = start(ELSEWHERE, str(port))
+            process.read_until("serves")
+            return process
+        servers.append(reverb.Server(tables or [queue()], port))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.stop()
+
+
+def write(writer, *values):
+    for value in values:
+        writer.append(np.int64(value))
+        writer.create_item("q", 1.0, writer.history[-1:])
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_who_knows_a_port_follows_it_to_the_next_server(serve, elsewhere, shards):
+    servers = [serve() for _ in range(shards)]
+    client = reverb.Client(",".join(f"localhost:{server.port}" for server in servers))
+    writer = client.trajectory_writer(1)
+    write(writer, 1)
+    writer.flush(timeout_ms=MILLISECONDS)
+    dataset = reverb.TrajectoryDataset.from_table_signature(client.server_address, "q", 1)
+    iterator = iter(dataset)
+    assert next(iterator).data == [1]
+    for server in servers:
+        server.stop()
+    for server in servers:
+        serve(port=server.port, elsewhere=elsewhere)
+    assert client.server_info(LIMIT)["q"].current_size == 0
+    client.insert(np.int64(2), {"q": 1.0}, timeout=LIMIT)
+    assert Background(lambda: next(iterator)).result().data == [2]
+    write(writer, 3)
+    writer.flush(timeout_ms=MILLISECONDS)
+    assert Background(lambda: next(iterator)).result().data == [3]
+
+
+def test_a_client_goes_from_a_server_elsewhere_to_one_of_its_own_process(serve):
+    first = serve()
+    port = first.port
+    first.stop()
+    process = serve(port=port, elsewhere=True)
+    client = reverb.Client(f"localhost:{port}")
+    client.insert(np.int64(1), {"q": 1.0}, timeout=LIMIT)
+    process.send(signal.SIGKILL)
+    process.end()
+    serve(port=port)
+    client.insert(np.int64(2), {"q": 1.0}, timeout=LIMIT)
+    assert drain(client, "q", 1) == [[[2]]]
