@@ -88,3 +88,19 @@ def test_a_client_goes_from_a_server_elsewhere_to_one_of_its_own_process(serve):
     serve(port=port)
     client.insert(np.int64(2), {"q": 1.0}, timeout=LIMIT)
     assert drain(client, "q", 1) == [[[2]]]
+
+
+def test_a_sample_does_not_stay_at_a_shard_that_has_nothing_while_another_has(serve):
+    tables = [queue(), queue()]
+    servers = [serve(each) for each in tables]
+    client = reverb.Client(",".join(f"localhost:{server.port}" for server in servers))
+    alone = [server.localhost_client() for server in servers]
+    for trial in range(6):
+        here, there = trial % 2, 1 - trial % 2
+        alone[here].insert(np.int64(1), {"q": 1.0})
+        assert drain(client, "q", 1) == [[[1]]]
+        # What it knows of the weights says still that the item is here.
+        waiting = Background(lambda: drain(client, "q", 1))
+        wait_until(lambda: any(each.internal_table.info()["waiting_samples"] for each in tables))
+        alone[there].insert(np.int64(2), {"q": 1.0})
+        assert waiting.result() == [[[2]]]

@@ -9,8 +9,9 @@
 namespace lp::replay {
 namespace {
 
-// How long an empty table is waited for at one shard before all are looked at again.
-constexpr base::Nanos kEmptyWait{20'000'000};
+// How long one shard is waited for before all are looked at again: what was known of it may be
+// over, and another may have what is asked for.
+constexpr base::Nanos kShardWait{20'000'000};
 
 // A request to all shards that has not all answers yet.
 template <class T>
@@ -90,9 +91,8 @@ class ShardedSample : public std::enable_shared_from_this<ShardedSample> {
   void draw(Shards::Weights weights) {
     weights_ = std::move(weights);
     order_ = shards_->draw(weights_, call_.max_count - have_);
-    // Any shard may be the first to have an item: waits at one for a moment, then looks again.
-    const bool empty = order_.empty();
-    if (empty) order_ = {static_cast<uint32_t>(shards_->next())};
+    // Any shard may be the first to have an item.
+    if (order_.empty()) order_ = {static_cast<uint32_t>(shards_->next())};
     std::vector<int64_t> counts(shards_->size());
     for (const uint32_t shard : order_) ++counts[shard];
     asked_.clear();
@@ -108,9 +108,9 @@ class ShardedSample : public std::enable_shared_from_this<ShardedSample> {
       part.max_count = counts[asked[i]];
       part.min_count = call_.min_count == call_.max_count ? part.max_count : 1;
       if (call_.timeout_ns >= 0) part.timeout_ns = limiter_.left().count();
-      if (empty) part.timeout_ns = std::min(kEmptyWait.count(), limit(part.timeout_ns));
-      ask(asked[i], part, [self = shared_from_this(), gathering, i, empty](Result<Batches> answer) {
-        if (gathering->put(i, std::move(answer))) self->finish(empty);
+      part.timeout_ns = std::min(kShardWait.count(), limit(part.timeout_ns));
+      ask(asked[i], part, [self = shared_from_this(), gathering, i](Result<Batches> answer) {
+        if (gathering->put(i, std::move(answer))) self->finish();
       });
     }
   }
@@ -127,7 +127,7 @@ class ShardedSample : public std::enable_shared_from_this<ShardedSample> {
   }
 
   // What the shards gave of one draw: with enough of it that is all, else they are asked for more.
-  void finish(bool was_empty) {
+  void finish() {
     std::vector<Batches> answers(shards_->size());
     std::optional<Error> error;
     gathering_->state.with([&](auto& state) {
@@ -149,7 +149,7 @@ class ShardedSample : public std::enable_shared_from_this<ShardedSample> {
     const bool late = error && error->code == Code::kDeadlineExceeded;
     if (error && !late) return done_(*error);
     if (have_ >= call_.min_count) return done_(std::move(got_));
-    if (!over && (!late || was_empty)) return start();
+    if (!over) return start();
     if (have_ > 0) return done_(std::move(got_));
     done_(error ? *error : Error(Code::kDeadlineExceeded, "no sample came in time"));
   }
