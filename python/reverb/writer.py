@@ -6,6 +6,7 @@ TrajectoryWriter can do more; programs of dm-reverb's early days use this one.
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import math
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,9 @@ class Writer:
     def __del__(self) -> None:
         if not self.__dict__.get("_closed", True):
             logging.warning("Writer-object deleted without calling .close explicitly.")
-            self.close(retry_on_unavailable=False)
+            # A server that was stopped has nobody to tell here; what is lost is warned of.
+            with contextlib.suppress(RuntimeError):
+                self.close(retry_on_unavailable=False)
 
     def __repr__(self) -> str:
         return (

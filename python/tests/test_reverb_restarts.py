@@ -90,6 +90,87 @@ def test_a_client_goes_from_a_server_elsewhere_to_one_of_its_own_process(serve):
     assert drain(client, "q", 1) == [[[2]]]
 
 
+def dataset_of(client):
+    return reverb.TrajectoryDataset.from_table_signature(client.server_address, "empty", 1)
+
+
+def trajectory_writer(client):
+    writer = client.trajectory_writer(1)
+    writer.append(np.int64(1))
+    writer.create_item("full", 1.0, writer.history[-1:])
+    return writer
+
+
+def plain_writer(client, limit=None):
+    writer = client.writer(1, max_in_flight_items=limit)
+    for _ in range(2):
+        writer.append(np.int64(1))
+        writer.create_item("full", 1, 1.0)
+    return writer
+
+
+WAITS = {
+    "insert": lambda client: client.insert(np.int64(1), {"full": 1.0}),
+    "sample": lambda client: list(client.sample("empty")),
+    "flush": lambda client: trajectory_writer(client).flush(),
+    "end_episode": lambda client: trajectory_writer(client).end_episode(),
+    "create_item": lambda client: plain_writer(client, 1),
+    "close": lambda client: plain_writer(client).close(),
+    "dataset": lambda client: next(iter(dataset_of(client))),
+    "batch": lambda client: next(iter(dataset_of(client).batch(2))),
+    "prefetch": lambda client: next(iter(dataset_of(client).prefetch(2))),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_stop_ends_each_wait_with_an_error_that_names_the_server(serve, wait):
+    full, empty = queue("full", 1), queue("empty", 1)
+    server = serve(full, empty)
+    client = server.localhost_client()
+    client.insert(np.int64(0), {"full": 1.0})
+    waiting = Background(lambda: WAITS[wait](client))
+    wait_until(
+        lambda: (
+            full.internal_table.info()["waiting_inserts"]
+            or empty.internal_table.info()["waiting_samples"]
+        )
+    )
+    server.stop()
+    with pytest.raises(RuntimeError, match=rf"localhost:{server.port}.*(stops|stopped)"):
+        waiting.result()
+
+
+def test_stop_ends_a_dataset_of_several_servers(serve):
+    tables = [queue(), queue()]
+    servers = [serve(each) for each in tables]
+    address = ",".join(f"localhost:{server.port}" for server in servers)
+    dataset = reverb.TrajectoryDataset.from_table_signature(address, "q", 1)
+    waiting = Background(lambda: next(iter(dataset)))
+    wait_until(lambda: any(each.internal_table.info()["waiting_samples"] for each in tables))
+    servers[0].stop()
+    with pytest.raises(RuntimeError, match=r"stops|has stopped"):
+        waiting.result()
+
+
+def test_a_writer_that_was_told_of_a_stop_delivers_to_the_next_server(serve):
+    table = queue(size=1)
+    server = serve(table)
+    writer = server.localhost_client().trajectory_writer(1)
+    write(writer, 1, 2, 3)
+    waiting = Background(writer.flush)
+    wait_until(lambda: table.internal_table.info()["waiting_inserts"] == 2)
+    server.stop()
+    with pytest.raises(RuntimeError, match=r"stops|has stopped"):
+        waiting.result()
+    # As long as nobody serves there, and the server had said so, nobody waits for it.
+    write(writer, 4)
+    with pytest.raises(RuntimeError, match=r"stops|has stopped"):
+        writer.flush(timeout_ms=MILLISECONDS)
+    following = serve(port=server.port).localhost_client()
+    writer.flush(timeout_ms=MILLISECONDS)
+    assert drain(following, "q", 3) == [[[2]], [[3]], [[4]]]
+
+
 def test_a_sample_does_not_stay_at_a_shard_that_has_nothing_while_another_has(serve):
     tables = [queue(), queue()]
     servers = [serve(each) for each in tables]

@@ -4,6 +4,7 @@
 #include "launchpad/courier/addresses.h"
 #include "launchpad/courier/client.h"
 #include "launchpad/replay/shards.h"
+#include "launchpad/replay/stops.h"
 
 namespace lp::replay {
 namespace {
@@ -16,6 +17,14 @@ uint64_t random_key() {
 template <class T>
 Result<T> decoded(courier::Answer answer, std::string_view call) {
   return courier::decode_answer<T>(std::move(answer), call);
+}
+
+// Calls and waits.
+courier::Answer ask(courier::Channel& channel, std::string_view call,
+                    const wire::Payload& arguments, const base::Deadline& deadline) {
+  auto answer = channel.call(call, arguments, deadline);
+  if (!answer.ok()) return stop_of(channel.server_name(), std::move(answer).error());
+  return answer;
 }
 
 // One step of all columns as a chunk.
@@ -82,7 +91,7 @@ Result<std::vector<uint64_t>> Client::insert(std::span<const Cell> columns,
     request.items.push_back({each.table, keys.back(), each.priority, layout, {chunk->key()}});
   }
   const auto& channel = shards_ ? shards_->channel(shard) : channel_;
-  LP_TRY(decoded<void>(channel->call(kInsertCall, encode(request), deadline), kInsertCall));
+  LP_TRY(decoded<void>(ask(*channel, kInsertCall, encode(request), deadline), kInsertCall));
   return keys;
 }
 
@@ -92,7 +101,7 @@ Result<std::vector<SampleBatch>> Client::sample(std::string_view table,
   SampleCall call{std::string(table), options.count, options.min_count, -1};
   if (options.rate_limiter_timeout) call.timeout_ns = options.rate_limiter_timeout->count();
   if (shards_) return sample_shards(call, deadline);
-  LP_TRY_ASSIGN(wire::Payload payload, channel_->call(kSampleCall, encode(call), deadline));
+  LP_TRY_ASSIGN(wire::Payload payload, ask(*channel_, kSampleCall, encode(call), deadline));
   return decode_batches(std::move(payload));
 }
 

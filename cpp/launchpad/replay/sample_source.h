@@ -20,6 +20,8 @@ struct SampleSource {
   std::function<Cancel(const SampleCall& call, const base::Deadline& deadline, Done done)> ask{};
   // A server that is gone does not come back.
   bool prebound = false;
+  // The server, or one of them, has stopped: see Channel.
+  std::function<bool()> stopped{};
 };
 
 SampleSource source_of(std::shared_ptr<courier::Channel> channel);

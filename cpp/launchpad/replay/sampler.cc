@@ -66,6 +66,7 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
   // Waits for samples, then calls `take(State&)` under the lock.
   template <class R, class Take>
   Result<std::optional<R>> next(const base::Deadline& deadline, Take&& take) {
+    const uint64_t told = state_.with([](State& state) { return state.retry.told(); });
     while (true) {
       ask();
       const auto retry_at = state_.with([](State& state) { return state.retry_at; });
@@ -73,12 +74,16 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
       if (retry_at && (!until || *retry_at < *until)) until = retry_at;
       bool again = false;
       auto result = state_.wait(
-          until, [&](State& state) { return state.ready() || state.retry_at != retry_at; },
+          until,
+          [&](State& state) {
+            return state.ready() || state.retry.stopped_since(told) || state.retry_at != retry_at;
+          },
           [&](State& state, bool) -> Result<std::optional<R>> {
             if (!state.batches.empty()) return std::optional<R>(take(state));
             if (state.closed) return Error(Code::kCancelled, "the Sampler was closed");
             if (state.failed) return *state.failed;
             if (state.ended) return std::optional<R>();
+            if (state.retry.stopped_since(told)) return state.retry.stop();
             again = state.retry_at && !deadline.passed();
             if (state.retry_at && *state.retry_at <= base::steady_clock().now()) {
               state.retry_at.reset();
@@ -192,7 +197,7 @@ class SamplerCore : public std::enable_shared_from_this<SamplerCore> {
       return;
     }
     const base::TimePoint now = base::steady_clock().now();
-    if (!state.retry.failed(now)) {
+    if (!state.retry.failed(now, error, source_.stopped())) {
       state.failed = error;
       return;
     }

@@ -194,7 +194,11 @@ SampleSource Shards::source() {
             sample->start();
             return [sample] { sample->cancel(); };
           },
-          channels_.front()->options().prebound};
+          channels_.front()->options().prebound,
+          [self = shared_from_this()] {
+            return std::any_of(self->channels_.begin(), self->channels_.end(),
+                               [](const auto& channel) { return channel->stopped(); });
+          }};
 }
 
 void Shards::weigh(const std::string& table, const base::Deadline& deadline, WeightsDone done) {

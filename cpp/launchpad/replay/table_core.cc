@@ -4,6 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "launchpad/replay/stops.h"
+
 namespace lp::replay {
 
 TableCore::TableCore(TableOptions options, const base::Clock& clock, uint64_t seed)
@@ -15,7 +17,7 @@ void TableCore::After::run() {
 }
 
 Error TableCore::closed_error() const {
-  return Error(Code::kUnavailable, "table '" + options_.name + "' was closed: its server stops");
+  return server_stops("table '" + options_.name + "' was closed: its server stops");
 }
 
 Error TableCore::late_error(const char* what) const {

@@ -89,7 +89,9 @@ class TrajectoryWriter {
                                std::span<const TrajectoryColumn> columns);
 
   // Waits until at most `block_until_num_items` items are not yet in their tables; the chunks of
-  // those before them are sent as they are. DEADLINE_EXCEEDED: they will arrive later. Otherwise,
+  // those before them are sent as they are. DEADLINE_EXCEEDED: they will arrive later. UNAVAILABLE:
+  // the server was stopped, and none is there; the next one gets them, for which a later flush may
+  // wait. Otherwise,
   // what has gone wrong for good: a server that refused an item (NOT_FOUND, INVALID_ARGUMENT), or
   // CANCELLED after close(). INVALID_ARGUMENT: below 0.
   Status flush(int64_t block_until_num_items = 0, const base::Deadline& deadline = {});

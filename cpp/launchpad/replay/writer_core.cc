@@ -136,7 +136,9 @@ Status WriterCore::flush(int64_t block_until, const base::Deadline& deadline) {
     return Error(Code::kInvalidArgument,
                  "block_until_num_items must not be negative, got " + std::to_string(block_until));
   }
+  uint64_t told = 0;
   state_.with_notify([&](State& state) {
+    told = state.retry.told();
     const auto kept = static_cast<uint64_t>(block_until);
     const uint64_t last = state.next - 1;
     if (last > kept) state.forced = std::max(state.forced, last - kept);
@@ -144,11 +146,13 @@ Status WriterCore::flush(int64_t block_until, const base::Deadline& deadline) {
   return state_.wait(
       deadline.at(),
       [&](State& state) {
-        return state.unconfirmed <= block_until || state.failed || state.closed;
+        return state.unconfirmed <= block_until || state.failed || state.closed ||
+               state.retry.stopped_since(told);
       },
-      [&](State& state, bool ready) -> Status {
+      [&](State& state, bool) -> Status {
         LP_TRY(check(state));
-        if (ready) return {};
+        if (state.unconfirmed <= block_until) return {};
+        if (state.retry.stopped_since(told)) return state.retry.stop();
         return Error(Code::kDeadlineExceeded,
                      "Flush call did not complete in time: " + std::to_string(state.unconfirmed) +
                          " items are not known to be in their tables");
@@ -311,6 +315,7 @@ void WriterCore::send(Outgoing outgoing) {
 void WriterCore::answered(const Outgoing& outgoing, const courier::Answer& answer, bool& done) {
   Result<std::vector<uint64_t>> waiting =
       courier::decode_answer<std::vector<uint64_t>>(answer, kWriteCall);
+  const bool stopped = channel_->stopped();
   std::vector<std::shared_ptr<courier::Pending>> to_cancel;
   state_.with_notify([&](State& state) {
     done = true;
@@ -319,7 +324,7 @@ void WriterCore::answered(const Outgoing& outgoing, const courier::Answer& answe
     if (awaited) state.awaiting = false;
     std::erase_if(state.calls, [](const auto& call) { return call.use_count() == 1; });
     if (waiting.ok()) return confirm(state, outgoing, waiting.value());
-    fail(state, waiting.error());
+    fail(state, stop_of(channel_->server_name(), waiting.error()), stopped);
     if (state.broken) to_cancel.assign(state.calls.begin(), state.calls.end());
   });
   // What is on its way may wait for what was lost.
@@ -353,10 +358,10 @@ void WriterCore::confirm(State& state, const Outgoing& outgoing,
 }
 
 // Under the lock.
-void WriterCore::fail(State& state, const Error& error) {
+void WriterCore::fail(State& state, const Error& error, bool stopped) {
   if (state.closed || (state.broken && error.code == Code::kCancelled)) return;
-  const bool ended =
-      !state.retry.failed(base::steady_clock().now()) || channel_->options().prebound;
+  const bool ended = !state.retry.failed(base::steady_clock().now(), error, stopped) ||
+                     channel_->options().prebound;
   if (error.code == Code::kFailedPrecondition || (error.code == Code::kUnavailable && !ended)) {
     state.broken = true;
   } else if (!state.failed) {

@@ -99,7 +99,7 @@ class WriterCore : public std::enable_shared_from_this<WriterCore> {
   Next what_next(const State& state) const;
   void answered(const Outgoing& outgoing, const courier::Answer& answer, bool& done);
   void confirm(State& state, const Outgoing& outgoing, const std::vector<uint64_t>& waiting);
-  void fail(State& state, const Error& error);
+  void fail(State& state, const Error& error, bool stopped);
   void recover(State& state);
   const Pending& item_at(const State& state, uint64_t number) const;
   Status check(const State& state) const;

@@ -1,5 +1,7 @@
 #include "launchpad/replay/writer_session.h"
 
+#include "launchpad/replay/stops.h"
+
 namespace lp::replay {
 namespace {
 
@@ -198,7 +200,7 @@ void WriterSession::hear() {
 }
 
 void WriterSession::stop() {
-  const Error stops(Code::kUnavailable, "the replay server stops");
+  const Error stops = server_stops("the replay server stops");
   std::map<uint64_t, Early> early;
   std::vector<OpenRef> awaiting;
   state_.with([&](State& state) {
