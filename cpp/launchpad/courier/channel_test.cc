@@ -74,6 +74,44 @@ TEST_P(ChannelContract, AnIdleClientMeetsTheNextServerWithItsNextCall) {
   EXPECT_EQ(notebook.all().size(), 40u);
 }
 
+// Whoever serves at the shortest way now; each server here answers with its own notes.
+TEST(Channel, TakesTheShortestWayThatIsThereEachTimeItConnects) {
+  const auto far = lasting_address("tcp");
+  const auto near = lasting_address("inproc");
+  ChannelOptions options{.nearer = {lasting_address("unix"), near}};
+  const auto client = Client<Notebook>::connect(far.str(), options);
+  Notebook farther;
+  Notebook nearer;
+  for (int i = 0; i < 5; ++i) {
+    const auto at_far = serve_here(farther, far);
+    EXPECT_EQ(client.call<&Notebook::note>(i), i);
+    auto at_near = serve_here(nearer, near);
+    at_far->stop();
+    EXPECT_EQ(client.call<&Notebook::note>(10 + i), 10 + i);
+  }
+  EXPECT_EQ(farther.all(), (std::vector<int>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(nearer.all(), (std::vector<int>{10, 11, 12, 13, 14}));
+}
+
+TEST_P(ChannelContract, TellsAServerThatStoppedFromOneThatIsNotThereYet) {
+  ChannelOptions options{.wait_for_ready = false};
+  const auto impatient = Client<Notebook>::connect(address.str(), options);
+  const auto& channel = *impatient.shared_channel();
+  EXPECT_EQ(impatient.result<&Notebook::note>(1).error().code, Code::kUnavailable);
+  EXPECT_FALSE(channel.stopped());
+  Notebook notebook;
+  for (int i = 0; i < 3; ++i) {
+    {
+      const auto server = serve_here(notebook, address);
+      EXPECT_EQ(impatient.call<&Notebook::note>(i), i);
+      EXPECT_FALSE(channel.stopped());
+    }
+    EXPECT_EQ(impatient.result<&Notebook::note>(1).error().code, Code::kUnavailable);
+    EXPECT_EQ(impatient.result<&Notebook::note>(1).error().code, Code::kUnavailable);
+    EXPECT_TRUE(channel.stopped());
+  }
+}
+
 TEST_P(ChannelContract, AnIdleClientMeetsTheNextServerWithItsNextFutures) {
   Notebook notebook;
   for (int i = 0; i < 20; ++i) {
