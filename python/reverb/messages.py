@@ -60,6 +60,8 @@ class Message:
         for name, value in values.items():
             if name not in self.FIELDS:
                 raise ValueError(f'{type(self).__name__} has no "{name}" field.')
+            if isinstance(value, dict):
+                value = self.FIELDS[name].type(**value)
             if value is not None:
                 setattr(self, name, value)
 

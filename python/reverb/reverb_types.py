@@ -38,6 +38,8 @@ class KeyDistributionOptions(Message):
         "lifo": Field(6, bool, "distribution"),
         "is_deterministic": Field(7, bool),
     }
+    Prioritized = PrioritizedOptions
+    Heap = HeapOptions
 
 
 class RateLimiterCallStats(Message):

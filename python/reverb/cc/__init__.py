@@ -1,0 +1,1 @@
+"""Upstream's names of messages: objects with the same fields, without protobuf."""

@@ -1,0 +1,1 @@
+"""Tables from their configuration as messages."""

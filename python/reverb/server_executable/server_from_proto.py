@@ -1,0 +1,58 @@
+"""Tables from their configuration as messages: reverb.cc.checkpointing.checkpoint_pb2's, or any
+objects with these fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from reverb import item_selectors, rate_limiters
+from reverb.server import Table
+
+
+def selector_from_proto(proto: Any) -> item_selectors.Selector:
+    """The selector of a KeyDistributionOptions.
+
+    Raises:
+      ValueError: it says none.
+    """
+    kind = proto.WhichOneof("distribution")
+    if kind == "prioritized":
+        return item_selectors.Prioritized(proto.prioritized.priority_exponent)
+    if kind == "heap":
+        return item_selectors.MinHeap() if proto.heap.min_heap else item_selectors.MaxHeap()
+    plain: dict[str, Any] = {
+        "fifo": item_selectors.Fifo,
+        "lifo": item_selectors.Lifo,
+        "uniform": item_selectors.Uniform,
+    }
+    if kind not in plain:
+        raise ValueError(f"Unsupported distribution: {kind}")
+    selector: item_selectors.Selector = plain[kind]()
+    return selector
+
+
+def rate_limiter_from_proto(proto: Any) -> rate_limiters.RateLimiter:
+    """The limiter of a RateLimiterCheckpoint or RateLimiterInfo; its counts are not kept."""
+    return rate_limiters.RateLimiter(
+        samples_per_insert=proto.samples_per_insert,
+        min_size_to_sample=proto.min_size_to_sample,
+        min_diff=proto.min_diff,
+        max_diff=proto.max_diff,
+    )
+
+
+def tables_from_proto(configs: Iterable[Any]) -> list[Table]:
+    """A new, empty table of each PriorityTableCheckpoint."""
+    return [
+        Table(
+            name=config.table_name,
+            sampler=selector_from_proto(config.sampler),
+            remover=selector_from_proto(config.remover),
+            max_size=config.max_size,
+            rate_limiter=rate_limiter_from_proto(config.rate_limiter),
+            max_times_sampled=config.max_times_sampled,
+        )
+        for config in configs
+    ]
