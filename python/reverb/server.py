@@ -268,7 +268,7 @@ class Server:
             self._server.listen(local_servers.socket_address(self._port))
         local_servers.sweep()
         # Once nobody has it, and before the interpreter takes its modules apart.
-        self._stop = weakref.finalize(self, _stop, self._server, os.getpid())
+        self._stop = weakref.finalize(self, _stop, self._server)
 
     def __repr__(self) -> str:
         return (
@@ -297,10 +297,8 @@ class Server:
         return client.Client(f"localhost:{self._port}")
 
 
-def _stop(server: _core.ReplayServer, pid: int) -> None:
-    if os.getpid() != pid:  # A fork's copy.
-        return
-    server.stop()
+def _stop(server: _core.ReplayServer) -> None:
+    server.stop()  # Does nothing in a fork.
     local_servers.tidy()
 
 

@@ -77,9 +77,8 @@ class StepCheck:
     def __init__(self, table: str, signature: Any) -> None:
         self._table = table
         self._columns = to_native(signature)[1]
-        self._fitted: list[Any] | None = (
-            None  # The last step that did: the next is likely its like.
-        )
+        # Of the last step that did: the next is likely its like.
+        self._fitted: list[Any] | None = None
         self._expected = []
         for _, dtype, dims in self._columns:
             shape = TensorShape(dims)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
+from library_program import LAUNCH, said
 from library_tables import counting
 from reverb_tables import serving, table
 from travel import Travel
@@ -90,24 +91,13 @@ def act(learner, counter):
     print(float(jax.grad(lambda w: (w ** 2).sum())(parameters["w"]).sum()))
     print(counter.doubled(jnp.ones((2, 3))).tolist(), flush=True)
     lp.stop()
-
-class Namer:
-    def name_of(self, number):
-        return "name"
-
-program = lp.Program("p")
-learner = program.add_node(lp.CourierNode(Learner), label="learner")
-namer = program.add_node(lp.CourierNode(Namer), label="namer")
-counter = program.add_node(lp.CppNode(sys.argv[2], "Counter", 10, namer), label="counter")
-program.add_node(lp.PyNode(act, learner, counter), label="act")
-lp.launch(program, sys.argv[1])
 """
 
 
 @pytest.mark.parametrize("launch_type", ["local_mp", "local_mt"])
 def test_nodes_call_each_other_with_arrays(run, examples, launch_type):
-    ended = run(PROGRAM, launch_type, str(examples / "counter_node"))
-    assert [line.removeprefix("[act/0] ") for line in ended.out.splitlines()] == [
+    ended = run(PROGRAM + LAUNCH, launch_type, str(examples / "counter_node"))
+    assert said(ended) == [
         "True 120000.0",
         "True -300.0",
         "(True, 'float32', 100000.0) (True, 'bfloat16', 5.0)",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from reverb import item_selectors, rate_limiters
+from reverb import item_selectors, rate_limiters, table_info
 from reverb.server import Table
 
 
@@ -18,19 +18,12 @@ def selector_from_proto(proto: Any) -> item_selectors.Selector:
       ValueError: it says none.
     """
     kind = proto.WhichOneof("distribution")
-    if kind == "prioritized":
-        return item_selectors.Prioritized(proto.prioritized.priority_exponent)
     if kind == "heap":
-        return item_selectors.MinHeap() if proto.heap.min_heap else item_selectors.MaxHeap()
-    plain: dict[str, Any] = {
-        "fifo": item_selectors.Fifo,
-        "lifo": item_selectors.Lifo,
-        "uniform": item_selectors.Uniform,
-    }
-    if kind not in plain:
-        raise ValueError(f"Unsupported distribution: {kind}")
-    selector: item_selectors.Selector = plain[kind]()
-    return selector
+        kind = "min_heap" if proto.heap.min_heap else "max_heap"
+    try:
+        return table_info.selector_from_native((kind, proto.prioritized.priority_exponent))
+    except KeyError:
+        raise ValueError(f"Unsupported distribution: {kind}") from None
 
 
 def rate_limiter_from_proto(proto: Any) -> rate_limiters.RateLimiter:
