@@ -4,12 +4,10 @@
 #include <cstdio>
 #include <map>
 #include <set>
-#include <unordered_map>
 
 #include "launchpad/base/background.h"
 #include "launchpad/base/log.h"
 #include "launchpad/base/rng.h"
-#include "launchpad/replay/key_map.h"
 #include "launchpad/replay/manifest.h"
 
 namespace lp::replay {
@@ -57,12 +55,6 @@ template <class T>
 void drop(std::vector<T>& values, base::Pace& pace) {
   for (; !values.empty(); values.pop_back()) pace.breathe();
 }
-void drop(ChunkPlaces& places, base::Pace& pace) {
-  while (!places.empty()) {
-    pace.breathe();
-    places.erase(places.begin());
-  }
-}
 
 using Segments = std::set<uint64_t>;
 
@@ -98,6 +90,7 @@ class CheckpointerCore {
   Result<std::vector<std::string>> manifests(const std::string& folder) const;
   Result<Loaded> read(const std::string& folder, const std::string& name) const;
   Status fill(Store& store, Loaded loaded) const;
+  void remember(std::vector<PlacedChunk> placed);
   // What the store holds at one moment.
   struct Moment {
     std::vector<WriterState> writers;
@@ -105,13 +98,20 @@ class CheckpointerCore {
     std::vector<Table::Snapshot> snapshots;
   };
   Result<std::string> write(Moment moment, base::Pace& pace);
-  Manifest describe(Moment moment, std::vector<ChunkRef>& chunks, base::Pace& pace) const;
+  // The chunks of a checkpoint, and their numbers.
+  struct Placed {
+    std::vector<PlacedChunk> chunks{};
+    ChunkNumbers numbers{};
+  };
+  Manifest describe(Moment moment, std::vector<ChunkRef>& chunks, ChunkNumbers& numbers,
+                    base::Pace& pace) const;
   // Where each chunk is kept, now that those that were not are written, into `segment`.
-  Status place(Manifest& manifest, const std::vector<ChunkRef>& chunks, uint64_t segment,
-               base::Pace& pace);
-  Status write_segment(uint64_t segment, const std::vector<const Chunk*>& chunks, base::Pace& pace);
+  Status place(std::vector<PlacedChunk>& placed, const std::vector<ChunkRef>& chunks,
+               uint64_t segment, base::Pace& pace);
+  void find_places(std::vector<PlacedChunk>& placed, base::Pace& pace) const;
+  Status write_segment(std::vector<PlacedChunk>& placed, const std::vector<ChunkRef>& chunks,
+                       uint64_t segment, base::Pace& pace);
   Status write_whole(const std::string& name, std::string_view bytes, base::Pace& pace);
-  void drop_worn_segments(const Manifest& manifest, base::Pace& pace);
   // Null: it cannot be read.
   const Segments* segments_of(const std::string& name, base::Pace& pace);
   size_t first_to_keep(const std::vector<std::string>& manifests) const;
@@ -119,7 +119,7 @@ class CheckpointerCore {
 
   const CheckpointOptions options_;
   FileSystem& files_;
-  ChunkPlaces places_;                    // Of the last checkpoint in the folder.
+  Placed last_;                           // Of the last checkpoint in the folder.
   std::map<uint64_t, uint64_t> written_;  // Bytes of each segment, as far as known.
   // What each manifest in the folder uses, as far as known.
   std::map<std::string, Segments> segments_of_;
@@ -137,11 +137,15 @@ Result<std::vector<std::string>> CheckpointerCore::manifests(const std::string& 
 // ---- Saving.
 
 Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks,
-                                    base::Pace& pace) const {
+                                    ChunkNumbers& numbers, base::Pace& pace) const {
   Manifest manifest;
   manifest.writers = std::move(moment.writers);
   auto& snapshots = moment.snapshots;
-  KeyMap numbers(base::unique_seed());  // Of the chunks, by address.
+  size_t expected = 0;
+  for (const Table::Snapshot& snapshot : snapshots) expected += snapshot.items.size();
+  numbers = ChunkNumbers(expected);
+  manifest.chunks.reserve(expected);
+  chunks.reserve(expected);
   for (size_t i = 0; i < snapshots.size(); ++i) {
     snapshots[i].sort(pace);
     SavedTable table;
@@ -150,56 +154,60 @@ Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks
     table.info.num_deleted_episodes = snapshots[i].num_deleted_episodes;
     table.info.num_unique_samples = snapshots[i].num_unique_samples;
     table.items.reserve(snapshots[i].items.size());
+    table.chunks.reserve(snapshots[i].items.size());
     for (const Item& item : snapshots[i].items) {
       pace.breathe();
-      SavedItem saved{item.key, item.priority, item.times_sampled, item.trajectory->layout(), {}};
-      for (const ChunkRef& chunk : item.trajectory->chunks()) {
-        const auto address = reinterpret_cast<uint64_t>(chunk.get());
-        const Slot* known = numbers.find(address);
-        saved.chunks.push_back(known ? *known : static_cast<Slot>(chunks.size()));
-        if (known != nullptr) continue;
-        numbers[address] = static_cast<Slot>(chunks.size());
+      const auto own = item.trajectory->chunks();
+      table.items.push_back({item.key, item.priority, item.times_sampled, item.trajectory->layout(),
+                             static_cast<uint32_t>(own.size())});
+      for (const ChunkRef& chunk : own) {
+        const ChunkIdentity identity = identity_of(*chunk);
+        const auto known = numbers.find(identity, manifest.chunks);
+        const auto number = known.value_or(static_cast<uint32_t>(chunks.size()));
+        table.chunks.push_back(number);
+        if (known) continue;
+        numbers.add(identity, number);
+        manifest.chunks.emplace_back(identity, ChunkPlace());
         chunks.push_back(chunk);
       }
-      table.items.push_back(std::move(saved));
     }
     drop(snapshots[i].items, pace);
     manifest.tables.push_back(std::move(table));
   }
-  manifest.chunks.reserve(chunks.size());
-  for (const ChunkRef& chunk : chunks) {
-    pace.breathe();
-    manifest.chunks.emplace_back(identity_of(*chunk), ChunkPlace());
-  }
   return manifest;
 }
 
-// Chunks in segments of which little is used any more are written again, elsewhere.
-void CheckpointerCore::drop_worn_segments(const Manifest& manifest, base::Pace& pace) {
-  std::unordered_map<uint64_t, uint64_t> used;
-  for (const auto& [identity, place] : manifest.chunks) {
+// Of the chunks that lie in a segment worth keeping; those of which little is used any more go, and
+// what is left of them is written again.
+void CheckpointerCore::find_places(std::vector<PlacedChunk>& placed, base::Pace& pace) const {
+  std::map<uint64_t, uint64_t> used;
+  for (auto& [identity, place] : placed) {
     pace.breathe();
-    const auto found = places_.find(identity);
-    if (found != places_.end()) used[found->second.segment] += found->second.size;
+    const auto number = last_.numbers.find(identity, last_.chunks);
+    if (!number) continue;
+    place = last_.chunks[*number].second;
+    used[place.segment] += place.size;
   }
-  std::erase_if(places_, [&](const auto& entry) {
+  for (auto& [identity, place] : placed) {
     pace.breathe();
-    const uint64_t segment = entry.second.segment;
-    const auto in_use = static_cast<double>(used[segment]);
-    return in_use < kWorthKeeping * static_cast<double>(written_[segment]);
-  });
+    if (place.size == 0) continue;
+    const auto all = static_cast<double>(written_.at(place.segment));
+    if (static_cast<double>(used[place.segment]) < kWorthKeeping * all) place = ChunkPlace();
+  }
 }
 
-Status CheckpointerCore::write_segment(uint64_t segment, const std::vector<const Chunk*>& chunks,
+Status CheckpointerCore::write_segment(std::vector<PlacedChunk>& placed,
+                                       const std::vector<ChunkRef>& chunks, uint64_t segment,
                                        base::Pace& pace) {
   LP_TRY_ASSIGN(auto file, files_.create(path(segment_name(segment))));
   std::string bytes(kSegmentMagic);
   uint64_t written = 0;
-  for (const Chunk* chunk : chunks) {
+  for (size_t i = 0; i < placed.size(); ++i) {
     pace.breathe();
+    if (placed[i].second.size > 0) continue;
     const size_t start = bytes.size();
-    append_record(*chunk, bytes);
-    places_[identity_of(*chunk)] = {segment, written + start, bytes.size() - start};
+    append_record(*chunks[i], bytes);
+    placed[i].second = {segment, written + start, bytes.size() - start};
     if (bytes.size() < kWriteBytes) continue;
     LP_TRY(file->append(bytes));
     written += bytes.size();
@@ -210,23 +218,13 @@ Status CheckpointerCore::write_segment(uint64_t segment, const std::vector<const
   return file->sync();
 }
 
-Status CheckpointerCore::place(Manifest& manifest, const std::vector<ChunkRef>& chunks,
-                               uint64_t segment, base::Pace& pace) {
-  drop_worn_segments(manifest, pace);
-  std::vector<const Chunk*> missing;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    pace.breathe();
-    const ChunkPlace unknown{segment, 0, 0};
-    if (places_.try_emplace(manifest.chunks[i].first, unknown).second) {
-      missing.push_back(chunks[i].get());
-    }
-  }
-  if (!missing.empty()) LP_TRY(write_segment(segment, missing, pace));
-  for (auto& [identity, place] : manifest.chunks) {
-    pace.breathe();
-    place = places_.at(identity);
-  }
-  return {};
+Status CheckpointerCore::place(std::vector<PlacedChunk>& placed,
+                               const std::vector<ChunkRef>& chunks, uint64_t segment,
+                               base::Pace& pace) {
+  find_places(placed, pace);
+  const auto missing = [](const PlacedChunk& chunk) { return chunk.second.size == 0; };
+  if (std::none_of(placed.begin(), placed.end(), missing)) return {};
+  return write_segment(placed, chunks, segment, pace);
 }
 
 Status CheckpointerCore::write_whole(const std::string& name, std::string_view bytes,
@@ -262,31 +260,24 @@ Result<std::string> CheckpointerCore::write(Moment moment, base::Pace& pace) {
   LP_TRY(files_.make_folder(options_.folder));
   LP_TRY_ASSIGN(const auto before, manifests(options_.folder));
   std::vector<ChunkRef> chunks;
-  Manifest manifest = describe(std::move(moment), chunks, pace);
+  ChunkNumbers numbers;
+  Manifest manifest = describe(std::move(moment), chunks, numbers, pace);
   const uint64_t number = before.empty() ? 1 : number_of(before.back()) + 1;
   const std::string name = manifest_name(number);
   const uint64_t segment = base::unique_seed();
   const auto write_files = [&]() -> Status {
-    LP_TRY(place(manifest, chunks, segment, pace));
+    LP_TRY(place(manifest.chunks, chunks, segment, pace));
     return write_whole(name, encode(manifest, pace), pace);
   };
   const Status written = write_files();
   if (!written.ok()) {
     // What was written of it is not relied upon.
-    std::erase_if(places_, [&](const auto& entry) { return entry.second.segment == segment; });
     written_.erase(segment);
     return written.error();
   }
-  ChunkPlaces kept;
-  kept.reserve(manifest.chunks.size());
-  for (const auto& [identity, place] : manifest.chunks) {
-    pace.breathe();
-    kept.emplace(identity, place);
-  }
-  places_.swap(kept);
-  drop(kept, pace);
   segments_of_[name] = segments_in(manifest, pace);
   clean(pace);
+  last_ = {std::move(manifest.chunks), std::move(numbers)};
   for (SavedTable& table : manifest.tables) drop(table.items, pace);
   drop(chunks, pace);
   return path(name);
@@ -367,10 +358,8 @@ Result<Loaded> CheckpointerCore::read(const std::string& folder, const std::stri
     loaded.chunks.push_back(std::move(chunk));
   }
   for (const SavedTable& table : loaded.manifest.tables) {
-    for (const SavedItem& item : table.items) {
-      for (const uint32_t chunk : item.chunks) {
-        if (chunk >= loaded.chunks.size()) return Error(Code::kDataLoss, "an item has no chunk");
-      }
+    for (const uint32_t chunk : table.chunks) {
+      if (chunk >= loaded.chunks.size()) return Error(Code::kDataLoss, "an item has no chunk");
     }
   }
   return loaded;
@@ -392,9 +381,11 @@ Status CheckpointerCore::fill(Store& store, Loaded loaded) const {
     }
     Table::Snapshot snapshot{
         {}, saved.info.counts, saved.info.num_deleted_episodes, saved.info.num_unique_samples};
+    std::span<const uint32_t> numbers(saved.chunks);
     for (const SavedItem& item : saved.items) {
       std::vector<ChunkRef> chunks;
-      for (const uint32_t chunk : item.chunks) chunks.push_back(loaded.chunks[chunk]);
+      for (const uint32_t n : numbers.first(item.chunks)) chunks.push_back(loaded.chunks[n]);
+      numbers = numbers.subspan(item.chunks);
       LP_TRY_ASSIGN(TrajectoryRef trajectory, Trajectory::make(item.layout, chunks));
       snapshot.items.push_back(
           {item.key, item.priority, std::move(trajectory), item.times_sampled});
@@ -414,7 +405,7 @@ Status CheckpointerCore::fill(Store& store, Loaded loaded) const {
 }
 
 Result<std::optional<std::string>> CheckpointerCore::load(Store& store) {
-  places_.clear();
+  last_ = {};
   for (const std::string& folder : {options_.folder, options_.fallback_folder}) {
     if (folder.empty()) continue;
     LP_TRY_ASSIGN(auto names, manifests(folder));
@@ -426,21 +417,29 @@ Result<std::optional<std::string>> CheckpointerCore::load(Store& store) {
         if (folder == options_.folder) damaged_.insert(names.back());
         continue;
       }
-      ChunkPlaces places;
+      std::vector<PlacedChunk> placed;
       if (folder == options_.folder) {
-        for (const auto& [identity, place] : loaded.value().manifest.chunks) {
-          places.emplace(identity, place);
-          written_[place.segment] = std::max(written_[place.segment], place.offset + place.size);
-        }
         base::Pace restless = base::Pace::restless();
         segments_of_[names.back()] = segments_in(loaded.value().manifest, restless);
+        placed = loaded.value().manifest.chunks;
       }
       LP_TRY(fill(store, std::move(loaded).value()));
-      places_ = std::move(places);
+      remember(std::move(placed));
       return std::optional<std::string>(folder + "/" + names.back());
     }
   }
   return std::optional<std::string>();
+}
+
+// Segments are known as far as the chunks that were found in them.
+void CheckpointerCore::remember(std::vector<PlacedChunk> placed) {
+  const size_t size = placed.size();
+  last_ = {std::move(placed), ChunkNumbers(size)};
+  for (uint32_t i = 0; i < last_.chunks.size(); ++i) {
+    const auto& [identity, place] = last_.chunks[i];
+    last_.numbers.add(identity, i);
+    written_[place.segment] = std::max(written_[place.segment], place.offset + place.size);
+  }
 }
 
 Checkpointer::Checkpointer(CheckpointOptions options, FileSystem& files)

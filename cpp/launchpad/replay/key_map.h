@@ -3,6 +3,8 @@
 // random number.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -12,7 +14,10 @@ namespace lp::replay {
 
 class KeyMap {
  public:
-  explicit KeyMap(uint64_t salt) : salt_(salt) { clear(); }
+  // With room for `expected` keys.
+  explicit KeyMap(uint64_t salt, size_t expected = 0) : salt_(salt) {
+    entries_.assign(std::max(kSmallest, std::bit_ceil(expected + expected / 3 + 1)), Entry{});
+  }
 
   size_t size() const { return size_; }
   size_t bytes() const { return entries_.size() * sizeof(Entry); }

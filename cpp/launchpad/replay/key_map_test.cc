@@ -32,6 +32,15 @@ TEST(KeyMap, HoldsWhatAnyOtherMapHoldsThroughAnyChanges) {
   }
 }
 
+TEST(KeyMap, WithRoomForItsKeysDoesNotGrow) {
+  for (const size_t keys : {size_t{1}, size_t{12}, size_t{13}, size_t{1000}, size_t{3072}}) {
+    KeyMap map(1, keys);
+    const size_t before = map.bytes();
+    for (uint64_t key = 0; key < keys; ++key) map[key] = static_cast<uint32_t>(key);
+    EXPECT_EQ(map.bytes(), before) << keys;
+  }
+}
+
 // Else a map of such keys is one long list.
 TEST(KeyMap, KeysThatDifferInAnyBitsBeginAtDifferentPlaces) {
   const uint64_t seed = base::fresh_seed();

@@ -16,6 +16,7 @@ constexpr std::string_view kSegment = "chunks-";
 constexpr std::string_view kEnding = ".lpr";
 constexpr size_t kDigits = 16;
 constexpr size_t kChunkBytes = 5 * sizeof(uint64_t) + sizeof(uint32_t);  // Where it is.
+constexpr size_t kItemBytes = 28;                                        // Without the chunks.
 
 Error damaged(const char* what) { return Error(Code::kDataLoss, what); }
 
@@ -39,14 +40,17 @@ void write_table(ByteWriter& out, const SavedTable& table, base::Pace& pace) {
   write_typed(out, table.info);
   LayoutTable layouts;
   std::string item_bytes;
+  item_bytes.reserve(table.items.size() * kItemBytes + table.chunks.size() * sizeof(uint32_t));
   ByteWriter item_out(item_bytes);
+  std::span<const uint32_t> chunks(table.chunks);
   for (const SavedItem& item : table.items) {
     pace.breathe();
     item_out.number(item.key);
     item_out.number(item.priority);
     item_out.number(item.times_sampled);
     item_out.number(layouts.number(item.layout));
-    item_out.numbers(std::span<const uint32_t>(item.chunks));
+    item_out.numbers(chunks.first(item.chunks));
+    chunks = chunks.subspan(item.chunks);
   }
   layouts.write(out);
   out.number(static_cast<uint32_t>(table.items.size()));
@@ -57,13 +61,15 @@ Result<SavedTable> read_table(ByteReader& in, LayoutCache& cache) {
   SavedTable table;
   table.info = read_typed<TableInfo>(in);
   LP_TRY_ASSIGN(const std::vector<LayoutRef> layouts, read_layouts(in, cache));
-  for (size_t n = in.count(28); n > 0 && in.ok(); --n) {
+  for (size_t n = in.count(kItemBytes); n > 0 && in.ok(); --n) {
     SavedItem item;
     item.key = in.number<uint64_t>();
     item.priority = in.number<double>();
     item.times_sampled = in.number<int32_t>();
     const auto layout = in.number<uint32_t>();
-    item.chunks = in.numbers<uint32_t>();
+    const std::vector<uint32_t> chunks = in.numbers<uint32_t>();
+    item.chunks = static_cast<uint32_t>(chunks.size());
+    table.chunks.insert(table.chunks.end(), chunks.begin(), chunks.end());
     if (!in.ok() || layout >= layouts.size()) return damaged("an item is damaged");
     item.layout = layouts[layout];
     table.items.push_back(std::move(item));
@@ -74,20 +80,28 @@ Result<SavedTable> read_table(ByteReader& in, LayoutCache& cache) {
 
 }  // namespace
 
-// Writers choose the keys: without a secret they could put all of them into one bucket.
-size_t ChunkIdentity::Hash::operator()(const ChunkIdentity& identity) const {
-  static const uint64_t salt = base::fresh_seed();
-  uint64_t hash = identity.key ^ salt;
-  for (const uint64_t more : {identity.episode, identity.size}) {
-    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
-    hash ^= more;
-  }
-  hash = (hash ^ (hash >> 29)) * 0xbf58476d1ce4e5b9;
-  return hash ^ (hash >> 32);
-}
-
 ChunkIdentity identity_of(const Chunk& chunk) {
   return {chunk.key(), chunk.episode(), chunk.data().size()};
+}
+
+ChunkNumbers::ChunkNumbers(size_t expected)
+    : salt_(base::fresh_seed()), numbers_(base::unique_seed(), expected) {}
+
+// Writers choose the keys: without a secret they could put all of them into one bucket.
+uint64_t ChunkNumbers::hash(const ChunkIdentity& identity) const {
+  const uint64_t episode = KeyMap::mixed(identity.episode, salt_);
+  return KeyMap::mixed(identity.key, KeyMap::mixed(identity.size, episode));
+}
+
+std::optional<uint32_t> ChunkNumbers::find(const ChunkIdentity& identity,
+                                           std::span<const PlacedChunk> chunks) const {
+  const uint32_t* number = numbers_.find(hash(identity));
+  if (number == nullptr || chunks[*number].first != identity) return std::nullopt;
+  return *number;
+}
+
+void ChunkNumbers::add(const ChunkIdentity& identity, uint32_t number) {
+  numbers_[hash(identity)] = number;
 }
 
 std::string segment_name(uint64_t number) {
@@ -115,6 +129,7 @@ std::string encode(const Manifest& manifest, base::Pace& pace) {
   std::map<uint64_t, uint32_t> segments;
   std::string names;
   for (const auto& [identity, place] : manifest.chunks) {
+    pace.breathe();
     if (segments.try_emplace(place.segment, segments.size()).second) {
       ByteWriter(names).string(segment_name(place.segment));
     }

@@ -3,13 +3,14 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "launchpad/base/background.h"
 #include "launchpad/replay/encoding.h"
+#include "launchpad/replay/key_map.h"
 #include "launchpad/replay/store.h"
 
 namespace lp::replay {
@@ -20,10 +21,6 @@ struct ChunkIdentity {
   uint64_t episode = 0;
   uint64_t size = 0;
   bool operator==(const ChunkIdentity&) const = default;
-
-  struct Hash {
-    size_t operator()(const ChunkIdentity& identity) const;
-  };
 };
 ChunkIdentity identity_of(const Chunk& chunk);
 
@@ -33,7 +30,25 @@ struct ChunkPlace {
   uint64_t offset = 0;
   uint64_t size = 0;
 };
-using ChunkPlaces = std::unordered_map<ChunkIdentity, ChunkPlace, ChunkIdentity::Hash>;
+using PlacedChunk = std::pair<ChunkIdentity, ChunkPlace>;
+
+// ChunkNumbers finds which number a chunk has in a list of them. One thread.
+class ChunkNumbers {
+ public:
+  explicit ChunkNumbers(size_t expected = 0);
+
+  // In `chunks`, of which all numbers were added here. None: it is not in there, or (once in 2^64)
+  // hidden by another.
+  std::optional<uint32_t> find(const ChunkIdentity& identity,
+                               std::span<const PlacedChunk> chunks) const;
+  void add(const ChunkIdentity& identity, uint32_t number);
+
+ private:
+  uint64_t hash(const ChunkIdentity& identity) const;
+
+  uint64_t salt_;
+  KeyMap numbers_;
+};
 
 // chunks-0123456789abcdef.lpr, and back: none, if it is another's file.
 std::string segment_name(uint64_t number);
@@ -44,16 +59,17 @@ struct SavedItem {
   double priority = 1.0;
   int32_t times_sampled = 0;
   LayoutRef layout{};
-  std::vector<uint32_t> chunks{};  // Indices into the manifest's chunks.
+  uint32_t chunks = 0;  // How many of the table's, after those of the items before it.
 };
 
 struct SavedTable {
   TableInfo info{};  // Its options, and its counts.
   std::vector<SavedItem> items{};
+  std::vector<uint32_t> chunks{};  // Of all items: numbers of the manifest's.
 };
 
 struct Manifest {
-  std::vector<std::pair<ChunkIdentity, ChunkPlace>> chunks{};
+  std::vector<PlacedChunk> chunks{};
   std::vector<SavedTable> tables{};
   std::vector<WriterState> writers{};
 };
