@@ -14,8 +14,8 @@
 namespace lp::base {
 namespace {
 
-// A tenth of a processor that another thread wants, too: the work gets done all the same.
-constexpr int kNice = 10;
+// A quarter of a processor that another thread wants, too: the work gets done all the same.
+constexpr int kNice = 5;
 // include/uapi/linux/ioprio.h, which the C library has not.
 constexpr int kIoprioWhoProcess = 1;
 constexpr int kBestEffortLowest = (2 << 13) | 7;
