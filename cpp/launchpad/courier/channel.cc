@@ -4,7 +4,9 @@
 #include <thread>
 #include <utility>
 
+#include "launchpad/base/recycled.h"
 #include "launchpad/courier/current_call.h"
+#include "launchpad/courier/frame_batch.h"
 #include "launchpad/courier/inflow.h"
 #include "launchpad/courier/share.h"
 
@@ -45,7 +47,7 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
                                                 const wire::Payload& arguments,
                                                 const base::Deadline& deadline, Callback callback,
                                                 TypedInstead typed, bool may_wait) {
-  auto pending = std::make_shared<Pending>();
+  auto pending = std::allocate_shared<Pending>(base::Recycled<Pending>());
   pending->deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
@@ -87,10 +89,10 @@ bool Channel::on_answer(const std::shared_ptr<Pending>& pending, Callback callba
 
 void Channel::read_what_is_there() {
   if (reading_ || link_ == nullptr) return;
-  std::vector<wire::Frame> frames;
+  FrameBatch batch;
   const auto link = link_;
-  const net::Io io = link->read_available(frames);
-  const bool stops = deliver(*link, frames);
+  const net::Io io = link->read_available(batch.frames());
+  const bool stops = deliver(*link, batch.frames());
   if (io == net::Io::kClosed || (stops && pending_.empty())) break_link(link);
 }
 
@@ -207,16 +209,14 @@ bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   const auto link = link_;
   reading_ = true;
   bool writable = !outbox_.empty();
-  std::vector<wire::Frame> frames;
-  frames.reserve(last_frames_);
+  FrameBatch batch;
   lock.unlock();
-  const net::Io io = link->read_frames(frames, writable, deadline);
+  const net::Io io = link->read_frames(batch.frames(), writable, deadline);
   const bool idle = io == net::Io::kWouldBlock || io == net::Io::kInterrupted;
   const bool interrupted = idle && options_.interrupted && options_.interrupted();
   lock.lock();
   reading_ = false;
-  last_frames_ = frames.size();
-  deliver(*link, frames);
+  deliver(*link, batch.frames());
   const bool sends = writable && link == link_;
   const bool lost = sends && outbox_.flush(link->socket()) == net::Io::kClosed;
   // Reading alone need not tell: of rings it may go on waiting.

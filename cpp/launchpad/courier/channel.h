@@ -200,7 +200,6 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool connecting_ = false;
   bool reading_ = false;           // Somebody has the reader's role.
   bool flush_due_ = false;         // The flusher will come.
-  size_t last_frames_ = 0;         // What the last turn of reading took.
   bool flushed_for_size_ = false;  // Since it was here,
   bool in_burst_ = false;          // and before that.
   bool has_background_ = false;

@@ -1,4 +1,5 @@
 #include "launchpad/courier/server_core.h"
+#include "launchpad/courier/frame_batch.h"
 
 #include <system_error>
 #include <thread>
@@ -273,7 +274,8 @@ void ServerCore::read(const std::shared_ptr<Session>& session) {
                       return true;
                     });
   if (full) return;
-  std::vector<wire::Frame> frames;
+  FrameBatch batch;
+  auto& frames = batch.frames();
   const Session::Turn turn = session->read(frames);
   if (turn == Session::Turn::kMore) {
     with_queue([&](Queue& queue) { queue.readable.push_back(session); });

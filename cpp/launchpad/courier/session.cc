@@ -41,9 +41,7 @@ Session::~Session() { close(); }
 
 Session::Turn Session::read(std::vector<wire::Frame>& frames) {
   uint32_t seen = edges_.load(std::memory_order_acquire);
-  frames.reserve(last_frames_);
   while (true) {
-    last_frames_ = frames.size();
     if (frames.size() >= kMaxFramesPerTurn) return Turn::kMore;
     const bool held =
         out_.with([](Out& out) { return out.reading_held = out.box.bytes() > kMaxUnsentBytes; });

@@ -122,7 +122,6 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   const std::shared_ptr<Reactor> reactor_;
   const Peer self_;
   const wire::FrameLimits limits_;
-  size_t last_frames_ = 0;              // What the last turn of reading took.
   Inlet inlet_;                         // The reading thread's.
   std::unique_ptr<Entrance> entrance_;  // The reading thread's; null once it is through.
   std::atomic<bool> known_{false};      // It has greeted.
