@@ -1,9 +1,10 @@
-"""What a wheel must do in a fresh environment: one program as threads and as processes, and a
-replay server.
+"""What a wheel must do in a fresh environment: one program as threads and as processes, a replay
+server, and the command for one.
 
 Run by scripts/wheels.py outside the source tree.
 """
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -41,6 +42,9 @@ def replay() -> None:
     (sample,) = client.sample("queue", emit_timesteps=False)
     assert sample.data[0].tolist() == [1.5], sample
     server.stop()
+    command = Path(sys.executable).with_name("reverb_server")
+    refused = subprocess.run([command, "--config=prt: 1"], capture_output=True, text=True)
+    assert (refused.returncode, "no field prt" in refused.stderr) == (2, True), refused
     print(f"ok: Python {sys.version.split()[0]}, replay")
 
 

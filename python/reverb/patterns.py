@@ -14,7 +14,8 @@ import numpy as np
 import tree
 
 from reverb import signature as signature_lib
-from reverb.messages import Field, Message
+from reverb.message_fields import BOOL, DOUBLE, INT32, STRING, Field
+from reverb.messages import Message
 from reverb.specs import TensorShape, TensorSpec, as_spec
 
 
@@ -22,10 +23,10 @@ class PatternNode(Message):
     """Steps of one column: [start, stop) with a step; without start, the step at `stop` alone."""
 
     FIELDS: ClassVar[dict[str, Field]] = {
-        "flat_source_index": Field(1, int),
-        "start": Field(2, int, presence=True),
-        "stop": Field(3, int, presence=True),
-        "step": Field(4, int, presence=True),
+        "flat_source_index": Field(1, INT32),
+        "start": Field(2, INT32, "start_or_none"),
+        "stop": Field(3, INT32, "stop_or_none"),
+        "step": Field(4, INT32, "step_or_none"),
     }
 
     def offsets(self) -> range:
@@ -35,23 +36,24 @@ class PatternNode(Message):
         return range(self.start, self.stop, self.step if self.HasField("step") else 1)
 
 
-class ModuloEq(Message):
-    FIELDS: ClassVar[dict[str, Field]] = {"mod": Field(1, int), "eq": Field(2, int)}
-
-
-class ConditionProto(Message):
+class ConditionProto(Message, name="Condition"):
     """A number and what it is compared to."""
 
+    class ModuloEq(Message, name="Condition.ModuloEq"):
+        """Whether the number modulo `mod` is `eq`."""
+
+        FIELDS: ClassVar[dict[str, Field]] = {"mod": Field(1, INT32), "eq": Field(2, INT32)}
+
     FIELDS: ClassVar[dict[str, Field]] = {
-        "step_index": Field(1, bool, "left"),
-        "steps_since_applied": Field(2, bool, "left"),
-        "buffer_length": Field(3, bool, "left"),
-        "is_end_episode": Field(4, bool, "left"),
-        "flat_source_index": Field(9, int, "left"),
-        "eq": Field(5, int, "cmp"),
-        "ge": Field(6, int, "cmp"),
+        "step_index": Field(1, BOOL, "left"),
+        "steps_since_applied": Field(2, BOOL, "left"),
+        "buffer_length": Field(3, BOOL, "left"),
+        "is_end_episode": Field(4, BOOL, "left"),
+        "flat_source_index": Field(9, INT32, "left"),
+        "eq": Field(5, INT32, "cmp"),
+        "ge": Field(6, INT32, "cmp"),
         "mod_eq": Field(7, ModuloEq, "cmp"),
-        "inverse": Field(8, bool),
+        "inverse": Field(8, BOOL),
     }
 
     def test(self) -> Callable[[int], bool]:
@@ -67,19 +69,21 @@ class ConditionProto(Message):
         return lambda number: (number % mod == rest) != inverse
 
 
-class ConstantPriorityFn(Message):
-    FIELDS: ClassVar[dict[str, Field]] = {"value": Field(1, float)}
-
-
-class TDError(Message):
-    FIELDS: ClassVar[dict[str, Field]] = {
-        "max_priority_weight": Field(1, float),
-        "flat_source_index": Field(2, int),
-    }
-
-
 class Priority(Message):
     """How an item's priority is computed."""
+
+    class ConstantPriorityFn(Message):
+        """All items have this one."""
+
+        FIELDS: ClassVar[dict[str, Field]] = {"value": Field(1, DOUBLE)}
+
+    class TDError(Message):
+        """See td_error."""
+
+        FIELDS: ClassVar[dict[str, Field]] = {
+            "max_priority_weight": Field(1, DOUBLE),
+            "flat_source_index": Field(2, INT32),
+        }
 
     FIELDS: ClassVar[dict[str, Field]] = {
         "constant_fn": Field(1, ConstantPriorityFn, "priority_fn"),
@@ -90,16 +94,16 @@ class Priority(Message):
 class PatternStructure(Message):
     """The nest that the item's data come in."""
 
-    FIELDS: ClassVar[dict[str, Field]] = {"json": Field(1, str)}
+    FIELDS: ClassVar[dict[str, Field]] = {"json": Field(1, STRING)}
 
 
-class Config(Message):
+class Config(Message, name="StructuredWriterConfig"):
     """A pattern, its table, conditions and priority."""
 
     FIELDS: ClassVar[dict[str, Field]] = {
         "flat": Field(1, [PatternNode]),
         "pattern_structure": Field(2, PatternStructure),
-        "table": Field(3, str),
+        "table": Field(3, STRING),
         "priority": Field(4, Priority),
         "conditions": Field(5, [ConditionProto]),
     }
@@ -236,11 +240,15 @@ class _ConditionBuilder:
         return condition
 
     def __mod__(self, cmp: int) -> _ConditionBuilder:
-        return _ConditionBuilder(self._with(mod_eq=ModuloEq(mod=cmp)))
+        return _ConditionBuilder(self._with(mod_eq=ConditionProto.ModuloEq(mod=cmp)))
 
     def __eq__(self, cmp: int) -> ConditionProto:  # type: ignore[override]
         mod = self._incomplete.mod_eq.mod
-        return self._with(mod_eq=ModuloEq(mod=mod, eq=cmp)) if mod else self._with(eq=cmp)
+        return (
+            self._with(mod_eq=ConditionProto.ModuloEq(mod=mod, eq=cmp))
+            if mod
+            else self._with(eq=cmp)
+        )
 
     def __ne__(self, cmp: int) -> ConditionProto:  # type: ignore[override]
         condition = self == cmp
@@ -292,7 +300,7 @@ class Condition:
 
 def constant_priority_fn(value: float) -> Priority:
     """All items have this priority."""
-    return Priority(constant_fn=ConstantPriorityFn(value=value))
+    return Priority(constant_fn=Priority.ConstantPriorityFn(value=value))
 
 
 def td_error(
@@ -310,7 +318,7 @@ def td_error(
     indices = tree.unflatten_as(step_structure, list(range(len(tree.flatten(step_structure)))))
     index = get_field_from_step_fn(indices)
     return Priority(
-        td_error=TDError(max_priority_weight=max_priority_weight, flat_source_index=index)
+        td_error=Priority.TDError(max_priority_weight=max_priority_weight, flat_source_index=index)
     )
 
 

@@ -6,7 +6,8 @@ import dataclasses
 from typing import Any, ClassVar
 
 from reverb import item_selectors
-from reverb.messages import Field, Message
+from reverb.message_fields import BOOL, DOUBLE, INT64, Field
+from reverb.messages import Message
 
 Fifo = item_selectors.FifoSelector
 Heap = item_selectors.HeapSelector
@@ -19,43 +20,43 @@ SelectorType = item_selectors.Selector
 SpecNest = Any
 
 
-class PrioritizedOptions(Message):
-    FIELDS: ClassVar[dict[str, Field]] = {"priority_exponent": Field(1, float)}
-
-
-class HeapOptions(Message):
-    FIELDS: ClassVar[dict[str, Field]] = {"min_heap": Field(1, bool)}
-
-
 class KeyDistributionOptions(Message):
     """A selector."""
 
+    class Prioritized(Message):
+        """Prioritized(priority_exponent)."""
+
+        FIELDS: ClassVar[dict[str, Field]] = {"priority_exponent": Field(1, DOUBLE)}
+
+    class Heap(Message):
+        """MinHeap(), or MaxHeap()."""
+
+        FIELDS: ClassVar[dict[str, Field]] = {"min_heap": Field(1, BOOL)}
+
     FIELDS: ClassVar[dict[str, Field]] = {
-        "fifo": Field(1, bool, "distribution"),
-        "uniform": Field(2, bool, "distribution"),
-        "prioritized": Field(3, PrioritizedOptions, "distribution"),
-        "heap": Field(4, HeapOptions, "distribution"),
-        "lifo": Field(6, bool, "distribution"),
-        "is_deterministic": Field(7, bool),
+        "fifo": Field(1, BOOL, "distribution"),
+        "uniform": Field(2, BOOL, "distribution"),
+        "prioritized": Field(3, Prioritized, "distribution"),
+        "heap": Field(4, Heap, "distribution"),
+        "lifo": Field(6, BOOL, "distribution"),
+        "is_deterministic": Field(7, BOOL),
     }
-    Prioritized = PrioritizedOptions
-    Heap = HeapOptions
 
 
 class RateLimiterCallStats(Message):
     """How many calls the limiter let pass."""
 
-    FIELDS: ClassVar[dict[str, Field]] = {"completed": Field(2, int)}
+    FIELDS: ClassVar[dict[str, Field]] = {"completed": Field(2, INT64)}
 
 
 class RateLimiterInfo(Message):
     """A limiter's configuration and counters."""
 
     FIELDS: ClassVar[dict[str, Field]] = {
-        "samples_per_insert": Field(1, float),
-        "min_diff": Field(2, float),
-        "max_diff": Field(3, float),
-        "min_size_to_sample": Field(4, int),
+        "samples_per_insert": Field(1, DOUBLE),
+        "min_diff": Field(2, DOUBLE),
+        "max_diff": Field(3, DOUBLE),
+        "min_size_to_sample": Field(4, INT64),
         "insert_stats": Field(5, RateLimiterCallStats),
         "sample_stats": Field(6, RateLimiterCallStats),
     }
@@ -65,12 +66,12 @@ class TableWorkerTime(Message):
     """Kept for dm-reverb's sake: tables here have no worker threads, so all is 0."""
 
     FIELDS: ClassVar[dict[str, Field]] = {
-        "running_ms": Field(1, int),
-        "sampling_ms": Field(2, int),
-        "inserting_ms": Field(3, int),
-        "sleeping_ms": Field(4, int),
-        "waiting_for_sampling_ms": Field(5, int),
-        "waiting_for_inserts_ms": Field(6, int),
+        "running_ms": Field(1, INT64),
+        "sampling_ms": Field(2, INT64),
+        "inserting_ms": Field(3, INT64),
+        "sleeping_ms": Field(4, INT64),
+        "waiting_for_sampling_ms": Field(5, INT64),
+        "waiting_for_inserts_ms": Field(6, INT64),
     }
 
 
@@ -107,11 +108,11 @@ class TableInfo:
 def options_of(selector: SelectorType) -> KeyDistributionOptions:
     """The message for a selector."""
     if isinstance(selector, Prioritized):
-        options = PrioritizedOptions(priority_exponent=selector.priority_exponent)
+        options = KeyDistributionOptions.Prioritized(priority_exponent=selector.priority_exponent)
         return KeyDistributionOptions(prioritized=options)
     if isinstance(selector, Heap):
         return KeyDistributionOptions(
-            heap=HeapOptions(min_heap=selector.min_heap), is_deterministic=True
+            heap=KeyDistributionOptions.Heap(min_heap=selector.min_heap), is_deterministic=True
         )
     if isinstance(selector, Uniform):
         return KeyDistributionOptions(uniform=True)

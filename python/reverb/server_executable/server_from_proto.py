@@ -15,15 +15,17 @@ def selector_from_proto(proto: Any) -> item_selectors.Selector:
     """The selector of a KeyDistributionOptions.
 
     Raises:
-      ValueError: it says none.
+      NotImplementedError: it names none.
+      ValueError: it names one and says that it is not that one.
     """
     kind = proto.WhichOneof("distribution")
+    if kind is None:
+        raise NotImplementedError("the distribution is not set")
     if kind == "heap":
         kind = "min_heap" if proto.heap.min_heap else "max_heap"
-    try:
-        return table_info.selector_from_native((kind, proto.prioritized.priority_exponent))
-    except KeyError:
-        raise ValueError(f"Unsupported distribution: {kind}") from None
+    elif kind != "prioritized" and not getattr(proto, kind):
+        raise ValueError(f"the distribution is {kind}, but {kind} is false")
+    return table_info.selector_from_native((kind, proto.prioritized.priority_exponent))
 
 
 def rate_limiter_from_proto(proto: Any) -> rate_limiters.RateLimiter:
@@ -37,15 +39,26 @@ def rate_limiter_from_proto(proto: Any) -> rate_limiters.RateLimiter:
 
 
 def tables_from_proto(configs: Iterable[Any]) -> list[Table]:
-    """A new, empty table of each PriorityTableCheckpoint."""
+    """A new, empty table of each PriorityTableCheckpoint.
+
+    Raises:
+      NotImplementedError, ValueError: see selector_from_proto and Table.
+    """
     return [
         Table(
             name=config.table_name,
-            sampler=selector_from_proto(config.sampler),
-            remover=selector_from_proto(config.remover),
+            sampler=_selector_for("sampler", config.sampler),
+            remover=_selector_for("remover", config.remover),
             max_size=config.max_size,
             rate_limiter=rate_limiter_from_proto(config.rate_limiter),
             max_times_sampled=config.max_times_sampled,
         )
         for config in configs
     ]
+
+
+def _selector_for(role: str, proto: Any) -> item_selectors.Selector:
+    try:
+        return selector_from_proto(proto)
+    except (NotImplementedError, ValueError) as error:
+        raise type(error)(f"{role}: {error}") from error
