@@ -1,15 +1,12 @@
 #include "launchpad/base/background.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
-
-#include "launchpad/base/fd.h"
+#include "launchpad/base/processors.h"
 
 namespace lp::base {
 namespace {
@@ -26,17 +23,7 @@ Nanos thread_time() {
   return Nanos(static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec);
 }
 
-// "0.20 0.18 0.12 1/80 11206": 1 thread runs, or could, this one included. Opening the file takes
-// longer than all the rest.
-bool processors_taken() {
-  static const Fd file(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
-  char text[64] = {};
-  if (::pread(file.get(), text, sizeof(text) - 1, 0) <= 0) return false;
-  long running = 0;
-  if (std::sscanf(text, "%*s %*s %*s %ld", &running) != 1) return false;
-  static const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-  return running >= processors;
-}
+bool processors_taken() { return running_threads() >= processors(); }
 
 }  // namespace
 

@@ -152,9 +152,15 @@ std::optional<Reactor::Event> Reactor::take_rung() {
 
 void Reactor::pass_on() {
   if (doorbell_->anybody_sleeps())
-    doorbell_->nudge(1);
+    summon();
   else if (at_sockets_.load() > 0)
     base::set_event(relay_.get());
+}
+
+// One is enough, and takes longer to wake than most calls to run: its word is taken back by
+// whoever wakes next, who then looks for what there is.
+void Reactor::summon() {
+  if (!summoned_.exchange(true) && !doorbell_->nudge(1)) summoned_.store(false);
 }
 
 void Reactor::expect() {
@@ -207,9 +213,7 @@ bool Reactor::attended() {
   }
   if (at_sockets_.load() > 0 || looking_.load()) return true;
   if (!doorbell_ || !doorbell_->anybody_sleeps()) return false;
-  // One is enough, and takes longer to wake than most calls to run: its word is taken back by
-  // whoever wakes next.
-  if (!summoned_.exchange(true) && !doorbell_->nudge(1)) summoned_.store(false);
+  summon();
   return true;
 }
 

@@ -77,6 +77,7 @@ class Reactor {
   std::optional<Event> take_rung();
   std::optional<Event> look_for_ring(bool counted);
   void pass_on();
+  void summon();
 
   base::Fd epoll_;
   base::Timer timer_;
@@ -90,7 +91,7 @@ class Reactor {
   std::atomic<bool> looking_{false};   // and one that looks whether anybody rings.
   std::atomic<bool> promised_{false};  // A thread looks soon: it is one of the doorbell's lookers.
   std::atomic<bool> quick_{true};      // The last calls that were read together were.
-  std::atomic<bool> summoned_{false};  // A thread was woken to attend, and does not run yet.
+  std::atomic<bool> summoned_{false};  // A thread was woken, and does not run yet.
   shm::Spin spin_;                     // The looking thread's.
   base::Guarded<std::vector<std::weak_ptr<Session>>> sessions_;  // By number.
 };

@@ -29,13 +29,15 @@ base::TimePoint Spin::lend_core(base::TimePoint looked) {
 
 // The next turn that is lost after a pause brings another one, unless something was found
 // meanwhile.
-void Spin::lose(base::TimePoint now, base::Nanos away) {
+bool Spin::lost(base::TimePoint now, base::Nanos away) {
+  if (away <= kQuickTurn * (running_() / base::processors())) return false;
   away = std::min(away, kLongestTurn);
   credit_ -= away;
-  if (credit_ >= base::Nanos(0)) return;
+  if (credit_ >= base::Nanos(0)) return true;
   credit_ = base::Nanos(0);
   pause_until_ = now + kSpinPause * away;
   paused_ = true;
+  return true;
 }
 
 }  // namespace lp::shm

@@ -2,7 +2,8 @@
 // waking a core that sleeps costs more than most calls. It lends its core to others meanwhile,
 // after every look if they take it: whoever is to bring it may be one of them, and is here sooner
 // than by being woken. It looks more rarely where that did not help lately, and not at all while
-// others keep the core for longer than looking saves. One thread at a time.
+// others keep the core for longer than looking saves, unless that is because they are so many.
+// One thread at a time.
 #pragma once
 
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <cstdint>
 
 #include "launchpad/base/clock.h"
+#include "launchpad/base/processors.h"
 
 namespace lp::shm {
 
@@ -20,6 +22,9 @@ inline constexpr base::Nanos kSpinLimit{100'000};
 // Who lent its core to others and got it back only after so long, a turn of the scheduler's, has
 // lost that time: a thread that sleeps would have been woken sooner.
 inline constexpr base::Nanos kSpinTurn{1'500'000};
+// Unless each thread that could run had it for no longer than this: they lend it to each other, and
+// to be woken costs all of them more.
+inline constexpr base::Nanos kQuickTurn{100'000};
 // More than this is no turn of the scheduler's, but a machine that stood still.
 inline constexpr base::Nanos kLongestTurn{4'000'000};
 // What looking saves each time that it finds something, and how much of that is remembered: so much
@@ -31,6 +36,9 @@ inline constexpr int kSpinPause = 100;
 
 class Spin {
  public:
+  // `running`: how many threads of the machine could run.
+  explicit Spin(long (*running)() = base::running_threads) : running_(running) {}
+
   static void relax() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -57,10 +65,7 @@ class Spin {
         relax();
       }
       now = lend_core(before);
-      if (now - before >= kSpinTurn) {
-        lose(now, now - before);
-        return there();
-      }
+      if (now - before >= kSpinTurn && lost(now, now - before)) return there();
     } while (++turns < kFewestTurns || now - start < kSpinLimit);
     return there() ? hit() : miss();
   }
@@ -74,7 +79,8 @@ class Spin {
   bool worth();
   // `looked`: when this thread began to look. Gives the time when it is back.
   base::TimePoint lend_core(base::TimePoint looked);
-  void lose(base::TimePoint now, base::Nanos away);
+  // Whether the turn that this thread's core was away is one that others had it for too long.
+  bool lost(base::TimePoint now, base::Nanos away);
   bool hit() {
     misses_ = 0;
     credit_ = std::min(credit_ + kSpinSaves, kMostCredit);
@@ -85,6 +91,7 @@ class Spin {
     return false;
   }
 
+  long (*const running_)();
   std::atomic<bool> crowded_{false};
   uint32_t waits_ = 0;
   uint32_t misses_ = 0;  // In a row.

@@ -73,6 +73,19 @@ TEST(Spin, WhatItFindsMakesUpForTurnsThatItLoses) {
   }
 }
 
+TEST(Spin, TurnsThatManyShareAreNotLost) {
+  constexpr long kTurns = 2;
+  static long running = 0;
+  running = kTurns * kSpinTurn / kQuickTurn * base::processors();
+  // Longer than the turn that this test means, on a machine that is not too busy.
+  Spin spin(+[] { return 2 * running; });
+  for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
+    ASSERT_TRUE(lose(spin, kTurns));
+    int looks = 0;
+    ASSERT_TRUE(spin.until([&] { return ++looks == 2; }));
+  }
+}
+
 TEST(Spin, AMachineThatStoodStillOnceCostsLittle) {
   Spin spin;
   ASSERT_TRUE(lose(spin, 40));
