@@ -185,8 +185,8 @@ class Replay(works.Contender):
             writer.flush()
 
     def times_of_samples(self, go_on):
-        """Seconds of each, as long as `go_on(start)` says. None is asked for before the one before it
-        was taken: else those that come together hide how long the server takes.
+        """Seconds of each, as long as `go_on(start)` says. None is asked for before the one before
+        it was taken: else those that come together hide how long the server takes.
         """
         dataset = self.reverb.TrajectoryDataset.from_table_signature(
             self.address, KEPT, max_in_flight_samples_per_worker=1, num_workers_per_iterator=1

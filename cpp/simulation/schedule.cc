@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "launchpad/base/check.h"
+#include "launchpad/base/recycled.h"
 #include "launchpad/courier/retry.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/net/transport.h"
@@ -306,6 +307,8 @@ void Life::check_rest() {
 }  // namespace
 
 Outcome run_schedule(uint64_t seed) {
+  // No fiber runs the destructors of its thread_locals.
+  base::threads_keep_spares.store(false);
   Outcome outcome;
   const int64_t pieces = pieces_of_memory();
   std::string hang;

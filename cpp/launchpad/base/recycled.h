@@ -3,10 +3,15 @@
 // of a size. What remains goes with the thread. Any thread may free what another one allocated.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <new>
 
 namespace lp::base {
+
+// Whether threads keep anything for what comes next. Off where threads are only simulated, whose
+// end nothing tells of.
+inline std::atomic<bool> threads_keep_spares{true};
 
 template <class T>
 class Recycled {
@@ -36,7 +41,8 @@ class Recycled {
 
   void deallocate(T* object, size_t count) {
     Kept& kept = of_this_thread();
-    if (count != 1 || kept.count >= kMost || kept.ended) {
+    const bool keeps = threads_keep_spares.load(std::memory_order_relaxed);
+    if (count != 1 || kept.count >= kMost || kept.ended || !keeps) {
       return ::operator delete(object);
     }
     kept.first = new (static_cast<void*>(object)) Unused{kept.first};

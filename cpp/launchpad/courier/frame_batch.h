@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "launchpad/base/recycled.h"
 #include "launchpad/wire/frame_reader.h"
 
 namespace lp::courier {
@@ -21,7 +22,8 @@ class FrameBatch {
   ~FrameBatch() {
     frames_.clear();
     Spare& spare = of_this_thread();
-    if (!spare.ended && frames_.capacity() <= kMostKept) spare.frames = std::move(frames_);
+    const bool keeps = base::threads_keep_spares.load(std::memory_order_relaxed);
+    if (keeps && !spare.ended && frames_.capacity() <= kMostKept) spare.frames = std::move(frames_);
   }
   FrameBatch(const FrameBatch&) = delete;
   FrameBatch& operator=(const FrameBatch&) = delete;
