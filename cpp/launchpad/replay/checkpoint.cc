@@ -108,7 +108,8 @@ class CheckpointerCore {
   // Where each chunk is kept, now that those that were not are written, into `segment`.
   Status place(std::vector<PlacedChunk>& placed, const std::vector<ChunkRef>& chunks,
                uint64_t segment, base::Pace& pace);
-  void find_places(std::vector<PlacedChunk>& placed, base::Pace& pace) const;
+  // How many of them lie nowhere yet.
+  size_t find_places(std::vector<PlacedChunk>& placed, base::Pace& pace) const;
   Status write_segment(std::vector<PlacedChunk>& placed, const std::vector<ChunkRef>& chunks,
                        uint64_t segment, base::Pace& pace);
   Status write_whole(const std::string& name, std::string_view bytes, base::Pace& pace);
@@ -179,7 +180,7 @@ Manifest CheckpointerCore::describe(Moment moment, std::vector<ChunkRef>& chunks
 
 // Of the chunks that lie in a segment worth keeping; those of which little is used any more go, and
 // what is left of them is written again.
-void CheckpointerCore::find_places(std::vector<PlacedChunk>& placed, base::Pace& pace) const {
+size_t CheckpointerCore::find_places(std::vector<PlacedChunk>& placed, base::Pace& pace) const {
   std::map<uint64_t, uint64_t> used;
   for (auto& [identity, place] : placed) {
     pace.breathe();
@@ -188,12 +189,16 @@ void CheckpointerCore::find_places(std::vector<PlacedChunk>& placed, base::Pace&
     place = last_.chunks[*number].second;
     used[place.segment] += place.size;
   }
+  size_t missing = 0;
   for (auto& [identity, place] : placed) {
     pace.breathe();
-    if (place.size == 0) continue;
-    const auto all = static_cast<double>(written_.at(place.segment));
-    if (static_cast<double>(used[place.segment]) < kWorthKeeping * all) place = ChunkPlace();
+    if (place.size > 0) {
+      const auto all = static_cast<double>(written_.at(place.segment));
+      if (static_cast<double>(used[place.segment]) < kWorthKeeping * all) place = ChunkPlace();
+    }
+    missing += place.size == 0 ? 1 : 0;
   }
+  return missing;
 }
 
 Status CheckpointerCore::write_segment(std::vector<PlacedChunk>& placed,
@@ -221,9 +226,7 @@ Status CheckpointerCore::write_segment(std::vector<PlacedChunk>& placed,
 Status CheckpointerCore::place(std::vector<PlacedChunk>& placed,
                                const std::vector<ChunkRef>& chunks, uint64_t segment,
                                base::Pace& pace) {
-  find_places(placed, pace);
-  const auto missing = [](const PlacedChunk& chunk) { return chunk.second.size == 0; };
-  if (std::none_of(placed.begin(), placed.end(), missing)) return {};
+  if (find_places(placed, pace) == 0) return {};
   return write_segment(placed, chunks, segment, pace);
 }
 
