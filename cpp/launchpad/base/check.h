@@ -9,7 +9,7 @@ namespace lp::base {
 // Collects the message and aborts in its destructor.
 class CheckFailure {
  public:
-  CheckFailure(const char* file, int line, const char* condition);
+  [[gnu::cold]] CheckFailure(const char* file, int line, const char* condition);
   [[noreturn]] ~CheckFailure();
   std::ostream& stream() { return stream_; }
 

@@ -2,7 +2,11 @@
 
 #include <array>
 
+#include "launchpad/base/result.h"
+
 namespace lp {
+
+Error::Error(Code c, std::string m) : code(c), message(std::move(m)) {}
 
 std::string_view code_name(Code code) {
   static constexpr std::array<std::string_view, 17> kNames = {"OK",
@@ -31,4 +35,13 @@ void throw_error(Error error) {
   throw error;
 }
 
+namespace base {
+
+BoxedError::BoxedError(Error&& error) : error_(new Error(std::move(error))) {}
+
+void BoxedError::End::operator()(Error* error) const { delete error; }
+
+BoxedError::Owned BoxedError::copy(const Error& error) { return Owned(new Error(error)); }
+
+}  // namespace base
 }  // namespace lp

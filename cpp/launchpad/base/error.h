@@ -37,7 +37,8 @@ std::string_view code_name(Code code);
 
 struct Error : public std::exception {
   Error() = default;
-  Error(Code c, std::string m) : code(c), message(std::move(m)) {}
+  // Rare: what leads here is laid apart from the code around it.
+  [[gnu::cold]] Error(Code c, std::string m);
 
   // The message.
   const char* what() const noexcept override { return message.c_str(); }

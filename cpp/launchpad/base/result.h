@@ -3,23 +3,51 @@
 // process.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <utility>
-#include <variant>
 
 #include "launchpad/base/check.h"
 #include "launchpad/base/error.h"
 
 namespace lp {
+namespace base {
+
+// An error of a Result's, in memory of its own: a Result is no larger than its T for the sake of
+// what rarely happens, and what makes, copies or ends an error lies apart from the code around.
+class BoxedError {
+ public:
+  BoxedError() = default;
+  [[gnu::cold]] explicit BoxedError(Error&& error);
+  BoxedError(BoxedError&&) = default;
+  BoxedError& operator=(BoxedError&&) = default;
+  BoxedError(const BoxedError& other) : error_(other.error_ ? copy(*other.error_) : nullptr) {}
+  BoxedError& operator=(const BoxedError& other) { return *this = BoxedError(other); }
+  ~BoxedError() = default;
+
+  explicit operator bool() const { return error_ != nullptr; }
+  Error& operator*() const { return *error_; }
+
+ private:
+  struct End {
+    [[gnu::cold]] void operator()(Error* error) const;
+  };
+  using Owned = std::unique_ptr<Error, End>;
+  [[gnu::cold]] static Owned copy(const Error& error);
+
+  Owned error_;
+};
+
+}  // namespace base
 
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+  Result(T value) : value_(std::move(value)) {}
+  Result(Error error) : error_(std::move(error)) {}
 
   // Whether it holds a value.
-  bool ok() const { return state_.index() == 0; }
+  bool ok() const { return value_.has_value(); }
   explicit operator bool() const { return ok(); }
 
   // The value. Only if ok().
@@ -44,15 +72,16 @@ class [[nodiscard]] Result {
 
  private:
   T* checked() {
-    LP_CHECK(ok()) << "Result holds an error: " << std::get<1>(state_).message;
-    return &std::get<0>(state_);
+    LP_CHECK(ok()) << "Result holds an error: " << (*error_).message;
+    return &*value_;
   }
   Error* checked_error() {
     LP_CHECK(!ok()) << "Result holds a value";
-    return &std::get<1>(state_);
+    return &*error_;
   }
 
-  std::variant<T, Error> state_;
+  std::optional<T> value_;
+  base::BoxedError error_;
 };
 
 template <>
@@ -61,7 +90,7 @@ class [[nodiscard]] Result<void> {
   Result() = default;
   Result(Error error) : error_(std::move(error)) {}
 
-  bool ok() const { return !error_.has_value(); }
+  bool ok() const { return !error_; }
   explicit operator bool() const { return ok(); }
   const Error& error() const& {
     LP_CHECK(!ok()) << "Result holds no error";
@@ -76,7 +105,7 @@ class [[nodiscard]] Result<void> {
   }
 
  private:
-  std::optional<Error> error_;
+  base::BoxedError error_;
 };
 
 // Whether something worked, and if not, why.

@@ -44,6 +44,23 @@ TEST(Result, CarriesAMoveOnlyValueOut) {
   EXPECT_EQ(*value, 3);
 }
 
+TEST(Result, ACopyHasAnErrorOfItsOwn) {
+  Result<int> result = half(7);
+  const Result<int> copy = result;
+  const Error taken = std::move(result).error();
+  EXPECT_EQ(copy.error().message, taken.message);
+  Status status;
+  status = check_even(7);
+  const Status same = status;
+  EXPECT_NE(&same.error(), &status.error());
+  EXPECT_EQ(same.error().message, "odd: 7");
+}
+
+TEST(Result, TakesNoRoomForAnErrorThatItDoesNotHold) {
+  EXPECT_EQ(sizeof(Status), sizeof(void*));
+  EXPECT_LE(sizeof(Result<std::string>), sizeof(std::string) + 2 * sizeof(void*));
+}
+
 TEST(Result, TryAssignGivesTheValueOrReturnsTheFirstError) {
   EXPECT_EQ(quarter(12).value(), 3);
   EXPECT_EQ(quarter(6).error().message, "odd: 3");

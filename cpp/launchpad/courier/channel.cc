@@ -162,10 +162,11 @@ bool Channel::advance(Lock& lock, Pending& pending, const base::Deadline& deadli
   if (link_ != nullptr && !reading_) {
     return !read_step(lock, deadline) || pending.done;
   } else {
+    if (!pending.arrived) pending.arrived.emplace();
     pending.waited_for = true;
     waiting_.push_back(&pending);
     const auto tick = base::steady_clock().now() + kTick;
-    pending.arrived.wait_until(lock, deadline.never() ? tick : std::min(*deadline.at(), tick));
+    pending.arrived->wait_until(lock, deadline.never() ? tick : std::min(*deadline.at(), tick));
     std::erase(waiting_, &pending);
     pending.waited_for = false;
     if (!pending.done && options_.interrupted) {
@@ -186,21 +187,22 @@ Answer Channel::await(Lock& lock, Pending& pending) {
     interrupted = !advance(lock, pending, pending.deadline);
     if (!pending.done && options_.inherits_deadline) gone = CurrentCall::gone();
   }
-  Answer answer = Error(Code::kAborted, "interrupted");
-  if (pending.done) {
-    answer = pending.answer ? std::move(*pending.answer) : Answer(closed_error());
-    pending.answer.reset();
-  } else {
+  if (!pending.done) {
     forget(pending);
     pending.done = true;
     if (gone) {
-      answer = std::move(*gone);
-    } else if (!interrupted) {
-      answer = Error(Code::kDeadlineExceeded, server_name() + " did not answer '" + pending.method +
-                                                  "' before the deadline");
+      pending.answer = std::move(*gone);
+    } else if (interrupted) {
+      pending.answer = Error(Code::kAborted, "interrupted");
+    } else {
+      pending.answer = Error(Code::kDeadlineExceeded, server_name() + " did not answer '" +
+                                                          pending.method + "' before the deadline");
     }
   }
   hand_over();
+  if (!pending.answer) return closed_error();
+  Answer answer = std::move(*pending.answer);
+  pending.answer.reset();
   return answer;
 }
 
@@ -274,7 +276,7 @@ void Channel::complete(Entry&& entry, Answer answer) {
     return;
   }
   pending.answer.emplace(std::move(answer));
-  if (pending.waited_for) pending.arrived.notify_all();
+  if (pending.waited_for) pending.arrived->notify_all();
 }
 
 void Channel::break_link(const std::shared_ptr<Link>& link) {
@@ -309,7 +311,7 @@ void Channel::fail_all(const Error& error) {
 void Channel::hand_over() {
   if (reading_ || link_ == nullptr) return;
   if (!waiting_.empty())
-    waiting_.front()->arrived.notify_all();
+    waiting_.front()->arrived->notify_all();
   else if (callbacks_due_ > 0)
     background_.notify_one();
 }

@@ -32,7 +32,7 @@ struct Pending {
   bool bounced = false;     // and the link broke before any of it was sent.
   std::optional<Answer> answer{};
   Callback callback{};
-  std::condition_variable arrived{};
+  std::optional<std::condition_variable> arrived{};  // Made when a thread parks on it.
 
  private:
   friend class PendingCalls;

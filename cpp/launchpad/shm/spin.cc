@@ -30,7 +30,11 @@ base::TimePoint Spin::lend_core(base::TimePoint looked) {
 // The next turn that is lost after a pause brings another one, unless something was found
 // meanwhile.
 bool Spin::lost(base::TimePoint now, base::Nanos away) {
-  if (away <= kQuickTurn * (running_() / base::processors())) return false;
+  if (now >= count_at_ || away > quick_turn_) {
+    count_at_ = now + kCountKept;
+    quick_turn_ = kQuickTurn * (running_() / base::processors());
+  }
+  if (away <= quick_turn_) return false;
   away = std::min(away, kLongestTurn);
   credit_ -= away;
   if (credit_ >= base::Nanos(0)) return true;

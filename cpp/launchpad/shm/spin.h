@@ -25,6 +25,8 @@ inline constexpr base::Nanos kSpinTurn{1'500'000};
 // Unless each thread that could run had it for no longer than this: they lend it to each other, and
 // to be woken costs all of them more.
 inline constexpr base::Nanos kQuickTurn{100'000};
+// How long it is believed that they are so many: to count them costs as much as a call.
+inline constexpr base::Nanos kCountKept{50'000'000};
 // More than this is no turn of the scheduler's, but a machine that stood still.
 inline constexpr base::Nanos kLongestTurn{4'000'000};
 // What looking saves each time that it finds something, and how much of that is remembered: so much
@@ -96,6 +98,8 @@ class Spin {
   uint32_t waits_ = 0;
   uint32_t misses_ = 0;  // In a row.
   base::Nanos credit_ = kMostCredit;
+  base::TimePoint count_at_{};  // When they are to be counted again,
+  base::Nanos quick_turn_{};    // and how long a quick turn of them all takes.
   bool paused_ = false;
   base::TimePoint pause_until_{};  // The end of the last pause.
 };

@@ -22,6 +22,12 @@ int looks_of(Spin& spin) {
   return looks;
 }
 
+// It finds what comes at the second look, if it takes one.
+void find(Spin& spin) {
+  int looks = 0;
+  spin.until([&] { return ++looks == 2; });
+}
+
 // It looks for what does not come, and its core is somebody else's for `turns` turns meanwhile.
 // When that began; nothing: it did not look.
 std::optional<base::TimePoint> lose(Spin& spin, int turns) {
@@ -67,8 +73,7 @@ TEST(Spin, WhatItFindsMakesUpForTurnsThatItLoses) {
     ASSERT_TRUE(lose(spin, 2)) << "gave up after " << i;
     // More than was lost, on a machine that is not too busy.
     for (base::Nanos saved{0}; saved <= 4 * kSpinTurn; saved += kSpinSaves) {
-      int looks = 0;
-      spin.until([&] { return ++looks == 2; });
+      find(spin);
     }
   }
 }
@@ -81,9 +86,29 @@ TEST(Spin, TurnsThatManyShareAreNotLost) {
   Spin spin(+[] { return 2 * running; });
   for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
     ASSERT_TRUE(lose(spin, kTurns));
-    int looks = 0;
-    ASSERT_TRUE(spin.until([&] { return ++looks == 2; }));
+    find(spin);
   }
+}
+
+TEST(Spin, CountsThemAgainOnlyWhereATurnSeemsLost) {
+  constexpr long kTurns = 2;
+  static long running = 0;
+  static int counted = 0;
+  Spin spin(+[] {
+    ++counted;
+    return running;
+  });
+  ASSERT_TRUE(lose(spin, kTurns));  // Alone.
+  running = 4 * kTurns * kSpinTurn / kQuickTurn * base::processors();
+  const base::TimePoint start = base::steady_clock().now();
+  int turns = 0;
+  for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
+    ASSERT_TRUE(lose(spin, kTurns)) << "believed for too long that it is alone";
+    find(spin);
+    ++turns;
+  }
+  EXPECT_GE(counted, 2);
+  EXPECT_LE(counted, 3 + (base::steady_clock().now() - start) / kCountKept) << turns << " turns";
 }
 
 TEST(Spin, AMachineThatStoodStillOnceCostsLittle) {
