@@ -57,6 +57,10 @@ class Spin {
   bool until(const There& there) {
     if (there()) return true;
     if (!worth()) return false;
+    if (crowded() && ++first_turns_ % kTimedTurns != 0) {
+      ::sched_yield();
+      if (there()) return hit();
+    }
     const base::TimePoint start = base::steady_clock().now();
     base::TimePoint now = start;
     int turns = 0;
@@ -77,6 +81,9 @@ class Spin {
   // On a crowded core the limit may be over when the others, of whom one is to bring it, had a
   // turn.
   static constexpr int kFewestTurns = 3;
+  // On a crowded core, whose caches are others', to read the clock costs as much as the turn: the
+  // first of a wait is timed once in so many.
+  static constexpr uint32_t kTimedTurns = 8;
 
   bool worth();
   // `looked`: when this thread began to look. Gives the time when it is back.
@@ -96,6 +103,7 @@ class Spin {
   long (*const running_)();
   std::atomic<bool> crowded_{false};
   uint32_t waits_ = 0;
+  uint32_t first_turns_ = 0;
   uint32_t misses_ = 0;  // In a row.
   base::Nanos credit_ = kMostCredit;
   base::TimePoint count_at_{};  // When they are to be counted again,

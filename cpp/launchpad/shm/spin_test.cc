@@ -32,9 +32,10 @@ void find(Spin& spin) {
 // When that began; nothing: it did not look.
 std::optional<base::TimePoint> lose(Spin& spin, int turns) {
   int looks = 0;
+  const int timed = spin.crowded() ? 3 : 2;  // Look.
   const base::TimePoint before = base::steady_clock().now();
   spin.until([&] {
-    if (++looks == 2) pass(turns * kSpinTurn);
+    if (++looks == timed) pass(turns * kSpinTurn);
     return false;
   });
   return looks > 1 ? std::optional(before) : std::nullopt;
