@@ -12,6 +12,13 @@
 
 namespace lp::courier {
 
+namespace {
+
+// Whose callbacks this thread runs.
+thread_local const Channel* runs_callbacks_of = nullptr;
+
+}  // namespace
+
 Error closed_error() { return Error(Code::kCancelled, "the client was closed"); }
 
 std::shared_ptr<Channel> Channel::make(net::Address address, ChannelOptions options) {
@@ -327,8 +334,11 @@ std::optional<Channel::Entry> Channel::take(uint64_t id) {
   return entry;
 }
 
+const Channel* Channel::calling_back() { return runs_callbacks_of; }
+
 void Channel::read_in_background() {
   Lock lock(mutex_);
+  runs_callbacks_of = this;
   while (true) {
     if (!ready_.empty()) {
       auto ready = std::move(ready_);
@@ -347,7 +357,7 @@ void Channel::read_in_background() {
     }
     if (closed_) return;
     const auto deadline_at = next_callback_deadline();
-    if (callbacks_due_ > 0 && !reading_ && link_ != nullptr) {
+    if ((callbacks_due_ > 0 || !outbox_.empty()) && !reading_ && link_ != nullptr) {
       read_step(lock, deadline_at ? base::Deadline(*deadline_at) : base::Deadline());
     } else if (deadline_at) {
       background_.wait_until(lock, *deadline_at);

@@ -184,6 +184,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Nobody waits for the call any more: the server is told.
   void tell_forgotten(uint64_t id);
   void read_in_background();
+  // The channel whose callbacks the calling thread runs, or null.
+  static const Channel* calling_back();
   void expire_callbacks();
   // For a call with a callback.
   void ensure_background(const Pending& pending);

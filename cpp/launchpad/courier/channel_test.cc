@@ -139,6 +139,15 @@ class Greeter {
     while (frames_.size() < count) link_.read_frames(frames_, writable, {});
     return frames_;
   }
+  // Each call that was read, with nothing.
+  void answer_all() {
+    Outbox out;
+    for (const wire::Frame& frame : frames_) {
+      if (frame.type != wire::FrameType::kCall) continue;
+      out.append(wire::FrameType::kReply, frame.id, 0, {}, {});
+    }
+    out.flush(link_.socket());
+  }
 
  private:
   static net::Socket take_one(net::Listener& listener) {
@@ -168,6 +177,30 @@ TEST_P(ChannelContract, ACallThatAServerMayHaveSeenIsNeverSentAgain) {
   const auto server = serve_here(notebook, address);
   EXPECT_EQ(client.call<&Notebook::note>(2), 2);
   EXPECT_EQ(notebook.all(), std::vector{2});
+}
+
+TEST_P(ChannelContract, ACallbackWhoseCallIsPushedBackKeepsNoAnswerFromAnother) {
+  auto listener = net::listen(address).value();
+  std::promise<void> heard_all;
+  std::thread server([&] {
+    Greeter greeter(*listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+    greeter.read(3);
+    greeter.answer_all();
+    heard_all.get_future().wait();  // It takes no more,
+    greeter.read(4);                // and then all, though nobody waits for the call's answer.
+  });
+  const auto channel = client.shared_channel();
+  std::promise<void> other_heard;
+  const auto call_on = [&](const Answer&) {
+    const auto large = encode_arguments(std::tuple(std::string(32 << 20, 'x')));
+    EXPECT_TRUE(channel->start("note", large, {}).ok());
+  };
+  const auto arguments = encode_arguments(std::tuple(1));
+  channel->start("note", arguments, {}, call_on).value();
+  channel->start("note", arguments, {}, [&](const Answer&) { other_heard.set_value(); }).value();
+  EXPECT_EQ(other_heard.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  heard_all.set_value();
+  server.join();
 }
 
 // Takes one connection, and says in place of a welcome that it stops.

@@ -212,9 +212,12 @@ void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
 }
 
 void ServerCore::accept_all() {
-  const auto listener = listener_.with([](auto& owned) { return owned; });
-  while (listener != nullptr && !stopping_.load(std::memory_order_acquire)) {
-    auto accepted = listener->accept();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    // With its lock: whoever has taken the listener away may listen there at once.
+    auto accepted = listener_.with([](auto& owned) -> Result<std::optional<net::Socket>> {
+      if (owned == nullptr) return std::optional<net::Socket>();
+      return owned->accept();
+    });
     if (!accepted.ok()) return base::log(base::LogLevel::kError, accepted.error().message);
     if (!accepted->has_value()) return;
     const int fd = (*accepted)->fd();

@@ -116,7 +116,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   Router router_;
   net::Address address_;
   int listener_fd_ = -1;
-  base::Guarded<std::shared_ptr<net::Listener>> listener_;  // Null once stopping.
+  base::Guarded<std::unique_ptr<net::Listener>> listener_;  // Null once stopping.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
   Anteroom anteroom_;
   std::atomic<bool> started_{false};
