@@ -24,6 +24,12 @@ Moved from_errno() {
   return {Io::kClosed};
 }
 
+Moved receive(int fd, std::span<std::byte> space, bool wait) {
+  const ssize_t got = ::recv(fd, space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
+  if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
+  return got == 0 ? Moved{Io::kClosed} : from_errno();
+}
+
 Moved receive(int fd, std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors) {
   iovec part{space.data(), space.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
@@ -55,6 +61,11 @@ Moved receive(int fd, std::span<std::byte> space, bool wait, std::vector<base::F
 }
 
 Moved send(int fd, std::span<const iovec> parts, std::span<const int> descriptors) {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (parts.size() == 1 && descriptors.empty()) {  // As most messages are.
+    const ssize_t sent = ::send(fd, parts[0].iov_base, parts[0].iov_len, kFlags);
+    return sent >= 0 ? Moved{Io::kMoved, static_cast<size_t>(sent)} : from_errno();
+  }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = std::min<size_t>(parts.size(), IOV_MAX);  // More would be an error.
@@ -69,7 +80,7 @@ Moved send(int fd, std::span<const iovec> parts, std::span<const int> descriptor
     part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
     std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
   }
-  const ssize_t sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  const ssize_t sent = ::sendmsg(fd, &message, kFlags);
   if (sent >= 0) return {Io::kMoved, static_cast<size_t>(sent)};
   return from_errno();
 }
@@ -89,10 +100,13 @@ Moved Socket::read(std::span<std::byte> space, bool wait) {
   LP_CHECK(!space.empty()) << "no space to read into: it would look as if the peer had closed";
   if (Rings* const rings = this->rings()) return read_ring(*rings, space, wait, nullptr);
   if (layer_ != nullptr) return layer_->read(space, wait);
-  const ssize_t got = ::recv(fd_.get(), space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
-  if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
-  if (got == 0) return {Io::kClosed};
-  return from_errno();
+  if (!wait) return receive(fd_.get(), space, false);
+  Moved moved{Io::kWouldBlock};
+  const auto look = [&] {
+    moved = receive(fd_.get(), space, false);
+    return moved.io != Io::kWouldBlock;
+  };
+  return spin_.until(look) ? moved : receive(fd_.get(), space, true);
 }
 
 Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors) {

@@ -17,6 +17,7 @@
 #include "launchpad/base/result.h"
 #include "launchpad/net/io.h"
 #include "launchpad/net/rings.h"
+#include "launchpad/shm/spin.h"
 
 namespace lp::net {
 
@@ -88,6 +89,7 @@ class Socket {
   std::atomic<bool> ended_{false};
   std::atomic<bool> pull_due_{false};
   std::atomic<bool> crowded_{false};  // The socket took no more descriptors.
+  shm::Spin spin_;                    // The thread's that waits to read.
 };
 
 // Waits until the socket is readable and/or writable, whichever is asked for, or the deadline
