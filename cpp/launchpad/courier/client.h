@@ -66,10 +66,9 @@ class Client {
   template <auto Method, class... Args>
   auto result(Args&&... args) const {
     using S = checked<Method, Args...>;
-    const typename S::Arguments arguments(std::forward<Args>(args)...);
     constexpr std::string_view name = courier::method_name<Method>();
     return courier::decode_answer<typename S::Return>(
-        answer(name, courier::encode_arguments(arguments)), name, channel_);
+        answer(name, encode<Method>(std::forward<Args>(args)...)), name, channel_);
   }
   // Calls without waiting.
   template <auto Method, class... Args>
@@ -80,7 +79,8 @@ class Client {
   template <auto Method, class... Args>
   static wire::Payload encode(Args&&... args) {
     using S = checked<Method, Args...>;
-    return courier::encode_arguments(typename S::Arguments(std::forward<Args>(args)...));
+    using Passed = typename courier::Passed<typename S::Arguments, std::tuple<Args...>>::Type;
+    return courier::encode_arguments(Passed(std::forward<Args>(args)...));
   }
   // Calls without waiting, with what `encode` gave.
   template <auto Method, class... Args>

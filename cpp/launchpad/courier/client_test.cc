@@ -20,6 +20,30 @@ class CourierContract : public testing::TestWithParam<std::string> {
   }
 };
 
+// Counts its copies.
+struct Counted {
+  Counted() = default;
+  Counted(const Counted& other) : value(other.value) { copies.fetch_add(1); }
+  Counted& operator=(const Counted&) = default;
+  static inline std::atomic<int> copies{0};
+  int value = 0;
+  LP_FIELDS(value);
+};
+class Counter {
+ public:
+  int value_of(const Counted& counted) { return counted.value; }
+  using courier_methods = Methods<&Counter::value_of>;
+};
+
+TEST(Client, EncodesItsCallersArgumentsAndNoCopies) {
+  Counted counted;
+  counted.value = 3;
+  const wire::Payload expected = Client<Counter>::encode<&Counter::value_of>(counted);
+  EXPECT_EQ(Counted::copies.load(), 0);
+  EXPECT_EQ(Client<Counter>::encode<&Counter::value_of>(std::move(counted)).body, expected.body);
+  EXPECT_EQ(Counted::copies.load(), 0);
+}
+
 TEST_P(CourierContract, ACallGivesItsResult) {
   Desk desk;
   Server server;

@@ -72,6 +72,19 @@ template <class S, class... G>
 struct Accepts<S, std::tuple<G...>, std::enable_if_t<S::arity == sizeof...(G)>>
     : std::bool_constant<S::template takes<G...>> {};
 
+// What a method's arguments are encoded from: the caller's own where they have the parameter's
+// type, not copies; else what they are converted to.
+template <class Taken, class Given, class = void>
+struct Passed {
+  using Type = Taken;
+};
+template <class... T, class... G>
+struct Passed<std::tuple<T...>, std::tuple<G...>, std::enable_if_t<sizeof...(T) == sizeof...(G)>> {
+  template <class A, class B>
+  using One = std::conditional_t<std::is_same_v<std::remove_cvref_t<B>, A>, const A&, A>;
+  using Type = std::tuple<One<T, G>...>;
+};
+
 }  // namespace courier
 
 template <auto... Method>
