@@ -135,8 +135,7 @@ nb::list info(const PyReplayClient& client, Timeout timeout) {
 
 // (kind, exponent) of the sampler and of the remover.
 void check_priority(const SelectorTuple& sampler, const SelectorTuple& remover, double priority) {
-  take(replay::check_priority(selector_of(sampler), priority));
-  take(replay::check_priority(selector_of(remover), priority));
+  take(replay::check_priority(selector_of(sampler), selector_of(remover), priority));
 }
 
 }  // namespace

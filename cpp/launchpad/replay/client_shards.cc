@@ -144,8 +144,7 @@ Status Client::check_updates(std::string_view table, std::span<const PriorityUpd
     if (!known) return {};  // The server says that there is no such table.
   }
   for (const PriorityUpdate& update : updates) {
-    LP_TRY(check_priority(known->sampler, update.priority));
-    LP_TRY(check_priority(known->remover, update.priority));
+    LP_TRY(check_priority(known->sampler, known->remover, update.priority));
   }
   return {};
 }

@@ -194,6 +194,12 @@ Status check_priority(const SelectorOptions& options, double priority) {
                                            std::to_string(options.priority_exponent) + ".");
 }
 
+Status check_priority(const SelectorOptions& sampler, const SelectorOptions& remover,
+                      double priority) {
+  LP_TRY(check_priority(sampler, priority));
+  return check_priority(remover, priority);
+}
+
 Status Selector::check(double priority) const { return check_priority({}, priority); }
 
 void Selector::pick_many(base::Rng& rng, std::span<Pick> picks) {

@@ -58,6 +58,9 @@ inline SelectorOptions max_heap() { return {SelectorKind::kMaxHeap}; }
 Status check_selector(const SelectorOptions& options);
 // Selector::check of a selector that is made so. `options` passed check_selector.
 Status check_priority(const SelectorOptions& options, double priority);
+// The same of both selectors of a table.
+Status check_priority(const SelectorOptions& sampler, const SelectorOptions& remover,
+                      double priority);
 
 class Selector {
  public:

@@ -12,7 +12,7 @@ namespace lp::replay {
 // Travels as the type of a remote error.
 inline constexpr const char* kServerStops = "ServerStops";
 
-inline Error server_stops(std::string what) {
+inline Error server_stops(std::string what = "the replay server stops") {
   Error error(Code::kUnavailable, std::move(what));
   error.remote_type = kServerStops;
   return error;

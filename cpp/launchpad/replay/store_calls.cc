@@ -79,7 +79,7 @@ void StoreCore::bind_one(courier::Router& router, std::string_view name, Handle 
   const Status bound =
       router.bind(std::string(name), [self = shared_from_this(), handle](courier::Call call) {
         if (self->stopped_.load()) {
-          return call.fail(server_stops("the replay server stops"));
+          return call.fail(server_stops());
         }
         ((*self).*handle)(std::move(call));
       });
@@ -196,7 +196,7 @@ void StoreCore::on_checkpoint(courier::Call call) {
   }
   askers_.with([&](Askers& askers) {
     if (askers.stopped) {
-      return call.fail(server_stops("the replay server stops"));
+      return call.fail(server_stops());
     }
     askers.calls.push_back(std::move(call));
     if (std::exchange(askers.writes, true)) return;

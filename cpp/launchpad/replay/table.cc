@@ -130,8 +130,7 @@ Result<int64_t> Table::mutate(std::span<const PriorityUpdate> updates,
 }
 
 Status Table::check_priority(double priority) const {
-  LP_TRY(replay::check_priority(options().sampler, priority));
-  return replay::check_priority(options().remover, priority);
+  return replay::check_priority(options().sampler, options().remover, priority);
 }
 
 Status Table::reset() { return core_->reset(); }

@@ -97,8 +97,7 @@ Status WriterCore::check_item(std::string_view table, double priority, const Cut
                                              "' since the table could not be found.");
   }
   const KnownTable& known = found->second;
-  LP_TRY(check_priority(known.sampler, priority));
-  LP_TRY(check_priority(known.remover, priority));
+  LP_TRY(check_priority(known.sampler, known.remover, priority));
   return known.signature ? check_signature(table, *known.signature, item.shapes) : Status();
 }
 

@@ -200,7 +200,7 @@ void WriterSession::hear() {
 }
 
 void WriterSession::stop() {
-  const Error stops = server_stops("the replay server stops");
+  const Error stops = server_stops();
   std::map<uint64_t, Early> early;
   std::vector<OpenRef> awaiting;
   state_.with([&](State& state) {
