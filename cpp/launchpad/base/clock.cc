@@ -6,7 +6,7 @@
 namespace lp::base {
 
 const Clock& steady_clock() {
-  static const Clock clock;
+  static const Clock& clock = *new Clock;  // Detached threads read it while the process ends.
   return clock;
 }
 
