@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "launchpad/base/result.h"
-
 namespace lp {
 
 Error::Error(Code c, std::string m) : code(c), message(std::move(m)) {}
@@ -35,13 +33,4 @@ void throw_error(Error error) {
   throw error;
 }
 
-namespace base {
-
-BoxedError::BoxedError(Error&& error) : error_(new Error(std::move(error))) {}
-
-void BoxedError::End::operator()(Error* error) const { delete error; }
-
-BoxedError::Owned BoxedError::copy(const Error& error) { return Owned(new Error(error)); }
-
-}  // namespace base
 }  // namespace lp

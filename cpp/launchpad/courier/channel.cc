@@ -11,7 +11,6 @@
 #include "launchpad/courier/share.h"
 
 namespace lp::courier {
-
 namespace {
 
 // Whose callbacks this thread runs.
@@ -334,7 +333,7 @@ std::optional<Channel::Entry> Channel::take(uint64_t id) {
   return entry;
 }
 
-const Channel* Channel::calling_back() { return runs_callbacks_of; }
+bool Channel::calls_back_here() const { return runs_callbacks_of == this; }
 
 void Channel::read_in_background() {
   Lock lock(mutex_);

@@ -69,7 +69,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Sends; returns once the message is on its way, or waits for a connection: then the arguments'
   // buffers are shared until it is sent. With `callback` the answer goes there, on the channel's
   // thread; else to `wait`. Without `may_wait`, for calls with a callback, it returns also when the
-  // server takes no more for now: the channel's thread sends it then.
+  // server takes no more for now: the channel's thread sends it then. So it does in a callback.
   virtual Result<std::shared_ptr<Pending>> start(
       std::string_view method, const wire::Payload& arguments, const base::Deadline& deadline,
       Callback callback = nullptr, TypedInstead typed = nullptr, bool may_wait = true);
@@ -184,8 +184,8 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // Nobody waits for the call any more: the server is told.
   void tell_forgotten(uint64_t id);
   void read_in_background();
-  // The channel whose callbacks the calling thread runs, or null.
-  static const Channel* calling_back();
+  // Whether the calling thread is the one that runs this channel's callbacks.
+  bool calls_back_here() const;
   void expire_callbacks();
   // For a call with a callback.
   void ensure_background(const Pending& pending);

@@ -92,7 +92,7 @@ Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::
 
 Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how) {
   // While a callback waits for the server to take its call, others could not be told of answers.
-  if (how == Sending::kAsync && calling_back() == this) how = Sending::kNeverWait;
+  if (how == Sending::kAsync && calls_back_here()) how = Sending::kNeverWait;
   post_call(pending, arguments);
   // The first call leaves at once; those behind it gather while it is on its way.
   if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {

@@ -79,8 +79,8 @@ class Client {
   template <auto Method, class... Args>
   static wire::Payload encode(Args&&... args) {
     using S = checked<Method, Args...>;
-    using Passed = typename courier::Passed<typename S::Arguments, std::tuple<Args...>>::Type;
-    return courier::encode_arguments(Passed(std::forward<Args>(args)...));
+    return courier::encode_arguments(
+        courier::PassedFor<typename S::Arguments, Args...>(std::forward<Args>(args)...));
   }
   // Calls without waiting, with what `encode` gave.
   template <auto Method, class... Args>
@@ -96,10 +96,9 @@ class Client {
   // Calls a method by its name, for a server whose class is not known here (a Python node, say).
   template <class R, class... Args>
   R call_named(std::string_view method, const Args&... args) const {
-    return courier::decode_answer<R>(
-               answer(method,
-                      courier::encode_arguments(std::tuple<courier::Sent<Args>...>(args...))),
-               method, channel_)
+    using Passed = courier::PassedFor<std::tuple<courier::Sent<Args>...>, Args...>;
+    return courier::decode_answer<R>(answer(method, courier::encode_arguments(Passed(args...))),
+                                     method, channel_)
         .value_or_throw();
   }
 

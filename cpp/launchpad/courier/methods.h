@@ -84,6 +84,8 @@ struct Passed<std::tuple<T...>, std::tuple<G...>, std::enable_if_t<sizeof...(T) 
   using One = std::conditional_t<std::is_same_v<std::remove_cvref_t<B>, A>, const A&, A>;
   using Type = std::tuple<One<T, G>...>;
 };
+template <class Taken, class... Given>
+using PassedFor = typename Passed<Taken, std::tuple<Given...>>::Type;
 
 }  // namespace courier
 

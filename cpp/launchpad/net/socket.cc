@@ -24,6 +24,10 @@ Moved from_errno() {
   return {Io::kClosed};
 }
 
+Moved moved_or_errno(ssize_t sent) {
+  return sent >= 0 ? Moved{Io::kMoved, static_cast<size_t>(sent)} : from_errno();
+}
+
 Moved receive(int fd, std::span<std::byte> space, bool wait) {
   const ssize_t got = ::recv(fd, space.data(), space.size(), wait ? 0 : MSG_DONTWAIT);
   if (got > 0) return {Io::kMoved, static_cast<size_t>(got)};
@@ -63,8 +67,7 @@ Moved receive(int fd, std::span<std::byte> space, bool wait, std::vector<base::F
 Moved send(int fd, std::span<const iovec> parts, std::span<const int> descriptors) {
   constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
   if (parts.size() == 1 && descriptors.empty()) {  // As most messages are.
-    const ssize_t sent = ::send(fd, parts[0].iov_base, parts[0].iov_len, kFlags);
-    return sent >= 0 ? Moved{Io::kMoved, static_cast<size_t>(sent)} : from_errno();
+    return moved_or_errno(::send(fd, parts[0].iov_base, parts[0].iov_len, kFlags));
   }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
@@ -80,9 +83,7 @@ Moved send(int fd, std::span<const iovec> parts, std::span<const int> descriptor
     part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
     std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
   }
-  const ssize_t sent = ::sendmsg(fd, &message, kFlags);
-  if (sent >= 0) return {Io::kMoved, static_cast<size_t>(sent)};
-  return from_errno();
+  return moved_or_errno(::sendmsg(fd, &message, kFlags));
 }
 
 }  // namespace

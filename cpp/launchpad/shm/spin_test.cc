@@ -23,9 +23,9 @@ int looks_of(Spin& spin) {
 }
 
 // It finds what comes at the second look, if it takes one.
-void find(Spin& spin) {
+bool find(Spin& spin) {
   int looks = 0;
-  spin.until([&] { return ++looks == 2; });
+  return spin.until([&] { return ++looks == 2; });
 }
 
 // It looks for what does not come, and its core is somebody else's for `turns` turns meanwhile.
@@ -87,7 +87,7 @@ TEST(Spin, TurnsThatManyShareAreNotLost) {
   Spin spin(+[] { return 2 * running; });
   for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
     ASSERT_TRUE(lose(spin, kTurns));
-    find(spin);
+    ASSERT_TRUE(find(spin));
   }
 }
 
@@ -105,7 +105,7 @@ TEST(Spin, CountsThemAgainOnlyWhereATurnSeemsLost) {
   int turns = 0;
   for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
     ASSERT_TRUE(lose(spin, kTurns)) << "believed for too long that it is alone";
-    find(spin);
+    ASSERT_TRUE(find(spin));
     ++turns;
   }
   EXPECT_GE(counted, 2);
