@@ -216,7 +216,7 @@ Answer Channel::await(Lock& lock, Pending& pending) {
 bool Channel::read_step(Lock& lock, const base::Deadline& deadline) {
   const auto link = link_;
   reading_ = true;
-  bool writable = !outbox_.empty();
+  bool writable = sends_ = !outbox_.empty();
   FrameBatch batch;
   lock.unlock();
   const net::Io io = link->read_frames(batch.frames(), writable, deadline);
@@ -313,13 +313,15 @@ void Channel::fail_all(const Error& error) {
   for (Entry& entry : pending) complete(std::move(entry), error);
 }
 
-// Whoever leaves lets another one read, if somebody waits.
+// Whoever leaves lets another one read and send, if somebody waits.
 void Channel::hand_over() {
   if (reading_ || link_ == nullptr) return;
   if (!waiting_.empty())
     waiting_.front()->arrived->notify_all();
   else if (callbacks_due_ > 0)
     background_.notify_one();
+  else if (outbox_.bytes() > 0)
+    send_later();
 }
 
 std::optional<Channel::Entry> Channel::take(uint64_t id) {

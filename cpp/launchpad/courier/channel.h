@@ -165,6 +165,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   Status flush(Lock& lock, const base::Deadline& deadline);
   void tell_of_ended_streams();
   void send_gathered();
+  void send_later();
   Answer await(Lock& lock, Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
   void read_what_is_there();
@@ -200,10 +201,12 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   std::condition_variable background_;
   bool closed_ = false;
   bool connecting_ = false;
-  bool reading_ = false;           // Somebody has the reader's role.
-  bool flush_due_ = false;         // The flusher will come.
-  bool flushed_for_size_ = false;  // Since it was here,
-  bool in_burst_ = false;          // and before that.
+  bool reading_ = false;                  // Somebody has the reader's role,
+  bool sends_ = false;                    // and sends what is in the outbox, once there is room.
+  bool flush_due_ = false;                // The flusher will come.
+  std::atomic<bool> due_in_vain_{false};  // It came while somebody had the lock.
+  uint64_t appended_when_due_ = 0;        // What the outbox had taken when it last came.
+  Flusher::Pace pace_ = Flusher::Pace::kSoon;
   bool has_background_ = false;
   bool has_connector_ = false;  // A thread connects for the calls in `unsent_`.
   std::shared_ptr<Link> link_;

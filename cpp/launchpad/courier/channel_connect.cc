@@ -58,8 +58,8 @@ Status Channel::connect(Lock& lock, const base::Deadline& deadline,
   peer_ = std::move(peer);
   outbox_.clear();
   if (peer_->shares) {
-    auto returns =
-        std::make_shared<Returns>([weak = weak_from_this()] { Flusher::later().add(weak); });
+    auto returns = std::make_shared<Returns>(
+        [weak = weak_from_this()] { Flusher::at(Flusher::Pace::kLater).add(weak); });
     link_->share(returns);
     outbox_.share(std::move(returns));
   }

@@ -94,13 +94,14 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
   // While a callback waits for the server to take its call, others could not be told of answers.
   if (how == Sending::kAsync && calls_back_here()) how = Sending::kNeverWait;
   post_call(pending, arguments);
-  // The first call leaves at once; those behind it gather while it is on its way.
-  if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes) {
-    if (!std::exchange(flush_due_, true))
-      (in_burst_ ? Flusher::in_burst() : Flusher::soon()).add(weak_from_this());
+  // The first call leaves at once; those behind it gather while it is on its way. Not so if others
+  // want this thread's core: they gather until it is the server's turn, and a thread that comes to
+  // send them would take yet another one.
+  if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes &&
+      !link_->crowded()) {
+    if (!std::exchange(flush_due_, true)) Flusher::at(pace_).add(weak_from_this());
     return {};
   }
-  if (how != Sending::kSync && flush_due_) flushed_for_size_ = true;
   pending.submitting = true;
   Status sent;
   if (how == Sending::kNeverWait)
@@ -136,19 +137,30 @@ void Channel::send_gathered() {
 
 void Channel::flush_due() {
   Lock lock(mutex_, std::try_to_lock);
-  // Somebody makes calls.
-  if (!lock.owns_lock()) return Flusher::in_burst().add(weak_from_this());
+  // Somebody makes calls; or holds the lock without a processor, which may last.
+  if (!lock.owns_lock()) {
+    const bool again = due_in_vain_.exchange(true);
+    return Flusher::at(again ? Flusher::Pace::kLater : Flusher::Pace::kInBurst)
+        .add(weak_from_this());
+  }
+  due_in_vain_ = false;
   flush_due_ = false;
-  in_burst_ = std::exchange(flushed_for_size_, false);
+  const uint64_t appended = outbox_.appended();
+  const uint64_t seen = std::exchange(appended_when_due_, appended);
+  const bool idle = pending_.empty() || appended < seen;  // Or on another link than before.
+  pace_ = idle ? Flusher::Pace::kSoon : Flusher::next_pace(pace_, appended - seen);
   tell_of_ended_streams();
   if (link_ == nullptr || outbox_.empty()) return;
   const auto link = link_;
   const net::Io io = outbox_.flush(link->socket());
   if (io == net::Io::kClosed) break_link(link);
-  // The connection takes nothing now: again, until it does or somebody waits for it. A thread that
-  // reads in the background sends too.
-  if (io == net::Io::kWouldBlock && !has_background_ && !std::exchange(flush_due_, true))
-    Flusher::later().add(weak_from_this());
+  if (io == net::Io::kWouldBlock) send_later();
+}
+
+// The connection takes nothing now: again, until it does, unless a thread waits for that.
+void Channel::send_later() {
+  if (has_background_ || (reading_ && sends_)) return;
+  if (!std::exchange(flush_due_, true)) Flusher::at(Flusher::Pace::kLater).add(weak_from_this());
 }
 
 Result<std::shared_ptr<Pending>> Channel::ask_stream(uint64_t id,
@@ -178,7 +190,7 @@ Result<std::shared_ptr<Pending>> Channel::ask_stream(uint64_t id,
 
 void Channel::end_stream(uint64_t id, std::shared_ptr<Pending> asked) {
   ended_streams_.with([&](auto& ended) { ended.push_back({id, std::move(asked)}); });
-  Flusher::soon().add(weak_from_this());
+  Flusher::at(Flusher::Pace::kSoon).add(weak_from_this());
 }
 
 void Channel::tell_of_ended_streams() {

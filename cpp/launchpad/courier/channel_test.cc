@@ -203,6 +203,22 @@ TEST_P(ChannelContract, ACallbackWhoseCallIsPushedBackKeepsNoAnswerFromAnother) 
   server.join();
 }
 
+TEST_P(ChannelContract, TheRestOfAMessageFollowsThoughItsCallerGaveUp) {
+  auto listener = net::listen(address).value();
+  std::promise<void> gave_up;
+  std::thread server([&] {
+    Greeter greeter(*listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+    gave_up.get_future().wait();
+    EXPECT_EQ(greeter.read(2).back().type, wire::FrameType::kCall);
+  });
+  const auto large = encode_arguments(std::tuple(std::string(8 << 20, 'x')));
+  const auto deadline = base::Deadline::after(std::chrono::milliseconds(100));
+  const auto answer = client.shared_channel()->call("note", large, deadline);
+  EXPECT_EQ(answer.error().code, Code::kDeadlineExceeded);
+  gave_up.set_value();
+  server.join();
+}
+
 // Takes one connection, and says in place of a welcome that it stops.
 void leave_at_once(net::Listener& listener) { Greeter(listener, wire::FrameType::kBye, {}); }
 

@@ -40,6 +40,8 @@ TEST(Client, EncodesItsCallersArgumentsAndNoCopies) {
   counted.value = 3;
   const wire::Payload expected = Client<Counter>::encode<&Counter::value_of>(counted);
   EXPECT_EQ(Counted::copies.load(), 0);
+  const auto nobody = Client<Counter>::connect("localhost:1").within(base::Nanos(1));
+  EXPECT_THROW(nobody.call_named<int>("value_of", counted), Error);
   EXPECT_EQ(Client<Counter>::encode<&Counter::value_of>(std::move(counted)).body, expected.body);
   EXPECT_EQ(Counted::copies.load(), 0);
 }

@@ -6,21 +6,27 @@
 #include <utility>
 
 namespace lp::courier {
+namespace {
 
-// Leaked, all: their threads may outlive static destruction.
-Flusher& Flusher::soon() {
-  static auto* const flusher = new Flusher(kFlushDelay);
-  return *flusher;
+// Of each pace.
+constexpr base::Nanos kDelays[] = {base::Nanos(50'000), base::Nanos(200'000),
+                                   base::Nanos(2'000'000)};
+constexpr uint64_t kBurstBytesPerMicrosecond = 32;
+
+}  // namespace
+
+Flusher& Flusher::at(Pace pace) {
+  // Leaked: their threads may outlive static destruction.
+  static Flusher* const flushers[] = {new Flusher(kDelays[0]), new Flusher(kDelays[1]),
+                                      new Flusher(kDelays[2])};
+  return *flushers[static_cast<size_t>(pace)];
 }
 
-Flusher& Flusher::in_burst() {
-  static auto* const flusher = new Flusher(kBurstDelay);
-  return *flusher;
-}
-
-Flusher& Flusher::later() {
-  static auto* const flusher = new Flusher(kLongDelay);
-  return *flusher;
+Flusher::Pace Flusher::next_pace(Pace last, uint64_t bytes) {
+  const auto microseconds =
+      static_cast<uint64_t>(kDelays[static_cast<size_t>(last)].count()) / 1000;
+  if (bytes < kBurstBytesPerMicrosecond * microseconds) return Pace::kSoon;
+  return last == Pace::kSoon ? Pace::kInBurst : Pace::kLater;
 }
 
 void Flusher::add(std::weak_ptr<Flushable> connection) {

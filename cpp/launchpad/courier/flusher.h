@@ -3,6 +3,7 @@
 // nothing is due. Any thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -18,22 +19,23 @@ class Flushable {
   virtual void flush_due() = 0;
 };
 
-// How long a small asynchronous call may wait for company.
-inline constexpr base::Nanos kFlushDelay{50'000};
-// The same while so many are made that the connection is flushed for their size again and again.
-inline constexpr base::Nanos kBurstDelay{200'000};
-// How long memory that can be given back waits for a message to travel with, and a connection that
-// takes nothing for the next try.
-inline constexpr base::Nanos kLongDelay{2'000'000};
 // What has gathered to this size does not wait.
 inline constexpr size_t kGatherBytes = 16 * 1024;
 
 class Flusher {
  public:
-  // The process's, for each delay.
-  static Flusher& soon();
-  static Flusher& in_burst();
-  static Flusher& later();
+  // How long what is kept back waits at most.
+  enum class Pace : uint8_t {
+    kSoon,     // 50 us: a small asynchronous call, for company.
+    kInBurst,  // 200 us: the same while very many are made. Each coming costs a switch of threads.
+    kLater,    // 2 ms: the same in a burst that goes on, memory that can be given back, for a
+               // message to travel with, and a connection that takes nothing, for the next try.
+  };
+  // The process's.
+  static Flusher& at(Pace pace);
+  // The pace of a connection that was given `bytes` to send since a flusher of pace `last` was
+  // asked to come. At more than 32 B a microsecond, 300,000 small calls a second, it is in a burst.
+  static Pace next_pace(Pace last, uint64_t bytes);
 
   // Calls connection->flush_due() after the delay.
   void add(std::weak_ptr<Flushable> connection);

@@ -36,6 +36,12 @@ class Link {
   // Both ends share this host's memory. Before the first read after the greeting.
   void share(std::shared_ptr<Returns> returns) { inlet_.share(std::move(returns)); }
 
+  // Others want the core of whoever waits for answers.
+  bool crowded() const {
+    const net::Rings* const rings = socket_.rings();
+    return rings != nullptr && rings->crowded();
+  }
+
   net::Socket& socket() { return socket_; }
   // What was wrong with the bytes, if that ended the connection.
   const std::optional<Error>& broken() const { return broken_; }

@@ -167,8 +167,8 @@ void Session::set_healthy(bool healthy) {
 }
 
 void Session::begin_sharing() {
-  auto returns =
-      std::make_shared<Returns>([weak = weak_from_this()] { Flusher::later().add(weak); });
+  auto returns = std::make_shared<Returns>(
+      [weak = weak_from_this()] { Flusher::at(Flusher::Pace::kLater).add(weak); });
   inlet_.share(returns);
   out_.with([&](Out& out) { out.box.share(std::move(returns)); });
 }

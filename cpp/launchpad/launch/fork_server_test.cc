@@ -21,12 +21,14 @@ namespace {
 namespace fs = std::filesystem;
 using testing::Child;
 
-// Its own thread makes ThreadSanitizer's programs none that can be forked.
+// Whether a node of behaviour "fork" was one. A thread of ThreadSanitizer's own, which some
+// versions have from the start, makes its programs none that can be forked.
+bool was_forked(const std::string& printed) {
 #ifdef __SANITIZE_THREAD__
-constexpr const char* kForked = "afresh";
-#else
-constexpr const char* kForked = "fork";
+  if (printed == "afresh\n") return true;
 #endif
+  return printed == "fork\n";
+}
 
 const std::vector<std::string>& command() {
   static const std::vector<std::string> argv = {testing::program("node_test_program"), "env"};
@@ -80,8 +82,8 @@ TEST_F(ForkServerTest, ForksForNodesOfItsCommand) {
   add("fork");
   add("fork");
   EXPECT_EQ(failure(start()), "");
-  EXPECT_EQ(printed(0), std::string(kForked) + "\n");
-  EXPECT_EQ(printed(1), std::string(kForked) + "\n");
+  EXPECT_TRUE(was_forked(printed(0))) << printed(0);
+  EXPECT_TRUE(was_forked(printed(1))) << printed(1);
 }
 
 TEST_F(ForkServerTest, AForkIsAChildOfTheLauncherInAGroupOfItsOwn) {
@@ -137,7 +139,7 @@ TEST_F(ForkServerTest, WhatAForkWouldGetWrongIsStartedAfresh) {
   EXPECT_EQ(failure(start({.start_variables = {"START_*", "EXACT"}, .counted_cpus = true})), "");
   EXPECT_EQ(printed(0), "afresh\n");
   EXPECT_EQ(printed(1), "afresh\n");
-  EXPECT_EQ(printed(2), std::string(kForked) + "\n");
+  EXPECT_TRUE(was_forked(printed(2))) << printed(2);
   EXPECT_EQ(printed(3), "afresh\n");
   EXPECT_EQ(printed(4), "afresh\n");
 }

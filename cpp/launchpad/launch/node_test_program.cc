@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -88,6 +89,12 @@ void accept_and_crash(const Context& context) {
   }
 }
 
+// As if nobody handled the signal: sanitizers do.
+void die_by(int signal) {
+  ::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 // A mac that only who has the run's token can make; then all that others of this user can read of
 // this process without a debugger.
 void write_token_and_surroundings(const Context& context, const std::string& path) {
@@ -121,7 +128,7 @@ void act(const Context& context, const Arguments& arguments) {
   const auto argument = [&](size_t i) { return arguments.at(i); };
   if (what == "return") return;
   if (what == "exit") std::exit(std::stoi(argument(1)));
-  if (what == "signal") std::raise(std::stoi(argument(1)));
+  if (what == "signal") die_by(std::stoi(argument(1)));
   if (what == "throw") throw std::runtime_error(argument(1));
   if (what == "unavailable") lp::throw_error(lp::Error(lp::Code::kUnavailable, "a peer is gone"));
   if (what == "stop") context.request_stop();
@@ -168,8 +175,8 @@ void act(const Context& context, const Arguments& arguments) {
     std::cout << (::getpgrp() == ::getpid() && ::getppid() == std::stoi(argument(1)) ? "own" : "no")
               << std::endl;
   } else if (what == "where") {
-    std::cout << context.name() << " of " << context.program << " in " << ::get_current_dir_name()
-              << std::endl;
+    std::cout << context.name() << " of " << context.program << " in "
+              << std::filesystem::current_path().string() << std::endl;
   }
 }
 

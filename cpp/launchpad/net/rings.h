@@ -39,6 +39,8 @@ class Rings {
   // The client's: as wait_for, but no longer than a fifth of a second, and not after the server's
   // end.
   Io wait(bool& readable, bool& writable, const base::Deadline& deadline);
+  // The client's: others took the core of the thread that waited last when it lent it.
+  bool crowded() const { return spin_.crowded(); }
   // True, once: the server's threads want to be poked at the socket.
   bool poke_due() { return poke_due_.load(std::memory_order_relaxed) && poke_due_.exchange(false); }
 
