@@ -93,6 +93,12 @@ WIDE_WORKS = (
         "one call outstanding, and every answer is held against its call. Nothing is pinned.",
     ),
     (
+        "pipelining_clients",
+        "The same with 256 calls outstanding",
+        "calls/s of all clients together: each makes 256 calls before it waits for the first. "
+        "Limit: the bytes alone, all 256 in one message.",
+    ),
+    (
         "launch",
         "Nodes, from launch to all answered",
         "Limit: that many bare interpreters (`python -c pass`), or C++ children, started at once. "

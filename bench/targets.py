@@ -133,6 +133,13 @@ LATER = (
         ("courier-cpp", "clients", "1"),
         above=True,
     ),
+    Target(
+        "256 clients, 256 calls outstanding each, C++",
+        ("courier-cpp", "pipelining_clients", "256"),
+        0.8,
+        ("courier-cpp", "pipelining_clients", "1"),
+        above=True,
+    ),
     *(
         Target(
             f"memory of an idle connection, {end}",

@@ -109,9 +109,12 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
         row("raw-cpp", "clients", "256", "calls/s", 200_000),
         row("courier-cpp", "clients", "1", "calls/s", 400_000),
         row("courier-cpp", "clients", "256", "calls/s", 300_000),
+        row("courier-cpp", "pipelining_clients", "1", "calls/s", 1_000_000),
+        row("courier-cpp", "pipelining_clients", "256", "calls/s", 900_000),
     ]
     lines = lines_of(dict(results, measurements=measured))
     assert "| calls/s | 1 | 256 |" in lines
+    assert "| courier-cpp | 1,000,000 | 900,000 |" in lines
     assert "| courier-cpp | 400,000 | 300,000 |" in lines
     assert "| courier-cpp | 0.25 | 0.67 |" in lines  # x limit
     assert "| 256 clients, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |" in lines

@@ -1,7 +1,7 @@
 // How one server's rate grows with its clients, and what an idle connection costs: 1, 2, 4 ... 256
-// clients, each a process of its own with one call of 64 B outstanding. Every answer is held
-// against its call. Used by courier.cc and raw.cc, which say how a client connects; forks, so it
-// comes before the first thread of its process.
+// clients, each a process of its own with one call of 64 B outstanding, or with many. Every answer
+// is held against its call. Used by courier.cc and raw.cc, which say how a client connects; forks,
+// so it comes before the first thread of its process.
 #pragma once
 
 #include <signal.h>
@@ -25,6 +25,11 @@ constexpr double kClientPatience = 20;
 // Makes a connection and gives what calls through it: the answer to a payload, somehow.
 using ClientCall = std::function<std::string(const std::string& payload)>;
 using Connect = std::function<ClientCall()>;
+// The same for the answers to several payloads, which are all on their way at once.
+constexpr int kOutstanding = 256;
+using Payloads = std::vector<std::string>;
+using ClientCalls = std::function<Payloads(const Payloads& payloads)>;
+using ConnectForMany = std::function<ClientCalls()>;
 
 // What all processes see.
 struct ClientPage {
@@ -61,12 +66,33 @@ class Stamped {
   uint64_t stamp_ = 0;
 };
 
-inline void run_client(ClientPage& page, int number, const Connect& connect) {
-  const ClientCall call = connect();
+// Calls, so many times as it says; false: an answer was another call's.
+struct Round {
+  int calls = 1;
+  std::function<bool(Stamped&)> run;
+};
+using ConnectRounds = std::function<Round()>;
+
+inline Round one_call(ClientCall call) {
+  return {1, [call = std::move(call)](Stamped& payload) {
+            const std::string& sent = payload.next();
+            return call(sent) == sent;
+          }};
+}
+
+inline Round many_calls(ClientCalls call) {
+  return {kOutstanding,
+          [call = std::move(call), sent = Payloads(kOutstanding)](Stamped& payload) mutable {
+            for (std::string& each : sent) each = payload.next();
+            return call(sent) == sent;
+          }};
+}
+
+inline void run_client(ClientPage& page, int number, const ConnectRounds& connect) {
+  Round round = connect();
   Stamped payload(number);
   const auto check = [&] {
-    const std::string& sent = payload.next();
-    if (call(sent) != sent) page.wrong.fetch_add(1);
+    if (!round.run(payload)) page.wrong.fetch_add(1);
   };
   check();
   page.connected.fetch_add(1);
@@ -74,7 +100,7 @@ inline void run_client(ClientPage& page, int number, const Connect& connect) {
   auto& calls = page.counts[number].calls;
   while (page.phase.load(std::memory_order_relaxed) == ClientPage::kCalling) {
     check();
-    calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    calls.store(calls.load(std::memory_order_relaxed) + round.calls, std::memory_order_relaxed);
   }
 }
 
@@ -104,7 +130,7 @@ inline void await_clients(const std::function<bool()>& so, const char* what) {
 // Ends its clients, whatever happens.
 class ClientProcesses {
  public:
-  ClientProcesses(ClientPage& page, int count, const Connect& connect) {
+  ClientProcesses(ClientPage& page, int count, const ConnectRounds& connect) {
     for (int i = 0; i < count; ++i) {
       const pid_t pid = fork_client([&] { run_client(page, i, connect); });
       if (pid < 0) throw std::runtime_error("cannot fork a client");
@@ -133,7 +159,8 @@ class ClientProcesses {
   std::vector<pid_t> pids_;
 };
 
-inline double client_rate(ClientPage& page, int count, double seconds, const Connect& connect) {
+inline double client_rate(ClientPage& page, int count, double seconds,
+                          const ConnectRounds& connect) {
   ClientProcesses clients(page, count, connect);
   await_clients([&] { return page.connected.load() == static_cast<uint32_t>(count); },
                 "a client cannot connect");
@@ -151,7 +178,8 @@ inline double client_rate(ClientPage& page, int count, double seconds, const Con
 }
 
 // Calls per second of 1, 2, 4 ... clients together.
-inline void measure_clients(const char* name, const Options& options, const Connect& connect) {
+inline void measure_rounds(const char* name, const char* work, const Options& options,
+                           const ConnectRounds& connect) {
   for (int count = 1; count <= kMostClients; count *= 2) {
     void* memory = mmap(nullptr, sizeof(ClientPage), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -159,8 +187,17 @@ inline void measure_clients(const char* name, const Options& options, const Conn
     auto* const page = new (memory) ClientPage;
     const double rate = client_rate(*page, count, options.seconds, connect);
     munmap(memory, sizeof(ClientPage));
-    emit(name, "clients", std::to_string(count), rate, "calls/s");
+    emit(name, work, std::to_string(count), rate, "calls/s");
   }
+}
+
+inline void measure_clients(const char* name, const Options& options, const Connect& connect) {
+  measure_rounds(name, "clients", options, [&] { return one_call(connect()); });
+}
+
+inline void measure_pipelining_clients(const char* name, const Options& options,
+                                       const ConnectForMany& connect) {
+  measure_rounds(name, "pipelining_clients", options, [&] { return many_calls(connect()); });
 }
 
 // KiB of a process's memory, shared pages in proportion to those who share them.

@@ -32,8 +32,22 @@ void measure_growth(const bench::Options& options, const std::string& address, p
     const auto client = lp::Client<bench::Echo>::connect(address);
     return [client](const std::string& sent) { return client.call<&bench::Echo::echo>(sent); };
   };
+  const auto connect_for_many = [&address]() -> bench::ClientCalls {
+    const auto client = lp::Client<bench::Echo>::connect(address);
+    return [client](const bench::Payloads& payloads) {
+      std::vector<lp::Future<std::string>> futures;
+      futures.reserve(payloads.size());
+      for (const std::string& payload : payloads)
+        futures.push_back(client.async<&bench::Echo::echo>(payload));
+      bench::Payloads answers;
+      answers.reserve(futures.size());
+      for (auto& future : futures) answers.push_back(future.get());
+      return answers;
+    };
+  };
   if (!options.has("clients")) return;
   bench::measure_clients(kName, options, connect);
+  bench::measure_pipelining_clients(kName, options, connect_for_many);
   bench::measure_connections(kName, server, connect);
 }
 

@@ -263,17 +263,17 @@ void serve_all(int listener) {
   };
   watch(listener);
   std::vector<epoll_event> events(64);
-  char payload[bench::kPayload];
+  std::vector<char> bytes(64 * 1024);
   while (true) {
     const int count = epoll_wait(all, events.data(), static_cast<int>(events.size()), -1);
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
       if (fd == listener) {
         watch(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-      } else if (!read_exactly(fd, payload, sizeof(payload)) ||
-                 !write_exactly(fd, payload, sizeof(payload))) {
-        close(fd);
+        continue;
       }
+      const ssize_t size = read(fd, bytes.data(), bytes.size());
+      if (size <= 0 || !write_exactly(fd, bytes.data(), size)) close(fd);
     }
   }
 }
@@ -294,14 +294,27 @@ void measure_growth(const Options& options) {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     check(::connect(fd, generic, size) == 0, "connect");
     return [fd](const std::string& sent) {
-      std::string answer(bench::kPayload, 0);
+      std::string answer(sent.size(), 0);
       check(write_exactly(fd, sent.data(), sent.size()), "write");
       check(read_exactly(fd, answer.data(), answer.size()), "read");
       return answer;
     };
   };
+  // All payloads in one message, which a server of calls has not: what the bytes alone cost.
+  const auto connect_for_many = [&]() -> bench::ClientCalls {
+    return [call = connect()](const bench::Payloads& payloads) {
+      std::string sent;
+      for (const std::string& payload : payloads) sent += payload;
+      const std::string received = call(sent);
+      bench::Payloads answers;
+      for (size_t at = 0; at < received.size(); at += bench::kPayload)
+        answers.push_back(received.substr(at, bench::kPayload));
+      return answers;
+    };
+  };
   try {
     bench::measure_clients(kName, options, connect);
+    bench::measure_pipelining_clients(kName, options, connect_for_many);
     bench::measure_connections(kName, server, connect);
   } catch (const std::exception& error) {
     bench::emit_error(kName, "clients", error.what());

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -55,6 +57,49 @@ TEST_P(CourierContract, ACallGivesItsResult) {
   const Point moved = client.call<&Desk::move>(Point{1, 2.5}, 10);
   EXPECT_EQ(moved.x, 11);
   EXPECT_EQ(moved.y, 12.5);
+}
+
+// Each blocks its callers until it is opened.
+class Doors {
+ public:
+  int pass(int number) {
+    Door& door = doors.at(static_cast<size_t>(number));
+    door.reached.store(true);
+    door.reached.notify_all();
+    door.open.wait(false);
+    return number;
+  }
+  int knock() { return 1; }
+  void open(size_t number) {
+    doors.at(number).open.store(true);
+    doors.at(number).open.notify_all();
+  }
+  struct Door {
+    std::atomic<bool> reached{false};
+    std::atomic<bool> open{false};
+  };
+  std::array<Door, 2> doors;
+  using courier_methods = Methods<&Doors::pass, &Doors::knock>;
+};
+
+TEST_P(CourierContract, AnAnswerDoesNotWaitForTheCallBehindItThoughTheServerHasOneThread) {
+  Doors doors;
+  Server server({.threads = 1});
+  const auto client = serve_at(server, doors);
+  auto first = client.async<&Doors::pass>(0);
+  doors.doors[0].reached.wait(false);
+  // These three are read together, once the first has passed.
+  auto knock = client.async<&Doors::knock>();
+  auto second = client.async<&Doors::pass>(1);
+  auto last = client.async<&Doors::knock>();
+  EXPECT_FALSE(last.ready());
+  doors.open(0);
+  EXPECT_TRUE(knock.wait_for(std::chrono::seconds(20)));
+  EXPECT_FALSE(second.ready());
+  doors.open(1);
+  EXPECT_EQ(first.get(), 0);
+  EXPECT_EQ(second.get(), 1);
+  EXPECT_EQ(last.get(), 1);
 }
 
 TEST_P(CourierContract, ArraysOfEverySizeComeBackEqual) {

@@ -48,6 +48,8 @@ class Reactor {
   void run_on();
   void break_promise();
   bool promised() const { return promised_.load(); }
+  // Whether a thread waits at the sockets, which hears the timer.
+  bool watched() const { return at_sockets_.load() > 0; }
   bool promised_here() const;  // By the calling thread,
   bool goes_on() const;        // and it has run a call since.
   // The caller goes away for a while. False: then nobody waits here.

@@ -13,8 +13,10 @@
 namespace lp::courier {
 namespace {
 
-// Answers that are kept back together at most.
-constexpr int kMaxCorkedAnswers = 32;
+// Answers that are kept back together; so many more while their client sleeps: to wake it costs as
+// much as some calls, and where cores are few it takes the answers only when it has its turn.
+constexpr int kCorkedAnswers = 32;
+constexpr int kMaxCorkedAnswers = 256;
 // Finished calls per kStealAfter from which the queue counts as moving: another thread would only
 // contend.
 constexpr uint64_t kMovingCalls = 16;
@@ -69,6 +71,14 @@ void ServerCore::keep_a_reader() {
   while (threads < limit_.load(std::memory_order_acquire)) {
     if (threads_.compare_exchange_weak(threads, threads + 1)) return spawn_thread(false);
   }
+  // All are busy: nobody would hear the timer.
+  flush_corked();
+}
+
+void ServerCore::flush_corked() {
+  std::vector<std::shared_ptr<Session>> corked;
+  with_queue([&](Queue& queue) { corked.swap(queue.corked); });
+  for (const auto& session : corked) session->flush();
 }
 
 // Calls that run now take no place, so threads are added for them, too.
@@ -111,6 +121,11 @@ bool ServerCore::run_queued(Cork& cork) {
   return session != nullptr;
 }
 
+bool ServerCore::is_full(const Cork& cork) {
+  return cork.answers >= kMaxCorkedAnswers ||
+         (cork.answers >= kCorkedAnswers && !cork.session->client_sleeps());
+}
+
 std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
   bool more = false;
   auto next = with_queue([&](Queue& queue) {
@@ -128,13 +143,14 @@ std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
     return taken;
   });
   // Nothing may be left behind when the thread goes on to something that may take long: the last
-  // call, an event, or another session's call.
-  if (cork.session &&
-      (!more || next->call.session() != cork.session || cork.answers >= kMaxCorkedAnswers)) {
+  // call, an event, or another session's call. Should one of several calls, the timer must find a
+  // thread.
+  const bool keeps = more && reactor_->watched();
+  if (cork.session && (!keeps || next->call.session() != cork.session || is_full(cork))) {
     cork.session->flush();
     cork = {};
   }
-  if (more) {
+  if (keeps) {
     cork.session = next->call.session();
     ++cork.answers;
     Session::set_corked_on_this_thread(cork.session.get());
@@ -182,11 +198,9 @@ void ServerCore::on_descriptor(int fd, uint32_t events) {
 // Some calls that were read together still wait: either the one before them blocks, or they are
 // many.
 void ServerCore::on_timer() {
-  std::vector<std::shared_ptr<Session>> corked;
   bool slow = false;
   auto next = with_queue([&](Queue& queue) -> std::optional<Backlog::Next> {
     queue.timer_armed = false;
-    corked.swap(queue.corked);
     if (queue.calls.empty() && !reactor_->promised()) return std::nullopt;
     slow = queue.finished - queue.finished_at_arming < kMovingCalls;
     if (!slow) {
@@ -201,7 +215,7 @@ void ServerCore::on_timer() {
     return taken;
   });
   if (slow) reactor_->break_promise();
-  for (const auto& session : corked) session->flush();
+  flush_corked();
   if (next) run_next(std::move(*next));
 }
 

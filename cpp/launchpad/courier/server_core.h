@@ -93,6 +93,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   bool run_queued(Cork& cork);
   // The next queued call. Flushes the cork before a call that may leave it behind.
   std::optional<Backlog::Next> next_call(Cork& cork);
+  static bool is_full(const Cork& cork);
+  // Sends all answers that are kept back, of any thread.
+  void flush_corked();
   std::shared_ptr<Session> next_readable();
   void wait_for_event();
   void on_descriptor(int fd, uint32_t events);

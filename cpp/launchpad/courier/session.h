@@ -88,6 +88,11 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   int fd() const { return socket_.fd(); }
   // Whether the client has said who it is.
   bool known() const { return known_.load(std::memory_order_acquire); }
+  // Whether the client must be woken to take an answer, as far as memory tells.
+  bool client_sleeps() const {
+    const net::Rings* const rings = socket_.rings();
+    return rings != nullptr && rings->reader_sleeps();
+  }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
 
  private:

@@ -32,6 +32,8 @@ class Rings {
   // Writes what fits; with `marked`, it tells of something that travels beside the bytes.
   Moved write(std::span<const iovec> parts, bool marked);
   bool has_room() const { return out_.has_room(); }
+  // Whether the other end sleeps until there is something to read.
+  bool reader_sleeps() const { return out_.reader_sleeps(); }
   // What the other end has told of, and was not asked for before.
   bool new_marks() const { return in_.marks() != marks_; }
   void take_mark() { ++marks_; }

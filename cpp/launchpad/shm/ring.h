@@ -40,6 +40,8 @@ class RingWriter {
 
   // Asks to be woken when something was read. True: it was asked before, or the ring is full.
   bool ask_for_room();
+  // Whether the reader has asked to be woken.
+  bool reader_sleeps() const { return ring_.reader_waits.load(std::memory_order_relaxed) != 0; }
   // After writing: true, once, if the reader asked to be woken.
   bool reader_asked();
 
