@@ -104,10 +104,12 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
   }
   pending.submitting = true;
   Status sent;
-  if (how == Sending::kNeverWait)
+  if (how == Sending::kNeverWait) {
     send_gathered();
-  else
+    if (outbox_.bytes() > 0) send_later();
+  } else {
     sent = flush(lock, pending.deadline);
+  }
   pending.submitting = false;
   return sent;
 }
@@ -159,7 +161,8 @@ void Channel::flush_due() {
 
 // The connection takes nothing now: again, until it does, unless a thread waits for that.
 void Channel::send_later() {
-  if (has_background_ || (reading_ && sends_)) return;
+  if (reading_ && sends_) return;
+  if (!reading_ && has_background_) return background_.notify_one();
   if (!std::exchange(flush_due_, true)) Flusher::at(Flusher::Pace::kLater).add(weak_from_this());
 }
 

@@ -203,6 +203,14 @@ TEST_P(ChannelContract, ACallbackWhoseCallIsPushedBackKeepsNoAnswerFromAnother) 
   server.join();
 }
 
+// A call that is too large for a server that reads nothing meanwhile, which its caller gives up.
+void call_in_vain(Channel& channel) {
+  const auto large = encode_arguments(std::tuple(std::string(8 << 20, 'x')));
+  const auto answer =
+      channel.call("note", large, base::Deadline::after(std::chrono::milliseconds(100)));
+  EXPECT_EQ(answer.error().code, Code::kDeadlineExceeded);
+}
+
 TEST_P(ChannelContract, TheRestOfAMessageFollowsThoughItsCallerGaveUp) {
   auto listener = net::listen(address).value();
   std::promise<void> gave_up;
@@ -211,10 +219,29 @@ TEST_P(ChannelContract, TheRestOfAMessageFollowsThoughItsCallerGaveUp) {
     gave_up.get_future().wait();
     EXPECT_EQ(greeter.read(2).back().type, wire::FrameType::kCall);
   });
-  const auto large = encode_arguments(std::tuple(std::string(8 << 20, 'x')));
-  const auto deadline = base::Deadline::after(std::chrono::milliseconds(100));
-  const auto answer = client.shared_channel()->call("note", large, deadline);
-  EXPECT_EQ(answer.error().code, Code::kDeadlineExceeded);
+  call_in_vain(*client.shared_channel());
+  gave_up.set_value();
+  server.join();
+}
+
+TEST_P(ChannelContract, TheRestOfAMessageFollowsThoughTheThreadOfCallbacksHasNothingToWaitFor) {
+  auto listener = net::listen(address).value();
+  std::promise<void> gave_up;
+  std::thread server([&] {
+    Greeter greeter(*listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+    greeter.read(2);
+    greeter.answer_all();
+    gave_up.get_future().wait();
+    EXPECT_EQ(greeter.read(3).back().type, wire::FrameType::kCall);
+  });
+  const auto channel = client.shared_channel();
+  std::promise<void> heard;
+  channel
+      ->start("note", encode_arguments(std::tuple(1)), {},
+              [&](const Answer&) { heard.set_value(); })
+      .value();
+  heard.get_future().wait();
+  call_in_vain(*channel);
   gave_up.set_value();
   server.join();
 }
