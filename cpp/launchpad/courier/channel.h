@@ -205,7 +205,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool sends_ = false;                    // and sends what is in the outbox, once there is room.
   bool flush_due_ = false;                // The flusher will come.
   std::atomic<bool> due_in_vain_{false};  // It came while somebody had the lock.
-  uint64_t appended_when_due_ = 0;        // What the outbox had taken when it last came.
+  int gathered_ = 0;                      // Calls that were kept back since it last came.
   Flusher::Pace pace_ = Flusher::Pace::kSoon;
   bool has_background_ = false;
   bool has_connector_ = false;  // A thread connects for the calls in `unsent_`.

@@ -99,6 +99,7 @@ Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& argument
   // send them would take yet another one.
   if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes &&
       !link_->crowded()) {
+    ++gathered_;
     if (!std::exchange(flush_due_, true)) Flusher::at(pace_).add(weak_from_this());
     return {};
   }
@@ -147,10 +148,8 @@ void Channel::flush_due() {
   }
   due_in_vain_ = false;
   flush_due_ = false;
-  const uint64_t appended = outbox_.appended();
-  const uint64_t seen = std::exchange(appended_when_due_, appended);
-  const bool idle = pending_.empty() || appended < seen;  // Or on another link than before.
-  pace_ = idle ? Flusher::Pace::kSoon : Flusher::next_pace(pace_, appended - seen);
+  const int calls = std::exchange(gathered_, 0);
+  pace_ = pending_.empty() ? Flusher::Pace::kSoon : Flusher::next_pace(pace_, calls);
   tell_of_ended_streams();
   if (link_ == nullptr || outbox_.empty()) return;
   const auto link = link_;

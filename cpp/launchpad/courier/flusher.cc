@@ -11,7 +11,8 @@ namespace {
 // Of each pace.
 constexpr base::Nanos kDelays[] = {base::Nanos(50'000), base::Nanos(200'000),
                                    base::Nanos(2'000'000)};
-constexpr uint64_t kBurstBytesPerMicrosecond = 32;
+// A burst has a call in every so long.
+constexpr base::Nanos kBurst{3'125};
 
 }  // namespace
 
@@ -22,10 +23,9 @@ Flusher& Flusher::at(Pace pace) {
   return *flushers[static_cast<size_t>(pace)];
 }
 
-Flusher::Pace Flusher::next_pace(Pace last, uint64_t bytes) {
-  const auto microseconds =
-      static_cast<uint64_t>(kDelays[static_cast<size_t>(last)].count()) / 1000;
-  if (bytes < kBurstBytesPerMicrosecond * microseconds) return Pace::kSoon;
+Flusher::Pace Flusher::next_pace(Pace last, int calls) {
+  const base::Nanos delay = kDelays[static_cast<size_t>(last)];
+  if (calls < delay / kBurst) return Pace::kSoon;
   return last == Pace::kSoon ? Pace::kInBurst : Pace::kLater;
 }
 

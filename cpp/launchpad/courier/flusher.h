@@ -33,9 +33,9 @@ class Flusher {
   };
   // The process's.
   static Flusher& at(Pace pace);
-  // The pace of a connection that was given `bytes` to send since a flusher of pace `last` was
-  // asked to come. At more than 32 B a microsecond, 300,000 small calls a second, it is in a burst.
-  static Pace next_pace(Pace last, uint64_t bytes);
+  // The pace of a connection that has kept back so many calls since a flusher of pace `last` was
+  // asked to come. From 320,000 a second on it is in a burst.
+  static Pace next_pace(Pace last, int calls);
 
   // Calls connection->flush_due() after the delay.
   void add(std::weak_ptr<Flushable> connection);

@@ -48,14 +48,14 @@ TEST(Flusher, DoesNotComeToAConnectionThatIsGone) {
 }
 
 TEST(Flusher, ComesMoreRarelyWhileABurstGoesOn) {
-  EXPECT_EQ(Flusher::next_pace(Pace::kSoon, 5'000), Pace::kInBurst);    // In 50 us.
-  EXPECT_EQ(Flusher::next_pace(Pace::kInBurst, 20'000), Pace::kLater);  // In 200 us.
-  EXPECT_EQ(Flusher::next_pace(Pace::kLater, 200'000), Pace::kLater);   // In 2 ms.
+  EXPECT_EQ(Flusher::next_pace(Pace::kSoon, 16), Pace::kInBurst);   // In 50 us.
+  EXPECT_EQ(Flusher::next_pace(Pace::kInBurst, 64), Pace::kLater);  // In 200 us.
+  EXPECT_EQ(Flusher::next_pace(Pace::kLater, 640), Pace::kLater);   // In 2 ms.
 }
 
 TEST(Flusher, ComesSoonAgainAfterABurst) {
   for (const Pace pace : {Pace::kSoon, Pace::kInBurst, Pace::kLater})
-    EXPECT_EQ(Flusher::next_pace(pace, 1'000), Pace::kSoon);
+    EXPECT_EQ(Flusher::next_pace(pace, 15), Pace::kSoon);
 }
 
 }  // namespace
