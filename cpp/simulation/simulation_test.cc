@@ -14,6 +14,7 @@
 #include "launchpad/base/check.h"
 #include "launchpad/base/rng.h"
 #include "launchpad/courier/channel.h"
+#include "launchpad/courier/flusher.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/net/transport.h"
 #include "simulation/payloads.h"
@@ -56,6 +57,11 @@ void warm_up() {
     for (const int signal : {SIGSEGV, SIGABRT, SIGILL, SIGBUS}) std::signal(signal, on_crash);
     ::setenv("LAUNCHPAD_LOG", "off", 0);  // Connections end all the time here.
     World::get().set_warming(true);
+    World::get().run(1, [] {  // The process's own threads, which never end.
+      using Pace = courier::Flusher::Pace;
+      for (const Pace pace : {Pace::kSoon, Pace::kInBurst, Pace::kLater})
+        courier::Flusher::at(pace).add({});
+    });
     for (running = 0; running < 64; ++running) run_schedule(running);
     World::get().set_warming(false);
     return true;
