@@ -126,19 +126,18 @@ LATER = (
         0.5,
         ("ours-py", "broadcast", "a call each"),
     ),
-    Target(
-        "256 clients, C++",
-        ("courier-cpp", "clients", "256"),
-        0.8,
-        ("courier-cpp", "clients", "1"),
-        above=True,
-    ),
-    Target(
-        "256 clients, 256 calls outstanding each, C++",
-        ("courier-cpp", "pipelining_clients", "256"),
-        0.8,
-        ("courier-cpp", "pipelining_clients", "1"),
-        above=True,
+    *(
+        Target(
+            name,
+            ("courier-cpp", work, "256"),
+            0.8,
+            ("courier-cpp", work, "1"),
+            above=True,
+        )
+        for name, work in (
+            ("256 clients, C++", "clients"),
+            ("256 clients, 256 calls outstanding each, C++", "pipelining_clients"),
+        )
     ),
     *(
         Target(

@@ -123,10 +123,12 @@ TEST_P(ChannelContract, AnIdleClientMeetsTheNextServerWithItsNextFutures) {
   EXPECT_EQ(notebook.all().size(), 200u);
 }
 
-// A server's end of one connection, made by hand: it reads the greeting and answers with a frame.
+// A server's end of one connection, made by hand: it reads the greeting and answers with a frame, a
+// welcome if none is named.
 class Greeter {
  public:
-  Greeter(net::Listener& listener, wire::FrameType type, const wire::Payload& payload)
+  explicit Greeter(net::Listener& listener, wire::FrameType type = wire::FrameType::kWelcome,
+                   const wire::Payload& payload = encode_peer(Peer{}))
       : link_(take_one(listener), {}) {
     read(1);
     Outbox out;
@@ -162,7 +164,7 @@ class Greeter {
 
 // Takes one connection, welcomes it, reads a call, and ends the connection.
 void read_a_call_and_leave(net::Listener& listener) {
-  Greeter greeter(listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+  Greeter greeter(listener);
   EXPECT_EQ(greeter.read(2).back().type, wire::FrameType::kCall);
 }
 
@@ -183,7 +185,7 @@ TEST_P(ChannelContract, ACallbackWhoseCallIsPushedBackKeepsNoAnswerFromAnother) 
   auto listener = net::listen(address).value();
   std::promise<void> heard_all;
   std::thread server([&] {
-    Greeter greeter(*listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+    Greeter greeter(*listener);
     greeter.read(3);
     greeter.answer_all();
     heard_all.get_future().wait();  // It takes no more,
@@ -215,7 +217,7 @@ TEST_P(ChannelContract, TheRestOfAMessageFollowsThoughItsCallerGaveUp) {
   auto listener = net::listen(address).value();
   std::promise<void> gave_up;
   std::thread server([&] {
-    Greeter greeter(*listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+    Greeter greeter(*listener);
     gave_up.get_future().wait();
     EXPECT_EQ(greeter.read(2)[1].type, wire::FrameType::kCall);  // Behind it, that it was given up.
   });
@@ -228,7 +230,7 @@ TEST_P(ChannelContract, TheRestOfAMessageFollowsThoughTheThreadOfCallbacksHasNot
   auto listener = net::listen(address).value();
   std::promise<void> gave_up;
   std::thread server([&] {
-    Greeter greeter(*listener, wire::FrameType::kWelcome, encode_peer(Peer{}));
+    Greeter greeter(*listener);
     greeter.read(2);
     greeter.answer_all();
     gave_up.get_future().wait();
