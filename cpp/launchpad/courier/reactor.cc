@@ -169,6 +169,14 @@ void Reactor::expect() {
   doorbell_->look(true);
 }
 
+void Reactor::unexpect() {
+  if (expected_at != this) return;
+  expected_at = nullptr;
+  doorbell_->look(false);
+  // Who rang meanwhile may have counted on this thread. A promise that is kept or broken sees to it.
+  if (!promised_.load() && doorbell_->rung()) pass_on();
+}
+
 void Reactor::run_on() {
   if (!rings_.load(std::memory_order_acquire)) return;
   if (queued.at != this) {
@@ -205,12 +213,6 @@ void Reactor::break_promise() {
 }
 
 bool Reactor::attended() {
-  if (expected_at == this) {
-    // It was expected, and has found something else to do.
-    expected_at = nullptr;
-    doorbell_->look(false);
-    if (doorbell_->rung()) pass_on();
-  }
   if (at_sockets_.load() > 0 || looking_.load()) return true;
   if (!doorbell_ || !doorbell_->anybody_sleeps()) return false;
   summon();

@@ -41,6 +41,8 @@ class Reactor {
   // The calling thread is about to wait, after it has told a client something: who rings because of
   // that need not wake another thread.
   void expect();
+  // It does something else first, that may take long.
+  void unexpect();
   // The calling thread is about to run one of the calls that were read together, and more of them
   // wait. As long as they are quick it promises to look who rang when they are done, and nobody
   // else need wake for that, or help: several threads would only be in each other's way. Somebody

@@ -333,6 +333,7 @@ void ServerCore::run_next(Backlog::Next&& next) {
 
 void ServerCore::run(Call&& call) {
   if (!running_.begin()) return call.fail(stopping_error(options_.name));
+  reactor_->unexpect();
   // Somebody must go on waiting for events while this thread is away. That was seen to before the
   // first of several quick calls, and whoever waited then sees to it before it goes away.
   if (!reactor_->goes_on()) keep_a_reader();

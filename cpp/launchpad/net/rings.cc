@@ -9,7 +9,7 @@ namespace {
 
 // How long a client sleeps before it looks whether its server was killed.
 constexpr base::Nanos kTick{200'000'000};
-// How long it believes that a thread of the server, that was about to look, will do so.
+// How long it believes, at first, that a thread of the server, that was about to look, will do so.
 constexpr base::Nanos kInsistAfter{1'000'000};
 
 }  // namespace
@@ -95,7 +95,9 @@ Io Rings::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
     const bool insists = !insisted_.exchange(unheard) && unheard;
     if (insists) longest = std::min(longest, kInsistAfter);
     slept = shm::futex_wait(memory_.bell, turn, longest);
-    if (insists && doorbell_->insist(number_)) poke_due_.store(true);
+    if (insists || (unheard && slept == shm::Slept::kTimedOut)) {
+      if (doorbell_->insist(number_)) poke_due_.store(true);
+    }
   }
   if (reading) in_.ask_no_more();
   if (look()) return Io::kMoved;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -98,6 +99,28 @@ TEST_F(RingsTest, AClientThatWaitsIsWokenByBytesAndByRoom) {
     client_.wait(readable, writable, {});
   }
   taker.join();
+}
+
+TEST_F(RingsTest, AClientThatIsNotHeardInsistsAgainAndAgain) {
+  EXPECT_TRUE(server_.rings()->ask_for_bytes());
+  doorbell_->look(true);  // And does not.
+  write(client_, "x");
+  const auto wait = [&] {
+    bool readable = true;
+    bool writable = false;
+    EXPECT_EQ(client_.wait(readable, writable, {}), Io::kWouldBlock);
+  };
+  for (int time = 0; time < 3; ++time) {
+    const uint32_t turn = doorbell_->enter();
+    std::atomic<bool> woken{false};
+    std::thread sleeper([&] {
+      doorbell_->sleep(turn);
+      woken.store(true);
+    });
+    while (!woken.load()) wait();
+    sleeper.join();
+    doorbell_->leave();
+  }
 }
 
 TEST_F(RingsTest, DescriptorsComeWithTheBytesThatTellOfThem) {
