@@ -141,12 +141,13 @@ LATER = (
     ),
     *(
         Target(
-            f"memory of an idle connection, {end}",
-            ("courier-cpp", "connection_memory", f"{end}, after 1,000 calls"),
+            f"memory of an idle connection, {end}, after {calls}",
+            ("courier-cpp", "connection_memory", f"{end}, after {calls}"),
             64,
             unit="KiB",
         )
         for end in ("server", "client")
+        for calls in ("1,000 calls", "256 at once")
     ),
     *replay("insert", 50_000),
     *replay("items of 10 steps", 100_000),

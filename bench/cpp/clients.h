@@ -25,10 +25,11 @@ constexpr double kClientPatience = 20;
 // Makes a connection and gives what calls through it: the answer to a payload, somehow.
 using ClientCall = std::function<std::string(const std::string& payload)>;
 using Connect = std::function<ClientCall()>;
-// The same for the answers to several payloads, which are all on their way at once.
+// The same for several payloads, which are all on their way at once. False: an answer was another
+// call's.
 constexpr int kOutstanding = 256;
 using Payloads = std::vector<std::string>;
-using ClientCalls = std::function<Payloads(const Payloads& payloads)>;
+using ClientCalls = std::function<bool(const Payloads& payloads)>;
 using ConnectForMany = std::function<ClientCalls()>;
 
 // What all processes see.
@@ -84,7 +85,7 @@ inline Round many_calls(ClientCalls call) {
   return {kOutstanding,
           [call = std::move(call), sent = Payloads(kOutstanding)](Stamped& payload) mutable {
             for (std::string& each : sent) each = payload.next();
-            return call(sent) == sent;
+            return call(sent);
           }};
 }
 
@@ -211,13 +212,14 @@ inline double proportional_kib(pid_t pid) {
 }
 
 // KiB that each of 256 idle connections takes in the server's process and in their client's, after
-// one call and after many.
-inline void measure_connections(const char* name, pid_t server, const Connect& connect) {
+// one call, after many, and after many at once.
+inline void measure_connections(const char* name, pid_t server, const ConnectForMany& connect) {
   const pid_t pid = fork_client([&] {
-    std::vector<ClientCall> calls;
-    Stamped payload(0);
-    connect()(payload.next());  // What the first connection makes for all.
-    calls.reserve(kMostClients);
+    std::vector<ClientCalls> clients;
+    const Payloads one(1, std::string(kPayload, 'x'));
+    const Payloads many(kOutstanding, one.front());
+    connect()(many);  // What the first connection makes for all.
+    clients.reserve(kMostClients);
     const double before[] = {proportional_kib(server), proportional_kib(getpid())};
     const auto tell = [&](const char* after) {
       const double now[] = {proportional_kib(server), proportional_kib(getpid())};
@@ -227,14 +229,18 @@ inline void measure_connections(const char* name, pid_t server, const Connect& c
       }
     };
     for (int i = 0; i < kMostClients; ++i) {
-      calls.push_back(connect());
-      calls.back()(payload.next());
+      clients.push_back(connect());
+      clients.back()(one);
     }
     tell("1 call");
-    for (const ClientCall& call : calls) {
-      for (int i = 0; i < 1000; ++i) call(payload.next());
+    for (const ClientCalls& client : clients) {
+      for (int i = 0; i < 1000; ++i) client(one);
     }
     tell("1,000 calls");
+    for (const ClientCalls& client : clients) {
+      for (int i = 0; i < 4; ++i) client(many);
+    }
+    tell("256 at once");
   });
   int status = 0;
   if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {

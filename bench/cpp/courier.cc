@@ -39,16 +39,15 @@ void measure_growth(const bench::Options& options, const std::string& address, p
       futures.reserve(payloads.size());
       for (const std::string& payload : payloads)
         futures.push_back(client.async<&bench::Echo::echo>(payload));
-      bench::Payloads answers;
-      answers.reserve(futures.size());
-      for (auto& future : futures) answers.push_back(future.get());
-      return answers;
+      bool right = true;
+      for (size_t i = 0; i < futures.size(); ++i) right &= futures[i].get() == payloads[i];
+      return right;
     };
   };
   if (!options.has("clients")) return;
   bench::measure_clients(kName, options, connect);
   bench::measure_pipelining_clients(kName, options, connect_for_many);
-  bench::measure_connections(kName, server, connect);
+  bench::measure_connections(kName, server, connect_for_many);
 }
 
 }  // namespace

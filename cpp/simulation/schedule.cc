@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "launchpad/base/check.h"
-#include "launchpad/base/recycled.h"
+#include "launchpad/base/spares.h"
 #include "launchpad/courier/retry.h"
 #include "launchpad/courier/server.h"
 #include "launchpad/net/transport.h"

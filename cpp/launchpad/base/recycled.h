@@ -3,15 +3,12 @@
 // of a size. What remains goes with the thread. Any thread may free what another one allocated.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <new>
 
-namespace lp::base {
+#include "launchpad/base/spares.h"
 
-// Whether threads keep anything for what comes next. Off where threads are only simulated, whose
-// end nothing tells of.
-inline std::atomic<bool> threads_keep_spares{true};
+namespace lp::base {
 
 template <class T>
 class Recycled {

@@ -58,6 +58,19 @@ TEST(CallsThroughRings, AreHeardWhileOthersBlock) {
   EXPECT_EQ(second.get(), 2);
 }
 
+TEST(CallsThroughRings, AreAnsweredThoughTheirAnswersFillTheRingManyTimes) {
+  for (const int threads : {1, 3}) {
+    Desk desk;
+    Server server({.threads = threads});
+    serve_at(server, desk);
+    const auto client = Client<Desk>::connect(server.address().str());
+    const std::string text(1000, 'x');
+    std::vector<Future<std::string>> futures;
+    for (int i = 0; i < 500; ++i) futures.push_back(client.async<&Desk::echo>(text));
+    for (auto& future : futures) EXPECT_EQ(future.get(), text);
+  }
+}
+
 // The thread that has answered is expected to look for the next call, and does not.
 TEST(CallsThroughRings, AreHeardThoughAHandlerGoesOnAfterItsAnswer) {
   std::atomic<bool> open{false};

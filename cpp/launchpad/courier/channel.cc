@@ -168,7 +168,7 @@ bool Channel::advance(Lock& lock, Pending& pending, const base::Deadline& deadli
   if (link_ != nullptr && !reading_) {
     return !read_step(lock, deadline) || pending.done;
   } else {
-    if (!pending.arrived) pending.arrived.emplace();
+    if (!pending.arrived) pending.arrived = std::make_unique<std::condition_variable>();
     pending.waited_for = true;
     waiting_.push_back(&pending);
     const auto tick = base::steady_clock().now() + kTick;

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "launchpad/base/recycled.h"
+#include "launchpad/base/spares.h"
 #include "launchpad/wire/frame_reader.h"
 
 namespace lp::courier {
@@ -17,13 +17,11 @@ class FrameBatch {
   static constexpr size_t kMostKept = 512;
 
   FrameBatch() {
-    if (Spare& spare = of_this_thread(); !spare.ended) frames_ = std::move(spare.frames);
+    if (auto spare = Spares::take()) frames_ = std::move(*spare);
   }
   ~FrameBatch() {
     frames_.clear();
-    Spare& spare = of_this_thread();
-    const bool keeps = base::threads_keep_spares.load(std::memory_order_relaxed);
-    if (keeps && !spare.ended && frames_.capacity() <= kMostKept) spare.frames = std::move(frames_);
+    if (frames_.capacity() <= kMostKept) Spares::give(std::move(frames_), 1);
   }
   FrameBatch(const FrameBatch&) = delete;
   FrameBatch& operator=(const FrameBatch&) = delete;
@@ -31,16 +29,7 @@ class FrameBatch {
   std::vector<wire::Frame>& frames() { return frames_; }
 
  private:
-  struct Spare {
-    std::vector<wire::Frame> frames;
-    bool ended = false;  // The thread ends, and reads for the last times.
-
-    ~Spare() { ended = true; }
-  };
-  static Spare& of_this_thread() {
-    thread_local Spare spare;
-    return spare;
-  }
+  using Spares = base::Spares<std::vector<wire::Frame>>;
 
   std::vector<wire::Frame> frames_;
 };

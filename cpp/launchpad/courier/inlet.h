@@ -33,6 +33,8 @@ class Inlet {
   // Both ends share this host's memory: takes the descriptors that come along, and borrows what
   // they stand for.
   void share(std::shared_ptr<Returns> returns);
+  // Takes at most so many small frames' bytes at a time.
+  void read_at_most(size_t bytes) { reader_.set_most_staged(bytes); }
 
  private:
   static constexpr size_t kFewFrames = 4;  // What most reads bring at most.

@@ -6,6 +6,13 @@
 #include <algorithm>
 
 namespace lp::courier {
+namespace {
+
+// What a client takes from a ring at a time: more frames at once are more memory to touch, which is
+// not in the processor's caches if others have had the core.
+constexpr size_t kRingTurnBytes = 8 * 1024;
+
+}  // namespace
 
 Link::Link(net::Socket socket, wire::FrameLimits limits)
     : socket_(std::move(socket)), inlet_(limits, socket_.passes_descriptors()) {
@@ -60,6 +67,7 @@ Result<Peer> Link::greet(const Peer& self, const base::Deadline& deadline,
 
 Status Link::move_to_rings(std::shared_ptr<shm::Segment> memory, uint32_t number) {
   memory->close_descriptor();
+  inlet_.read_at_most(kRingTurnBytes);
   LP_TRY_ASSIGN(auto doorbell, shm::Doorbell::open(inlet_.greeting_descriptor()));
   socket_.move_to(std::make_unique<net::Rings>(std::move(memory), std::move(doorbell), number));
   return {};

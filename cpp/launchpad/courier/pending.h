@@ -25,14 +25,14 @@ struct Pending {
   std::string method{};
   base::Deadline deadline{};
   base::Nanos patience{0};  // How long it was given; 0: for ever.
+  uint64_t begins_at = 0;   // Of what the link was given to send, where its message begins.
   bool done = false;
   bool waited_for = false;  // A thread is parked on `arrived`.
-  uint64_t begins_at = 0;   // Of what the link was given to send, where its message begins.
   bool submitting = false;  // Its message is still at hand,
   bool bounced = false;     // and the link broke before any of it was sent.
   std::optional<Answer> answer{};
   Callback callback{};
-  std::optional<std::condition_variable> arrived{};  // Made when a thread parks on it.
+  std::unique_ptr<std::condition_variable> arrived{};  // Made when a thread parks on it.
 
  private:
   friend class PendingCalls;

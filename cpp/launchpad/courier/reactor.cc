@@ -173,7 +173,8 @@ void Reactor::unexpect() {
   if (expected_at != this) return;
   expected_at = nullptr;
   doorbell_->look(false);
-  // Who rang meanwhile may have counted on this thread. A promise that is kept or broken sees to it.
+  // Who rang meanwhile may have counted on this thread. A promise that is kept or broken sees to
+  // it.
   if (!promised_.load() && doorbell_->rung()) pass_on();
 }
 

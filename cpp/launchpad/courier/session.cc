@@ -14,6 +14,9 @@ namespace {
 constexpr wire::FrameLimits kGreetingLimits{
     .body_bytes = 4096, .total_bytes = 4096, .buffers = 0, .method_bytes = 64};
 constexpr size_t kMaxCancelledIds = 65536;
+// Of answers that are kept back: what gathers beside a ring, into which more goes without a word,
+// and before a socket.
+constexpr size_t kQuietBytes = 4 * 1024;
 constexpr size_t kCorkedBytes = 64 * 1024;
 
 thread_local const Session* corked_session = nullptr;
@@ -190,8 +193,16 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
     } else {
       out.box.append(type, id, argument, {}, sent);
     }
-    if (corked_session != this || out.box.bytes() > kCorkedBytes) flush_locked(out);
+    if (corked_session != this || !keep_back(out)) flush_locked(out);
   });
+}
+
+bool Session::keep_back(Out& out) {
+  if (out.box.bytes() <= kQuietBytes || out.watching) return true;
+  net::Rings* const rings = socket_.rings();
+  if (rings == nullptr) return out.box.bytes() <= kCorkedBytes;
+  rings->keep_quiet();
+  return out.box.flush(socket_) == net::Io::kMoved;
 }
 
 void Session::answer_with_stream(uint64_t id, std::shared_ptr<wire::PayloadStream> source) {
@@ -213,6 +224,7 @@ void Session::flush() {
 }
 
 void Session::flush_locked(Out& out) {
+  if (net::Rings* const rings = socket_.rings()) rings->tell();
   if (out.box.empty() || out.watching || closed()) return;
   net::Io io;
   do {

@@ -118,6 +118,9 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // Makes rings of the connection if the client offers them; before the welcome.
   std::unique_ptr<net::Rings> accept_rings();
   void welcome(Out& out);
+  // The calling thread goes on to other calls of this session's, and flushes then. False: it must
+  // do so now.
+  bool keep_back(Out& out);
   void flush_locked(Out& out);
   // False: there is room already.
   bool watch(Out& out);

@@ -60,8 +60,12 @@ Moved Rings::write(std::span<const iovec> parts, bool marked) {
   const auto size = out_.write(parts);
   if (!size) return {Io::kClosed};
   if (*size == 0) return {Io::kWouldBlock};
-  if (out_.reader_asked()) tell_other();
+  if (!quiet_ && out_.reader_asked()) tell_other();
   return {Io::kMoved, *size};
+}
+
+void Rings::tell() {
+  if (std::exchange(quiet_, false) && out_.reader_asked()) tell_other();
 }
 
 void Rings::tell_other() {

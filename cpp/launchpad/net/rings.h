@@ -31,6 +31,10 @@ class Rings {
   Moved read(std::span<std::byte> space);
   // Writes what fits; with `marked`, it tells of something that travels beside the bytes.
   Moved write(std::span<const iovec> parts, bool marked);
+  // From now on writes do not wake the other end, which may find their bytes if it is awake; until
+  // `tell`, by the thread that writes.
+  void keep_quiet() { quiet_ = true; }
+  void tell();
   bool has_room() const { return out_.has_room(); }
   // Whether the other end sleeps until there is something to read.
   bool reader_sleeps() const { return out_.reader_sleeps(); }
@@ -70,7 +74,8 @@ class Rings {
   Memory& memory_;
   shm::RingReader in_;
   shm::RingWriter out_;
-  shm::Spin spin_;  // The reading thread's.
+  shm::Spin spin_;      // The reading thread's.
+  bool quiet_ = false;  // The writing thread's.
   uint32_t marks_ = 0;
   std::atomic<bool> insisted_{false};
   std::atomic<bool> ended_{false};

@@ -76,6 +76,22 @@ TEST_F(RingsTest, TheServerHearsOfBytesAtItsDoorbellIfItAsked) {
   EXPECT_EQ(doorbell_->take(), 5u);
 }
 
+TEST_F(RingsTest, WhatIsWrittenQuietlyIsThereButRingsOnlyWhenTold) {
+  EXPECT_TRUE(server_.rings()->ask_for_bytes());
+  client_.rings()->keep_quiet();
+  write(client_, "one");
+  write(client_, "two");
+  EXPECT_FALSE(doorbell_->rung());
+  EXPECT_EQ(read(server_, 6), "onetwo");
+  client_.rings()->tell();
+  EXPECT_EQ(doorbell_->take(), 5u);
+  EXPECT_TRUE(server_.rings()->ask_for_bytes());
+  client_.rings()->tell();
+  EXPECT_FALSE(doorbell_->rung());
+  write(client_, "three");
+  EXPECT_EQ(doorbell_->take(), 5u);
+}
+
 TEST_F(RingsTest, TheServerHearsOfRoomAtItsDoorbell) {
   EXPECT_EQ(write(server_, std::string(2 * shm::kRingBytes, 'x')).size, shm::kRingBytes);
   EXPECT_EQ(write(server_, "x").io, Io::kWouldBlock);

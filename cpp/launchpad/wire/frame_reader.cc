@@ -35,38 +35,21 @@ void describe(const FrameHeader& header, const char* method, Frame& frame) {
 }  // namespace
 
 void FrameReader::check_invariants() const {
-  LP_CHECK(begin_ <= end_);
-  LP_CHECK(end_ <= staging_.size());
+  staging_.check_invariants();
   LP_CHECK(part_ <= parts_.size());
   LP_CHECK(part_ == parts_.size() || filled_ <= parts_[part_].size());
 }
 
 std::span<std::byte> FrameReader::space() {
-  if (frame_ && part_ < parts_.size() && staged() == 0 &&
+  if (frame_ && part_ < parts_.size() && staging_.size() == 0 &&
       parts_[part_].size() - filled_ >= kDirectBytes) {
     return parts_[part_].subspan(filled_);
   }
-  if (staging_.size() == 0) grow_staging(kStagingBytes);
-  if (begin_ == end_) {
-    begin_ = end_ = 0;
-  } else if (begin_ > 0 && staging_.size() - end_ < kStagingBytes / 2) {
-    std::memmove(staging_.data(), staging_.data() + begin_, staged());
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  // A head (method, sizes of many buffers) that is longer than the buffer.
-  if (end_ == staging_.size()) grow_staging(staging_.size() * 2);
-  return {staging_.data() + end_, staging_.size() - end_};
-}
-
-void FrameReader::grow_staging(size_t bytes) {
-  base::Pages grown(bytes);
-  if (end_ > 0) std::memcpy(grown.data(), staging_.data(), end_);
-  staging_ = std::move(grown);
+  return staging_.space(most_staged_);
 }
 
 void FrameReader::commit(size_t size) {
-  if (frame_ && part_ < parts_.size() && staged() == 0 &&
+  if (frame_ && part_ < parts_.size() && staging_.size() == 0 &&
       parts_[part_].size() - filled_ >= kDirectBytes) {
     filled_ += size;
     if (filled_ == parts_[part_].size()) {
@@ -74,7 +57,7 @@ void FrameReader::commit(size_t size) {
       filled_ = 0;
     }
   } else {
-    end_ += size;
+    staging_.add(size);
   }
   check_invariants();
 }
@@ -87,6 +70,10 @@ Error FrameReader::broken(Error why) {
 Result<bool> FrameReader::next(Frame& frame) {
   if (broken_) return *broken_;
   if (!frame_) {
+    if (staging_.size() == 0) {
+      staging_.leave();
+      return false;
+    }
     auto parsed = parse_header();
     if (!parsed.ok()) return broken(std::move(parsed).error());
     if (!*parsed) return false;
@@ -106,34 +93,34 @@ Result<bool> FrameReader::next(Frame& frame) {
 }
 
 Result<bool> FrameReader::parse_header() {
-  if (staged() < kHeaderBytes) return false;
-  LP_TRY_ASSIGN(header_, parse_frame_header(staging_.data() + begin_, limits_));
-  return staged() >= head_bytes();
+  if (staging_.size() < kHeaderBytes) return false;
+  LP_TRY_ASSIGN(header_, parse_frame_header(staging_.data(), limits_));
+  return staging_.size() >= head_bytes();
 }
 
 bool FrameReader::whole() const {
   return header_.buffer_count == 0 && header_.body_size <= kEagerBodyBytes &&
-         header_.body_size <= staged() - head_bytes();
+         header_.body_size <= staging_.size() - head_bytes();
 }
 
 Status FrameReader::take_whole(Frame& frame) {
-  const char* at = reinterpret_cast<const char*>(staging_.data()) + begin_ + kHeaderBytes;
+  const char* at = reinterpret_cast<const char*>(staging_.data()) + kHeaderBytes;
   try {
     describe(header_, at, frame);
     frame.payload.body.assign(at + header_.method_size, header_.body_size);
   } catch (const std::bad_alloc&) {
     return no_memory(header_.body_size);
   }
-  begin_ += head_bytes() + header_.body_size;
+  staging_.drop(head_bytes() + header_.body_size);
   return {};
 }
 
 Status FrameReader::begin_frame() {
-  const char* at = reinterpret_cast<const char*>(staging_.data()) + begin_ + kHeaderBytes;
+  const char* at = reinterpret_cast<const char*>(staging_.data()) + kHeaderBytes;
   describe(header_, at, frame_.emplace());
   std::vector<uint64_t> entries(header_.buffer_count);
   if (!entries.empty()) std::memcpy(entries.data(), at + header_.method_size, 8 * entries.size());
-  begin_ += head_bytes();
+  staging_.drop(head_bytes());
   return make_buffers(entries);
 }
 
@@ -195,9 +182,9 @@ Status FrameReader::settle_body() {
 bool FrameReader::fill_parts() {
   while (part_ < parts_.size()) {
     const std::span<std::byte> rest = parts_[part_].subspan(filled_);
-    const size_t size = std::min(rest.size(), staged());
-    if (size > 0) std::memcpy(rest.data(), staging_.data() + begin_, size);
-    begin_ += size;
+    const size_t size = std::min(rest.size(), staging_.size());
+    if (size > 0) std::memcpy(rest.data(), staging_.data(), size);
+    staging_.drop(size);
     filled_ += size;
     if (filled_ < parts_[part_].size()) return false;
     ++part_;

@@ -1,7 +1,6 @@
 // FrameReader turns a connection's bytes into frames. Its owner asks where the next bytes go
 // (`space`), reads into it, says how many came (`commit`), and takes what is complete (`next`).
-// Large bodies and buffers are read straight to where they stay; of the memory where the others are
-// staged, only what was read into is touched, so that an idle connection costs little. Pure: no
+// Large bodies and buffers are read straight to where they stay; the others are staged. Pure: no
 // I/O. One thread at a time.
 #pragma once
 
@@ -10,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "launchpad/base/pages.h"
 #include "launchpad/wire/frame.h"
+#include "launchpad/wire/staging.h"
 
 namespace lp::wire {
 
@@ -42,23 +41,21 @@ class FrameReader {
   // After the handshake, larger frames are welcome.
   void set_limits(FrameLimits limits) { limits_ = limits; }
 
+  // Stages at most so many bytes at a time.
+  void set_most_staged(size_t bytes) { most_staged_ = bytes; }
+
   // Where shared buffers are found; without it they are errors. Outlives the reader.
   void set_lent(Lent* lent) { lent_ = lent; }
 
   // True between frames.
-  bool idle() const { return !frame_ && begin_ == end_; }
+  bool idle() const { return !frame_ && staging_.size() == 0; }
 
   void check_invariants() const;
 
  private:
-  static constexpr size_t kStagingBytes = 64 * 1024;
-
-  size_t staged() const { return end_ - begin_; }
   size_t head_bytes() const {
     return kHeaderBytes + header_.method_size + size_t{8} * header_.buffer_count;
   }
-  // Staged bytes stay.
-  void grow_staging(size_t bytes);
   // What is wrong with the bytes, for ever.
   Error broken(Error why);
   // Parses the staged head of the next frame. False: more bytes are needed.
@@ -75,10 +72,9 @@ class FrameReader {
   Status settle_body();
 
   FrameLimits limits_;
+  size_t most_staged_ = Staging::kBytes;
   Lent* lent_ = nullptr;
-  base::Pages staging_;
-  size_t begin_ = 0;  // Staged bytes are [begin_, end_).
-  size_t end_ = 0;
+  Staging staging_;
 
   std::optional<Frame> frame_;               // Being assembled.
   Buffer large_body_;                        // The body while its bytes come, if it is large.

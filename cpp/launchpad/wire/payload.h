@@ -37,10 +37,10 @@ struct Payload {
   }
 
   Encoding encoding = Encoding::kTyped;
-  std::string body;
-  std::vector<Buffer> buffers;
   bool sole = false;    // Goes to one receiver: transient buffers can become its own.
   bool packed = false;  // The body holds all of it, compressed: see packing.h.
+  std::string body;
+  std::vector<Buffer> buffers;
   // Of an answer: its results come one by one, and the rest of this says nothing.
   std::shared_ptr<PayloadStream> stream{};
 };
