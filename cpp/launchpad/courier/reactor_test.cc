@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <thread>
+
 namespace lp::courier {
 namespace {
 
-// A reactor with one connection that is rings.
+// A reactor with one connection that is rings. A thread remembers what it said to one, so that each
+// test has a thread of its own.
 class ReactorTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -21,35 +25,43 @@ class ReactorTest : public testing::Test {
     return pokes;
   }
 
+  static void on_a_thread(const std::function<void()>& test) { std::thread(test).join(); }
+
   Reactor reactor_;
   uint32_t number_ = 0;
 };
 
 TEST_F(ReactorTest, WhoRingsWakesNobodyWhileAThreadIsExpected) {
-  EXPECT_TRUE(wakes());
-  reactor_.expect();
-  EXPECT_FALSE(wakes());
-  reactor_.unexpect();
-  EXPECT_TRUE(wakes());
+  on_a_thread([&] {
+    EXPECT_TRUE(wakes());
+    reactor_.expect();
+    EXPECT_FALSE(wakes());
+    reactor_.unexpect();
+    EXPECT_TRUE(wakes());
+  });
 }
 
 TEST_F(ReactorTest, WhoRingsWakesNobodyWhileAThreadHasPromisedToLook) {
-  reactor_.run_on();
-  EXPECT_FALSE(wakes());
-  reactor_.break_promise();
-  EXPECT_TRUE(wakes());
+  on_a_thread([&] {
+    reactor_.run_on();
+    EXPECT_FALSE(wakes());
+    reactor_.break_promise();
+    EXPECT_TRUE(wakes());
+  });
 }
 
 // It was expected, then ran calls that were read together, and one of these takes long.
 TEST_F(ReactorTest, AThreadThatGoesAwayIsNotCountedOnWhateverItSaidBefore) {
-  reactor_.expect();
-  reactor_.run_on();
-  reactor_.run_on();
-  EXPECT_TRUE(reactor_.goes_on());
-  reactor_.unexpect();
-  EXPECT_FALSE(wakes());
-  reactor_.break_promise();
-  EXPECT_TRUE(wakes());
+  on_a_thread([&] {
+    reactor_.expect();
+    reactor_.run_on();
+    reactor_.run_on();
+    EXPECT_TRUE(reactor_.goes_on());
+    reactor_.unexpect();
+    EXPECT_FALSE(wakes());
+    reactor_.break_promise();
+    EXPECT_TRUE(wakes());
+  });
 }
 
 }  // namespace
