@@ -61,8 +61,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // Answers call `id` with a stream, or with why there is none.
   void answer_with_stream(uint64_t id, std::shared_ptr<wire::PayloadStream> source);
   Outflows& streams() { return streams_; }
-  // Sends an answer. From a thread that has corked this session it waits for flush() or a full
-  // outbox.
+  // Sends an answer. From a thread that has corked this session it waits for flush(), in the outbox
+  // or in the ring, or until these are full.
   void answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload);
   void flush();
   // The flusher's.
