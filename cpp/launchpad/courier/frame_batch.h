@@ -13,7 +13,7 @@ namespace lp::courier {
 
 class FrameBatch {
  public:
-  // Frames that there stays room for, 144 bytes each.
+  // Frames that there stays room for, 136 bytes each.
   static constexpr size_t kMostKept = 512;
 
   FrameBatch() {

@@ -99,9 +99,8 @@ Io Rings::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
     const bool insists = !insisted_.exchange(unheard) && unheard;
     if (insists) longest = std::min(longest, kInsistAfter);
     slept = shm::futex_wait(memory_.bell, turn, longest);
-    if (insists || (unheard && slept == shm::Slept::kTimedOut)) {
-      if (doorbell_->insist(number_)) poke_due_.store(true);
-    }
+    const bool again = unheard && slept == shm::Slept::kTimedOut;
+    if ((insists || again) && doorbell_->insist(number_)) poke_due_.store(true);
   }
   if (reading) in_.ask_no_more();
   if (look()) return Io::kMoved;
