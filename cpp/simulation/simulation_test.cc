@@ -131,5 +131,71 @@ TEST(Simulation, AConnectionThatTakesNothingKeepsNobodyBusy) {
   EXPECT_LT(world.steps(), 20'000U);  // To try every 50 us takes 120,000.
 }
 
+// The machine sleeps for ten times as long as a server waits for greetings, at any moment of one.
+TEST(Simulation, AServerThatSleptHearsWhoGreetedMeanwhile) {
+  warm_up();
+  World& world = World::get();
+  for (uint64_t seed = 0; seed < 500; ++seed) {
+    Network::get().begin({.latency = seed % 2 == 0 ? 0 : 100 * kMicrosecond});
+    const std::string hang = world.run(seed, [&] {
+      const net::Address address{net::Kind::kTcp, "localhost", 7};
+      const auto token = net::Token::of(std::string(64, 'a')).value();
+      courier::Server server({.token = token, .greeting_patience = base::Nanos(kSecond)});
+      LP_CHECK(server.start(net::listen(address).value()).ok());
+      std::thread sleeper([&] {
+        std::this_thread::sleep_for(base::Nanos(world.dice().below(2 * kMillisecond)));
+        world.pass(10 * kSecond);
+      });
+      const auto channel =
+          courier::Channel::make(address, {.wait_for_ready = false, .token = token});
+      const auto peer = channel->peer({});
+      EXPECT_TRUE(peer.ok()) << seed << ": " << peer.error().message;
+      sleeper.join();
+      channel->close();
+    });
+    Network::get().begin({});
+    ASSERT_EQ(hang, "");
+  }
+}
+
+// Some connect and call when the server, which waits for nobody, has begun to stop.
+TEST(Simulation, AServerThatStopsTellsEachCallThatItHasRead) {
+  warm_up();
+  World& world = World::get();
+  for (uint64_t seed = 0; seed < kSchedules / 10; ++seed) {
+    Network::get().begin({});
+    const std::string hang = world.run(seed, [&] {
+      world.pace() = {.longest_step = 20 * kMicrosecond, .preempt_one_in = 4};
+      const net::Address address{net::Kind::kInproc, "sim", 0};
+      auto server = std::make_unique<courier::Server>();
+      const auto echo = [](courier::Call call) { call.reply({}); };
+      LP_CHECK(server->router().bind("echo", echo).ok());
+      LP_CHECK(server->start(net::listen(address).value()).ok());
+      std::thread stopper([&] {
+        std::this_thread::sleep_for(base::Nanos(world.dice().below(200 * kMicrosecond)));
+        server->stop(base::Deadline::after(base::Nanos(0)));
+        server.reset();
+      });
+      std::vector<std::thread> callers;
+      for (int i = 0; i < 4; ++i) {
+        callers.emplace_back([&] {
+          const auto channel = courier::Channel::make(address, {.wait_for_ready = false});
+          std::vector<Result<std::shared_ptr<courier::Pending>>> calls;
+          for (int j = 0; j < 3; ++j) calls.push_back(channel->start("echo", {}, {}));
+          for (const auto& call : calls) {
+            const auto answer = call.ok() ? channel->wait(call.value()) : call.error();
+            EXPECT_TRUE(answer.ok() || answer.error().code == Code::kUnavailable)
+                << seed << ": " << answer.error().message;
+          }
+          channel->close();
+        });
+      }
+      for (auto& caller : callers) caller.join();
+      stopper.join();
+    });
+    ASSERT_EQ(hang, "");
+  }
+}
+
 }  // namespace
 }  // namespace lp::simulation

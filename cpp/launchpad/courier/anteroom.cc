@@ -1,5 +1,6 @@
 #include "launchpad/courier/anteroom.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "launchpad/courier/session.h"
@@ -10,7 +11,7 @@ void Anteroom::add(const std::shared_ptr<Session>& session) {
   std::shared_ptr<Session> crowded_out;
   guests_.with([&](Guests& guests) {
     const bool first = guests.empty();
-    guests.push_back({session, base::Deadline::after(patience_)});
+    guests.push_back({session, base::Deadline::after(half_)});
     if (guests.size() > kMaxStrangers) {
       std::erase_if(guests, [](const Guest& guest) {
         const auto one = guest.session.lock();
@@ -30,11 +31,17 @@ void Anteroom::close_late() {
   timer_.drain();
   std::vector<std::shared_ptr<Session>> late;
   guests_.with([&](Guests& guests) {
-    while (!guests.empty() && guests.front().deadline.passed()) {
-      auto session = guests.front().session.lock();
-      guests.pop_front();
+    std::erase_if(guests, [&](Guest& guest) {
+      if (!guest.deadline.passed()) return false;
+      if (!guest.second_half) {
+        guest.second_half = true;
+        guest.deadline = base::Deadline::after(half_);
+        return false;
+      }
+      auto session = guest.session.lock();
       if (session != nullptr && !session->known()) late.push_back(std::move(session));
-    }
+      return true;
+    });
     tidy(guests);
   });
   for (const auto& session : late) session->turn_away("it did not say who it is in time");
@@ -46,7 +53,11 @@ void Anteroom::tidy(Guests& guests) {
     if (session != nullptr && !session->known()) break;
     guests.pop_front();
   }
-  if (!guests.empty()) timer_.set(guests.front().deadline.left());
+  if (guests.empty()) return;
+  const auto due = [](const Guest& one, const Guest& other) {
+    return one.deadline.at() < other.deadline.at();
+  };
+  timer_.set(std::min_element(guests.begin(), guests.end(), due)->deadline.left());
 }
 
 }  // namespace lp::courier

@@ -1,6 +1,8 @@
 // Anteroom holds the tcp connections of a server whose clients it does not know yet: they have a
-// while to prove the token and to greet, and are not many. Beyond that the oldest is closed. Owned
-// by the server; any of its threads.
+// while to prove the token and to greet, and are not many. Beyond that the oldest is closed. The
+// while is two halves, each with a look at the clock of its own: where the server slept through one
+// (a suspended machine), there is time to hear what came meanwhile. Owned by the server; any of its
+// threads.
 #pragma once
 
 #include <deque>
@@ -18,7 +20,7 @@ inline constexpr size_t kMaxStrangers = 256;
 
 class Anteroom {
  public:
-  explicit Anteroom(base::Nanos patience) : patience_(patience) {}
+  explicit Anteroom(base::Nanos patience) : half_(patience / 2) {}
 
   // Readable when somebody's time is over: then `close_late` is due. -1: no descriptor was left.
   int fd() const { return timer_.fd(); }
@@ -28,16 +30,17 @@ class Anteroom {
  private:
   struct Guest {
     std::weak_ptr<Session> session;
-    base::Deadline deadline;
+    base::Deadline deadline;  // Of this half.
+    bool second_half = false;
   };
   using Guests = std::deque<Guest>;
 
-  // Takes off the front who came in or ended; then sets the timer for who is next.
+  // Takes off the front who came in or ended; then sets the timer for who is due next.
   void tidy(Guests& guests);
 
-  const base::Nanos patience_;
+  const base::Nanos half_;  // Of the patience.
   base::Timer timer_;
-  base::Guarded<Guests> guests_;  // Who came first is first, and due first.
+  base::Guarded<Guests> guests_;  // Who came first is first.
 };
 
 }  // namespace lp::courier

@@ -318,12 +318,16 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
     }
   };
   if (calls == 1 && !any_priority) return each_call([&](Call&& call) { run(std::move(call)); });
-  with_queue([&](Queue& queue) {
+  const bool queued = with_queue([&](Queue& queue) {
+    if (queue.closed) return false;
     each_call([&](Call&& call) {
       const bool priority = any_priority && router_.has_priority(call.method());
       queue.calls.push(std::move(call), priority);
     });
+    return true;
   });
+  // Each is told that the server stops.
+  if (!queued) each_call([&](Call&& call) { run(std::move(call)); });
 }
 
 void ServerCore::run_next(Backlog::Next&& next) {
@@ -410,7 +414,10 @@ void ServerCore::stop(const base::Deadline& grace) {
     owned.reset();
   });
   std::vector<Call> queued;
-  with_queue([&](Queue& queue) { queued = queue.calls.clear(); });
+  with_queue([&](Queue& queue) {
+    queue.closed = true;
+    queued = queue.calls.clear();
+  });
   for (Call& call : queued) call.fail(stopping_error(options_.name));
   auto sessions = sessions_.with([](auto& map) { return map; });
   for (const auto& [fd, session] : sessions)

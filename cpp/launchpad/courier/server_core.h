@@ -56,7 +56,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     size_t size() const { return calls.size() + readable.size(); }
 
     std::vector<std::shared_ptr<Session>>
-        corked;  // What the timer flushes, should their thread block.
+        corked;           // What the timer flushes, should their thread block.
+    bool closed = false;  // The server stops: nothing is queued any more.
     bool timer_armed = false;
     uint64_t finished = 0;            // Queued calls that were run,
     uint64_t finished_at_arming = 0;  // and how many when the timer was armed.
