@@ -83,8 +83,8 @@ TEST(Spin, TurnsThatManyShareAreNotLost) {
   constexpr long kTurns = 2;
   static long running = 0;
   running = kTurns * kSpinTurn / kQuickTurn * base::processors();
-  // Longer than the turn that this test means, on a machine that is not too busy.
-  Spin spin(+[] { return 2 * running; });
+  // For much longer than the turn that this test means: the machine may be busy.
+  Spin spin(+[] { return 100 * running; });
   for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
     ASSERT_TRUE(lose(spin, kTurns));
     ASSERT_TRUE(find(spin));
@@ -100,7 +100,7 @@ TEST(Spin, CountsThemAgainOnlyWhereATurnSeemsLost) {
     return running;
   });
   ASSERT_TRUE(lose(spin, kTurns));  // Alone.
-  running = 4 * kTurns * kSpinTurn / kQuickTurn * base::processors();
+  running = 100 * kTurns * kSpinTurn / kQuickTurn * base::processors();
   const base::TimePoint start = base::steady_clock().now();
   int turns = 0;
   for (base::Nanos away{0}; away <= 3 * kMostCredit; away += kTurns * kSpinTurn) {
