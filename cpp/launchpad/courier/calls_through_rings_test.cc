@@ -15,6 +15,33 @@
 namespace lp::courier {
 namespace {
 
+wire::Payload no_arguments() {
+  wire::Payload arguments;
+  wire::Writer(arguments).begin_list(0);
+  return arguments;
+}
+
+// At a fresh address: `quick`; `wait`, which waits for an `open` that comes after it.
+void serve_gate(Server& server, std::atomic<int>& opened) {
+  const auto answer = [](const Call& call) { return wire::Payload(call.arguments()); };
+  const auto bind = [&](const char* method, Handler handler) {
+    server.router().bind(method, std::move(handler)).value_or_throw();
+  };
+  bind("quick", [=](Call call) { call.reply(answer(call)); });
+  bind("wait", [&opened, answer](Call call) {
+    const int round = opened.load();
+    opened.wait(round);
+    call.reply(answer(call));
+  });
+  bind("open", [&opened, answer](Call call) {
+    ++opened;
+    opened.notify_all();
+    call.reply(answer(call));
+  });
+  server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value())
+      .value_or_throw();
+}
+
 bool goes_through_rings(const Server& server) {
   const auto channel = Channel::make(server.address(), {});
   const auto peer = channel->peer({});
@@ -112,27 +139,10 @@ TEST(CallsThroughRings, AreHeardThoughOneOfManyQuickOnesWaitsForThem) {
   base::Rng rng(seed);
   std::atomic<int> opened{0};
   Server server({.threads = 3});
-  const auto answer = [](const Call& call) { return wire::Payload(call.arguments()); };
-  const auto bind = [&](const char* method, Handler handler) {
-    server.router().bind(method, std::move(handler)).value_or_throw();
-  };
-  bind("quick", [&](Call call) { call.reply(answer(call)); });
-  bind("wait", [&](Call call) {
-    const int round = opened.load();
-    opened.wait(round);
-    call.reply(answer(call));
-  });
-  bind("open", [&](Call call) {
-    ++opened;
-    opened.notify_all();
-    call.reply(answer(call));
-  });
-  server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value())
-      .value_or_throw();
+  serve_gate(server, opened);
   const auto many = Channel::make(server.address(), {});
   const auto other = Channel::make(server.address(), {});
-  wire::Payload arguments;
-  wire::Writer(arguments).begin_list(0);
+  const auto arguments = no_arguments();
   ASSERT_TRUE(other->call("quick", arguments, {}).ok());
   for (int round = 0; round < 200; ++round) {
     std::vector<std::shared_ptr<Pending>> calls;
@@ -150,6 +160,36 @@ TEST(CallsThroughRings, AreHeardThoughOneOfManyQuickOnesWaitsForThem) {
     for (const auto& call : calls) ASSERT_TRUE(many->wait(call).ok());
   }
   many->close();
+  other->close();
+}
+
+// The thread that hears of a call which waits has promised to look for the others.
+TEST(CallsThroughRings, AreHeardThoughAnotherClientsCallWaitsForThem) {
+  std::atomic<int> opened{0};
+  std::atomic<bool> enough{false};
+  Server server({.threads = 3});
+  serve_gate(server, opened);
+  const auto arguments = no_arguments();
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back([&] {
+      const auto channel = Channel::make(server.address(), {});
+      while (!enough) EXPECT_TRUE(channel->call("quick", arguments, {}).ok());
+      channel->close();
+    });
+  }
+  const auto one = Channel::make(server.address(), {});
+  const auto other = Channel::make(server.address(), {});
+  for (int round = 0; round < 100; ++round) {
+    const auto waits = one->start("wait", arguments, {}).value();
+    while (!one->wait_done(waits, base::Deadline::after(base::Nanos(1)))) {
+      EXPECT_TRUE(other->call("open", arguments, {}).ok());
+    }
+    EXPECT_TRUE(one->wait(waits).ok());
+  }
+  enough = true;
+  clients.clear();
+  one->close();
   other->close();
 }
 

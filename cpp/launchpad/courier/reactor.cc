@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -18,6 +19,12 @@ namespace {
 constexpr int kCallsPerLook = 16;
 // which are quick if they took no longer than this together: to wake another thread takes as long.
 constexpr base::Nanos kQuickCalls{32'000};
+// A client's turn while others wait is quick if it took no longer than this; one of so many is
+// timed. Those that are not may be one in so many: a thread may have lost its core.
+constexpr base::Nanos kQuickTurn{10'000};
+constexpr int kTurnsPerLook = 4;
+constexpr int kQuickPerSlow = 8;
+constexpr int kMostQuick = 64;
 // Who rings waits no longer than about this for it.
 constexpr base::Nanos kRingPatience{200'000};
 
@@ -28,12 +35,20 @@ thread_local const Reactor* expected_at = nullptr;
 struct Queued {
   const Reactor* at = nullptr;
   int calls = 0;
-  base::TimePoint since{};  // The last look.
+  std::optional<base::TimePoint> since{};  // The last look.
   std::optional<base::TimePoint> rung_since{};
   bool promised = false;  // To look when they are done,
   bool given_up = false;  // and was waited for too long.
 };
 thread_local Queued queued;
+
+// The turns that this thread gives to clients while others wait.
+struct Turns {
+  int count = 0;
+  int quick = 0;                           // How many more than those that were not, weighed.
+  std::optional<base::TimePoint> since{};  // When this one began, if it is timed.
+};
+thread_local Turns turns;
 
 bool control(int epoll, int operation, int fd, uint32_t events) {
   epoll_event event{};
@@ -69,15 +84,17 @@ void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nul
 
 Reactor::Event Reactor::wait() {
   if (!rings_.load(std::memory_order_acquire)) return wait_at_sockets();
-  bool counted = std::exchange(expected_at, nullptr) == this;
+  Looker looker{.counted = std::exchange(expected_at, nullptr) == this};
   const bool promised = queued.at == this && queued.promised;
   queued.at = nullptr;
-  if (promised && promised_.exchange(false)) {
-    if (counted) doorbell_->look(false);
-    counted = true;
+  if (turns.since) time_turn();
+  Promise away = Promise::kAway;
+  if (promised && promised_.compare_exchange_strong(away, Promise::kBack)) {
+    if (looker.counted) doorbell_->look(false);
+    looker = {.counted = true, .promised = true};
   }
-  if (counted || !promised_.load()) {
-    if (auto event = look_for_ring(counted)) return std::move(*event);
+  if (looker.counted || !this->promised()) {
+    if (auto event = look_for_ring(looker)) return std::move(*event);
   }
   if (at_sockets_.load() > 0) {
     if (auto event = wait_at_doorbell()) return std::move(*event);
@@ -90,7 +107,7 @@ Reactor::Event Reactor::wait_at_sockets() {
   at_sockets_.fetch_add(1);
   if (rings_.load(std::memory_order_acquire)) {
     doorbell_->ask_for_poke();
-    if (!promised_.load() && doorbell_->rung()) {
+    if (!promised() && doorbell_->rung()) {
       at_sockets_.fetch_sub(1);
       return event;
     }
@@ -100,7 +117,7 @@ Reactor::Event Reactor::wait_at_sockets() {
   at_sockets_.fetch_sub(1);
   // Who poked has used up what was asked for; others may still wait here.
   if (rings_.load(std::memory_order_acquire)) doorbell_->ask_for_poke();
-  if (count > 0 && got.data.fd == relay_.get()) return take_rung().value_or(Event{});
+  if (count > 0 && got.data.fd == relay_.get()) return take_rung({}).value_or(Event{});
   if (count <= 0 || got.data.fd == ended_.get()) return event;
   event.fd = got.data.fd;
   event.events = got.events;
@@ -113,33 +130,49 @@ std::optional<Reactor::Event> Reactor::wait_at_doorbell() {
   const uint32_t turn = doorbell_->enter();
   // The sockets must not be left alone.
   const bool needed = at_sockets_.load() > 0;
-  if (needed && !ending_.load() && (promised_.load() || !doorbell_->rung())) doorbell_->sleep(turn);
+  if (needed && !ending_.load() && (promised() || !doorbell_->rung())) doorbell_->sleep(turn);
   doorbell_->leave();
   summoned_.store(false);
   if (!needed) return std::nullopt;
   // It was woken to be here, where another looks.
-  if (promised_.load()) return Event{};
-  auto event = take_rung();
+  if (promised()) return Event{};
+  auto event = take_rung({});
   return event ? std::move(event) : Event{};
 }
 
-std::optional<Reactor::Event> Reactor::look_for_ring(bool counted) {
+std::optional<Reactor::Event> Reactor::look_for_ring(Looker looker) {
   bool rung = doorbell_->rung();
+  if (!rung && std::exchange(looker.promised, false)) promised_.store(Promise::kNone);
   if (!rung && !looking_.exchange(true)) {
-    if (!counted) doorbell_->look(true);
-    counted = true;
+    if (!looker.counted) doorbell_->look(true);
+    looker.counted = true;
     rung = spin_.until([this] { return doorbell_->rung() || ending_.load(); });
     looking_.store(false);
   }
-  if (counted) doorbell_->look(false);
-  return rung ? take_rung() : std::nullopt;
+  if (rung) return take_rung(looker);
+  look_no_more(looker);
+  return std::nullopt;
 }
 
-std::optional<Reactor::Event> Reactor::take_rung() {
+void Reactor::look_no_more(Looker& looker) {
+  if (looker.promised) promised_.store(Promise::kNone);
+  if (looker.counted) doorbell_->look(false);
+  looker = {};
+}
+
+std::optional<Reactor::Event> Reactor::take_rung(Looker looker) {
   const auto number = doorbell_->take();
-  if (!number) return std::nullopt;
-  // Who rang meanwhile may have counted on this thread.
-  if (doorbell_->rung()) pass_on();
+  bool more = number && doorbell_->rung();
+  if (!more) {
+    look_no_more(looker);
+    if (!number) return std::nullopt;
+    // Who rang meanwhile may have counted on this thread.
+    more = doorbell_->rung();
+  }
+  if (more && !promise_to_look(looker)) {
+    look_no_more(looker);
+    if (!promised() && doorbell_->rung()) pass_on();
+  }
   auto session = sessions_.with([&](auto& sessions) {
     return *number < sessions.size() ? sessions[*number].lock() : nullptr;
   });
@@ -148,6 +181,28 @@ std::optional<Reactor::Event> Reactor::take_rung() {
   event.kind = Event::Kind::kRing;
   event.session = std::move(session);
   return event;
+}
+
+// The calling thread's last one has ended.
+void Reactor::time_turn() {
+  const bool quick = base::steady_clock().now() - *turns.since <= kQuickTurn;
+  turns.since.reset();
+  turns.quick = std::clamp(turns.quick + (quick ? 1 : -kQuickPerSlow), -kQuickPerSlow, kMostQuick);
+  quick_turns_.store(turns.quick >= 0);
+}
+
+// False: another thread must look, or has promised to.
+bool Reactor::promise_to_look(const Looker& looker) {
+  if (++turns.count % kTurnsPerLook == 0) turns.since = base::steady_clock().now();
+  if (!quick_turns_.load() || !promises_.load()) return false;
+  Promise none = Promise::kNone;
+  if (looker.promised)
+    promised_.store(Promise::kAway);
+  else if (!promised_.compare_exchange_strong(none, Promise::kAway))
+    return false;
+  if (!looker.counted) doorbell_->look(true);
+  queued = {.at = this, .promised = true};
+  return true;
 }
 
 void Reactor::pass_on() {
@@ -165,6 +220,7 @@ void Reactor::summon() {
 
 void Reactor::expect() {
   if (!rings_.load(std::memory_order_acquire) || expected_at != nullptr) return;
+  if (promised_here()) return;
   expected_at = this;
   doorbell_->look(true);
 }
@@ -175,16 +231,18 @@ void Reactor::unexpect() {
   doorbell_->look(false);
   // Who rang meanwhile may have counted on this thread. A promise that is kept or broken sees to
   // it.
-  if (!promised_.load() && doorbell_->rung()) pass_on();
+  if (!promised() && doorbell_->rung()) pass_on();
 }
 
 void Reactor::run_on() {
-  if (!rings_.load(std::memory_order_acquire)) return;
+  if (!rings_.load(std::memory_order_acquire) || !promises_.load()) return;
   if (queued.at != this) {
     queued = {.at = this, .since = base::steady_clock().now()};
+  } else if (!queued.since) {
+    queued.since = base::steady_clock().now();
   } else if (++queued.calls % kCallsPerLook == 0) {
     const base::TimePoint now = base::steady_clock().now();
-    const bool quick = now - std::exchange(queued.since, now) <= kQuickCalls;
+    const bool quick = now - *std::exchange(queued.since, now) <= kQuickCalls;
     quick_.store(quick);
     if (!doorbell_->rung())
       queued.rung_since.reset();
@@ -196,19 +254,20 @@ void Reactor::run_on() {
       break_promise();
     }
   }
-  if (queued.promised || queued.given_up || !quick_.load() || promised_.exchange(true)) return;
+  if (queued.promised || queued.given_up || !quick_.load()) return;
+  Promise none = Promise::kNone;
+  if (!promised_.compare_exchange_strong(none, Promise::kAway)) return;
   doorbell_->look(true);
   queued.promised = true;
 }
 
-bool Reactor::promised_here() const {
-  return queued.at == this && queued.promised && promised_.load();
-}
+bool Reactor::promised_here() const { return queued.at == this && queued.promised && promised(); }
 
 bool Reactor::goes_on() const { return promised_here() && queued.calls > 0; }
 
 void Reactor::break_promise() {
-  if (!promised_.load() || !promised_.exchange(false)) return;
+  Promise away = Promise::kAway;
+  if (!promised() || !promised_.compare_exchange_strong(away, Promise::kNone)) return;
   doorbell_->look(false);
   if (doorbell_->rung()) pass_on();
 }

@@ -45,11 +45,14 @@ class Reactor {
   void unexpect();
   // The calling thread is about to run one of the calls that were read together, and more of them
   // wait. As long as they are quick it promises to look who rang when they are done, and nobody
-  // else need wake for that, or help: several threads would only be in each other's way. Somebody
-  // must call `break_promise` if one of them takes long after all.
+  // else need wake for that, or help: several threads would only be in each other's way. Whom
+  // `wait` gives one ring of several promises the same. Somebody must call `break_promise` if a
+  // call takes long after all.
   void run_on();
   void break_promise();
-  bool promised() const { return promised_.load(); }
+  // From now on other threads are always wanted, and nobody promises.
+  void promise_no_more() { promises_.store(false); }
+  bool promised() const { return promised_.load() != Promise::kNone; }
   // Whether a thread waits at the sockets, which hears the timer.
   bool watched() const { return at_sockets_.load() > 0; }
   bool promised_here() const;  // By the calling thread,
@@ -76,10 +79,21 @@ class Reactor {
   void let_doorbell_go();
 
  private:
+  // The thread that has promised to look who rang is away, running calls, or back to do so.
+  enum class Promise { kNone, kAway, kBack };
+  // What a thread that looks who rang is known for.
+  struct Looker {
+    bool counted = false;   // It is one of the doorbell's lookers,
+    bool promised = false;  // and the thread that is back.
+  };
+
   Event wait_at_sockets();
   std::optional<Event> wait_at_doorbell();
-  std::optional<Event> take_rung();
-  std::optional<Event> look_for_ring(bool counted);
+  std::optional<Event> look_for_ring(Looker looker);
+  std::optional<Event> take_rung(Looker looker);
+  void look_no_more(Looker& looker);
+  bool promise_to_look(const Looker& looker);
+  void time_turn();
   void pass_on();
   void summon();
 
@@ -90,11 +104,14 @@ class Reactor {
   Status made_;
   std::shared_ptr<shm::Doorbell> doorbell_;
   std::atomic<bool> ending_{false};
-  std::atomic<bool> rings_{false};     // There are, or were, connections that are rings.
-  std::atomic<int> at_sockets_{0};     // Threads that wait there,
-  std::atomic<bool> looking_{false};   // and one that looks whether anybody rings.
-  std::atomic<bool> promised_{false};  // A thread looks soon: it is one of the doorbell's lookers.
-  std::atomic<bool> quick_{true};      // The last calls that were read together were.
+  std::atomic<bool> rings_{false};       // There are, or were, connections that are rings.
+  std::atomic<int> at_sockets_{0};       // Threads that wait there,
+  std::atomic<bool> looking_{false};     // and one that looks whether anybody rings.
+  std::atomic<bool> quick_{true};        // The last calls that were read together were,
+  std::atomic<bool> quick_turns_{true};  // and the last turns of clients that rang together.
+  std::atomic<bool> promises_{true};     // Threads may promise.
+  // A thread looks soon: it is one of the doorbell's lookers.
+  std::atomic<Promise> promised_{Promise::kNone};
   std::atomic<bool> summoned_{false};  // A thread was woken, and does not run yet.
   shm::Spin spin_;                     // The looking thread's.
   base::Guarded<std::vector<std::weak_ptr<Session>>> sessions_;  // By number.

@@ -8,8 +8,8 @@
 namespace lp::courier {
 namespace {
 
-// A reactor with one connection that is rings. A thread remembers what it said to one, so that each
-// test has a thread of its own.
+// A reactor with connections that are rings, all but one of them ended. A thread remembers what it
+// said to one, so that each test has a thread of its own.
 class ReactorTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -23,6 +23,15 @@ class ReactorTest : public testing::Test {
     reactor_.doorbell()->take();
     reactor_.doorbell()->ask_for_poke();
     return pokes;
+  }
+
+  // Two ring; the calling thread hears of one.
+  void hear_of_one_of_two() {
+    const uint32_t other = number_ + 1;
+    for (const uint32_t number : {number_, other})
+      [[maybe_unused]] const bool pokes = reactor_.doorbell()->ring(number, true);
+    reactor_.wait();
+    reactor_.doorbell()->ask_for_poke();
   }
 
   static void on_a_thread(const std::function<void()>& test) { std::thread(test).join(); }
@@ -61,6 +70,47 @@ TEST_F(ReactorTest, AThreadThatGoesAwayIsNotCountedOnWhateverItSaidBefore) {
     EXPECT_FALSE(wakes());
     reactor_.break_promise();
     EXPECT_TRUE(wakes());
+  });
+}
+
+TEST_F(ReactorTest, WhoHearsOfOneRingOfSeveralPromisesToLookForTheRest) {
+  on_a_thread([&] {
+    hear_of_one_of_two();
+    EXPECT_TRUE(reactor_.promised_here());
+    EXPECT_FALSE(wakes()) << "and takes the other";
+    reactor_.break_promise();
+    EXPECT_FALSE(reactor_.promised());
+    EXPECT_TRUE(wakes());
+  });
+}
+
+TEST_F(ReactorTest, TheLastOfSeveralRingsLeavesNoPromise) {
+  on_a_thread([&] {
+    hear_of_one_of_two();
+    reactor_.wait();
+    EXPECT_FALSE(reactor_.promised());
+    EXPECT_TRUE(wakes());
+  });
+}
+
+TEST_F(ReactorTest, NobodyPromisesWhereOtherThreadsAreAlwaysWanted) {
+  reactor_.promise_no_more();
+  on_a_thread([&] {
+    hear_of_one_of_two();
+    EXPECT_FALSE(reactor_.promised());
+    reactor_.run_on();
+    EXPECT_FALSE(reactor_.promised());
+  });
+}
+
+TEST_F(ReactorTest, NoThreadPromisesToLookOnceTurnsTakeLong) {
+  on_a_thread([&] {
+    for (int turn = 0; turn < 8; ++turn) {
+      hear_of_one_of_two();
+      const auto soon = base::Deadline::after(base::Nanos(100'000));
+      while (!soon.passed()) continue;
+    }
+    EXPECT_FALSE(reactor_.promised());
   });
 }
 

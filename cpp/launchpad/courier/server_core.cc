@@ -83,6 +83,7 @@ void ServerCore::flush_corked() {
 
 // Calls that run now take no place, so threads are added for them, too.
 void ServerCore::reserve_threads() {
+  reactor_->promise_no_more();
   with_queue([](Queue& queue) { queue.calls.limit(); });
   limit_.fetch_add(options_.threads + running_.count());
   if (started() && !stopping_.load(std::memory_order_acquire)) keep_a_reader();
@@ -138,7 +139,7 @@ std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
         queue.corked.push_back(taken->call.session());
       }
       if (!queue.timer_armed) arm_timer(queue, kStealAfter);
-      if (!router_.any_priority()) reactor_->run_on();
+      reactor_->run_on();
     }
     return taken;
   });
@@ -178,6 +179,7 @@ void ServerCore::wait_for_event() {
     case Reactor::Event::Kind::kDescriptor:
       return on_descriptor(event.fd, event.events);
     case Reactor::Event::Kind::kRing:
+      if (reactor_->promised_here()) watch_promise();
       if (event.session->flush_ready()) read(event.session);
       if (event.session->claim_turn()) read(event.session);
       return;
@@ -223,6 +225,13 @@ void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
   queue.timer_armed = true;
   queue.finished_at_arming = queue.finished;
   reactor_->arm_timer(delay);
+}
+
+void ServerCore::watch_promise() {
+  with_queue([&](Queue& queue) {
+    ++queue.finished;
+    if (!queue.timer_armed) arm_timer(queue, kStealAfter);
+  });
 }
 
 void ServerCore::accept_all() {

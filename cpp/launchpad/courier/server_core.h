@@ -5,7 +5,8 @@
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
 // and takes over the rest. So many small calls cost no thread hop, and a slow one delays the others
 // by no more than that. While they are quick, other threads do not help, nor wake for what other
-// clients ring (Reactor::run_on).
+// clients ring (Reactor::run_on). The same goes for single calls of several clients that ring
+// together: one thread runs them all, with the same timer behind it.
 //
 // Once a method has priority, as many threads again may be made, which no other call takes (see
 // Backlog): they read, run priority calls, and leave the others to those who have a place.
@@ -87,6 +88,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   }
   // Unless a thread waits for events already, or there are as many as may be.
   void keep_a_reader();
+  // Should this thread not look at the rings soon, as it has promised, another does.
+  void watch_promise();
   void spawn_thread(bool first);
   void reserve_threads();
   void work();
