@@ -99,6 +99,12 @@ WIDE_WORKS = (
         "Limit: the bytes alone, all 256 in one message.",
     ),
     (
+        "driven_clients",
+        "The same with all clients in one process",
+        "calls/s of all clients together, each with one call outstanding: two threads begin a call "
+        "of each of their clients, then wait for each. The clients take no turns on the cores.",
+    ),
+    (
         "launch",
         "Nodes, from launch to all answered",
         "Limit: that many bare interpreters (`python -c pass`), or C++ children, started at once. "

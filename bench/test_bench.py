@@ -111,6 +111,8 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
         row("courier-cpp", "clients", "256", "calls/s", 300_000),
         row("courier-cpp", "pipelining_clients", "1", "calls/s", 1_000_000),
         row("courier-cpp", "pipelining_clients", "256", "calls/s", 900_000),
+        row("courier-cpp", "driven_clients", "1", "calls/s", 400_000),
+        row("courier-cpp", "driven_clients", "256", "calls/s", 600_000),
     ]
     lines = lines_of(dict(results, measurements=measured))
     assert "| calls/s | 1 | 256 |" in lines
@@ -118,6 +120,10 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
     assert "| courier-cpp | 400,000 | 300,000 |" in lines
     assert "| courier-cpp | 0.25 | 0.67 |" in lines  # x limit
     assert "| 256 clients, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |" in lines
+    in_one = (
+        "| 256 clients in one process, C++ | >= 0.8 x courier-cpp driven_clients | 1.50 | yes |"
+    )
+    assert in_one in lines
 
 
 def test_nothing_is_set_against_a_limit_of_nothing(results):

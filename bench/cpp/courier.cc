@@ -8,6 +8,7 @@
 
 #include "calls.h"
 #include "clients.h"
+#include "driven_clients.h"
 #include "launchpad/net/transport.h"
 
 namespace {
@@ -44,9 +45,18 @@ void measure_growth(const bench::Options& options, const std::string& address, p
       return right;
     };
   };
+  const auto connect_split = [&address]() -> bench::SplitCall {
+    const auto client = lp::Client<bench::Echo>::connect(address);
+    const auto future = std::make_shared<std::optional<lp::Future<std::string>>>();
+    return {[client, future](const std::string& sent) {
+              future->emplace(client.async<&bench::Echo::echo>(sent));
+            },
+            [future] { return (*future)->get(); }};
+  };
   if (!options.has("clients")) return;
   bench::measure_clients(kName, options, connect);
   bench::measure_pipelining_clients(kName, options, connect_for_many);
+  bench::measure_driven_clients(kName, options, connect_split);
   bench::measure_connections(kName, server, connect_for_many);
 }
 

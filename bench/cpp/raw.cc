@@ -18,6 +18,7 @@
 #include <functional>
 
 #include "clients.h"
+#include "driven_clients.h"
 #include "measure.h"
 
 extern char** environ;
@@ -290,15 +291,29 @@ void measure_growth(const Options& options) {
   getsockname(listener, generic, &size);
   const pid_t server = bench::fork_client([listener] { serve_all(listener); });
   check(server >= 0, "fork");
-  const auto connect = [&]() -> bench::ClientCall {
+  const auto connect_socket = [&] {
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     check(::connect(fd, generic, size) == 0, "connect");
-    return [fd](const std::string& sent) {
+    return fd;
+  };
+  const auto connect = [&]() -> bench::ClientCall {
+    return [fd = connect_socket()](const std::string& sent) {
       std::string answer(sent.size(), 0);
       check(write_exactly(fd, sent.data(), sent.size()), "write");
       check(read_exactly(fd, answer.data(), answer.size()), "read");
       return answer;
     };
+  };
+  const auto connect_split = [&]() -> bench::SplitCall {
+    const int fd = connect_socket();
+    return {[fd](const std::string& sent) {
+              check(write_exactly(fd, sent.data(), sent.size()), "write");
+            },
+            [fd] {
+              std::string answer(bench::kPayload, 0);
+              check(read_exactly(fd, answer.data(), answer.size()), "read");
+              return answer;
+            }};
   };
   // All payloads in one message, which a server of calls has not: what the bytes alone cost.
   const auto connect_for_many = [&]() -> bench::ClientCalls {
@@ -311,6 +326,7 @@ void measure_growth(const Options& options) {
   try {
     bench::measure_clients(kName, options, connect);
     bench::measure_pipelining_clients(kName, options, connect_for_many);
+    bench::measure_driven_clients(kName, options, connect_split);
     bench::measure_connections(kName, server, connect_for_many);
   } catch (const std::exception& error) {
     bench::emit_error(kName, "clients", error.what());
