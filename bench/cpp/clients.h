@@ -119,6 +119,23 @@ inline pid_t fork_client(const std::function<void()>& life) {
   _exit(status);  // Without destructors: the connection ends with the process.
 }
 
+// As fork_client, and waits for its end; throws if that is not as it should be.
+inline void run_in_a_client(const std::function<void()>& life, const char* failure) {
+  const pid_t pid = fork_client(life);
+  int status = 0;
+  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) throw std::runtime_error(failure);
+}
+
+// How fast a count grows, per second, measured for so long after a quarter of that.
+inline double rate_of(const std::function<uint64_t()>& count, double seconds) {
+  usleep(static_cast<useconds_t>(seconds / 4 * 1e6));
+  const uint64_t before = count();
+  const double start = now();
+  usleep(static_cast<useconds_t>(seconds * 1e6));
+  const uint64_t counted = count() - before;
+  return static_cast<double>(counted) / (now() - start);
+}
+
 // Waits until it is so; throws if that takes too long.
 inline void await_clients(const std::function<bool()>& so, const char* what) {
   const double limit = now() + kClientPatience;
@@ -166,12 +183,7 @@ inline double client_rate(ClientPage& page, int count, double seconds,
   await_clients([&] { return page.connected.load() == static_cast<uint32_t>(count); },
                 "a client cannot connect");
   page.phase.store(ClientPage::kCalling);
-  usleep(static_cast<useconds_t>(seconds / 4 * 1e6));
-  const uint64_t before = page.calls();
-  const double start = now();
-  usleep(static_cast<useconds_t>(seconds * 1e6));
-  const uint64_t calls = page.calls() - before;
-  const double rate = static_cast<double>(calls) / (now() - start);
+  const double rate = rate_of([&] { return page.calls(); }, seconds);
   page.phase.store(ClientPage::kEnd);
   await_clients([&] { return clients.ended(); }, "an answer was lost: a client still waits for it");
   if (page.wrong.load() != 0) throw std::runtime_error("an answer was another call's");
@@ -214,7 +226,7 @@ inline double proportional_kib(pid_t pid) {
 // KiB that each of 256 idle connections takes in the server's process and in their client's, after
 // one call, after many, and after many at once.
 inline void measure_connections(const char* name, pid_t server, const ConnectForMany& connect) {
-  const pid_t pid = fork_client([&] {
+  const auto life = [&] {
     std::vector<ClientCalls> clients;
     const Payloads one(1, std::string(kPayload, 'x'));
     const Payloads many(kOutstanding, one.front());
@@ -241,11 +253,8 @@ inline void measure_connections(const char* name, pid_t server, const ConnectFor
       for (int i = 0; i < 4; ++i) client(many);
     }
     tell("256 at once");
-  });
-  int status = 0;
-  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-    throw std::runtime_error("the client of many connections failed");
-  }
+  };
+  run_in_a_client(life, "the client of many connections failed");
 }
 
 }  // namespace bench

@@ -38,7 +38,7 @@ inline void drive_clients(std::vector<SplitCall>& clients, size_t first, size_t 
 inline void measure_driven_clients(const char* name, const Options& options,
                                    const ConnectSplit& connect) {
   constexpr size_t kThreads = 2;
-  const pid_t pid = fork_client([&] {
+  const auto life = [&] {
     for (int count = 1; count <= kMostClients; count *= 2) {
       std::vector<SplitCall> clients;
       for (int i = 0; i < count; ++i) clients.push_back(connect());
@@ -47,20 +47,13 @@ inline void measure_driven_clients(const char* name, const Options& options,
       std::vector<std::thread> threads;
       for (size_t i = 0; i < std::min<size_t>(kThreads, clients.size()); ++i)
         threads.emplace_back([&, i] { drive_clients(clients, i, kThreads, enough, calls); });
-      usleep(static_cast<useconds_t>(options.seconds / 4 * 1e6));
-      const uint64_t before = calls.load();
-      const double start = now();
-      usleep(static_cast<useconds_t>(options.seconds * 1e6));
-      const double rate = static_cast<double>(calls.load() - before) / (now() - start);
+      const double rate = rate_of([&] { return calls.load(); }, options.seconds);
       enough = true;
       for (std::thread& thread : threads) thread.join();
       emit(name, "driven_clients", std::to_string(count), rate, "calls/s");
     }
-  });
-  int status = 0;
-  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-    throw std::runtime_error("the process of all clients failed");
-  }
+  };
+  run_in_a_client(life, "the process of all clients failed");
 }
 
 }  // namespace bench

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -71,6 +72,14 @@ void warm_up() {
 
 class Simulation : public testing::TestWithParam<uint64_t> {};
 
+// One life in the world. Empty, or why it did not end.
+std::string live(uint64_t seed, const Weather& weather, const std::function<void()>& life) {
+  Network::get().begin(weather);
+  std::string hang = World::get().run(seed, life);
+  Network::get().begin({});
+  return hang;
+}
+
 TEST_P(Simulation, EachCallEndsExactlyOnceAndNothingIsLeft) {
   warm_up();
   const uint64_t first = base::fresh_seed();
@@ -105,8 +114,7 @@ TEST(Simulation, IsRepeatedExactlyByItsSeed) {
 TEST(Simulation, AConnectionThatTakesNothingKeepsNobodyBusy) {
   warm_up();
   World& world = World::get();
-  Network::get().begin({.latency = kSecond, .capacity = 600});
-  const std::string hang = world.run(1, [] {
+  const std::string hang = live(1, {.latency = kSecond, .capacity = 600}, [] {
     const net::Address address{net::Kind::kTcp, "localhost", 7};
     courier::Server server;
     LP_CHECK(server.router()
@@ -126,7 +134,6 @@ TEST(Simulation, AConnectionThatTakesNothingKeepsNobodyBusy) {
       EXPECT_EQ(number_in(channel->wait(calls[i]).value()), i);
     channel->close();
   });
-  Network::get().begin({});
   EXPECT_EQ(hang, "");
   EXPECT_LT(world.steps(), 20'000U);  // To try every 50 us takes 120,000.
 }
@@ -136,8 +143,8 @@ TEST(Simulation, AServerThatSleptHearsWhoGreetedMeanwhile) {
   warm_up();
   World& world = World::get();
   for (uint64_t seed = 0; seed < 500; ++seed) {
-    Network::get().begin({.latency = seed % 2 == 0 ? 0 : 100 * kMicrosecond});
-    const std::string hang = world.run(seed, [&] {
+    const Weather weather{.latency = seed % 2 == 0 ? 0 : 100 * kMicrosecond};
+    const std::string hang = live(seed, weather, [&] {
       const net::Address address{net::Kind::kTcp, "localhost", 7};
       const auto token = net::Token::of(std::string(64, 'a')).value();
       courier::Server server({.token = token, .greeting_patience = base::Nanos(kSecond)});
@@ -153,7 +160,6 @@ TEST(Simulation, AServerThatSleptHearsWhoGreetedMeanwhile) {
       sleeper.join();
       channel->close();
     });
-    Network::get().begin({});
     ASSERT_EQ(hang, "");
   }
 }
@@ -163,8 +169,7 @@ TEST(Simulation, AServerThatStopsTellsEachCallThatItHasRead) {
   warm_up();
   World& world = World::get();
   for (uint64_t seed = 0; seed < kSchedules / 10; ++seed) {
-    Network::get().begin({});
-    const std::string hang = world.run(seed, [&] {
+    const std::string hang = live(seed, {}, [&] {
       world.pace() = {.longest_step = 20 * kMicrosecond, .preempt_one_in = 4};
       const net::Address address{net::Kind::kInproc, "sim", 0};
       auto server = std::make_unique<courier::Server>();

@@ -7,16 +7,18 @@
 
 namespace lp::courier {
 
+std::shared_ptr<Session> Anteroom::Guest::waiting() const {
+  auto one = session.lock();
+  return one == nullptr || one->known() ? nullptr : one;
+}
+
 void Anteroom::add(const std::shared_ptr<Session>& session) {
   std::shared_ptr<Session> crowded_out;
   guests_.with([&](Guests& guests) {
     const bool first = guests.empty();
     guests.push_back({session, base::Deadline::after(half_)});
     if (guests.size() > kMaxStrangers) {
-      std::erase_if(guests, [](const Guest& guest) {
-        const auto one = guest.session.lock();
-        return one == nullptr || one->known();
-      });
+      std::erase_if(guests, [](const Guest& guest) { return guest.waiting() == nullptr; });
     }
     if (guests.size() > kMaxStrangers) {
       crowded_out = guests.front().session.lock();
@@ -38,8 +40,7 @@ void Anteroom::close_late() {
         guest.deadline = base::Deadline::after(half_);
         return false;
       }
-      auto session = guest.session.lock();
-      if (session != nullptr && !session->known()) late.push_back(std::move(session));
+      if (auto session = guest.waiting()) late.push_back(std::move(session));
       return true;
     });
     tidy(guests);
@@ -48,11 +49,7 @@ void Anteroom::close_late() {
 }
 
 void Anteroom::tidy(Guests& guests) {
-  while (!guests.empty()) {
-    const auto session = guests.front().session.lock();
-    if (session != nullptr && !session->known()) break;
-    guests.pop_front();
-  }
+  while (!guests.empty() && guests.front().waiting() == nullptr) guests.pop_front();
   if (guests.empty()) return;
   const auto due = [](const Guest& one, const Guest& other) {
     return one.deadline.at() < other.deadline.at();

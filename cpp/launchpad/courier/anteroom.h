@@ -29,6 +29,9 @@ class Anteroom {
 
  private:
   struct Guest {
+    // Null once it came in or ended.
+    std::shared_ptr<Session> waiting() const;
+
     std::weak_ptr<Session> session;
     base::Deadline deadline;  // Of this half.
     bool second_half = false;

@@ -88,8 +88,7 @@ Reactor::Event Reactor::wait() {
   const bool promised = queued.at == this && queued.promised;
   queued.at = nullptr;
   if (turns.since) time_turn();
-  Promise away = Promise::kAway;
-  if (promised && promised_.compare_exchange_strong(away, Promise::kBack)) {
+  if (promised && change_promise(Promise::kAway, Promise::kBack)) {
     if (looker.counted) doorbell_->look(false);
     looker = {.counted = true, .promised = true};
   }
@@ -195,10 +194,7 @@ void Reactor::time_turn() {
 bool Reactor::promise_to_look(const Looker& looker) {
   if (++turns.count % kTurnsPerLook == 0) turns.since = base::steady_clock().now();
   if (!quick_turns_.load() || !promises_.load()) return false;
-  Promise none = Promise::kNone;
-  if (looker.promised)
-    promised_.store(Promise::kAway);
-  else if (!promised_.compare_exchange_strong(none, Promise::kAway))
+  if (!change_promise(looker.promised ? Promise::kBack : Promise::kNone, Promise::kAway))
     return false;
   if (!looker.counted) doorbell_->look(true);
   queued = {.at = this, .promised = true};
@@ -255,8 +251,7 @@ void Reactor::run_on() {
     }
   }
   if (queued.promised || queued.given_up || !quick_.load()) return;
-  Promise none = Promise::kNone;
-  if (!promised_.compare_exchange_strong(none, Promise::kAway)) return;
+  if (!change_promise(Promise::kNone, Promise::kAway)) return;
   doorbell_->look(true);
   queued.promised = true;
 }
@@ -266,8 +261,7 @@ bool Reactor::promised_here() const { return queued.at == this && queued.promise
 bool Reactor::goes_on() const { return promised_here() && queued.calls > 0; }
 
 void Reactor::break_promise() {
-  Promise away = Promise::kAway;
-  if (!promised() || !promised_.compare_exchange_strong(away, Promise::kNone)) return;
+  if (!promised() || !change_promise(Promise::kAway, Promise::kNone)) return;
   doorbell_->look(false);
   if (doorbell_->rung()) pass_on();
 }

@@ -60,7 +60,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
         corked;           // What the timer flushes, should their thread block.
     bool closed = false;  // The server stops: nothing is queued any more.
     bool timer_armed = false;
-    uint64_t finished = 0;            // Queued calls that were run,
+    uint64_t finished = 0;            // Queued calls that were run, and turns under a promise,
     uint64_t finished_at_arming = 0;  // and how many when the timer was armed.
   };
   // A thread's own: the session whose answers it holds back, and how many.
