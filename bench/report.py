@@ -93,6 +93,13 @@ WIDE_WORKS = (
         "one call outstanding, and every answer is held against its call. Nothing is pinned.",
     ),
     (
+        "futex_clients",
+        "The least that so many processes cost",
+        "calls/s of all clients together, one outstanding each, at a server of one thread that "
+        "never sleeps, looks at a word of shared memory for each client, and wakes it by a futex: "
+        "what is left is the kernel's switching between the clients.",
+    ),
+    (
         "pipelining_clients",
         "The same with 256 calls outstanding",
         "calls/s of all clients together: each makes 256 calls before it waits for the first. "

@@ -140,6 +140,13 @@ LATER = (
             ("256 clients in one process, C++", "driven_clients"),
         )
     ),
+    Target(
+        "256 clients, C++, against bare futexes",
+        ("courier-cpp", "clients", "256"),
+        0.8,
+        ("raw-cpp", "futex_clients", "256"),
+        above=True,
+    ),
     *(
         Target(
             f"memory of an idle connection, {end}, after {calls}",

@@ -107,6 +107,7 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
     measured = [
         row("raw-cpp", "clients", "1", "calls/s", 100_000),
         row("raw-cpp", "clients", "256", "calls/s", 200_000),
+        row("raw-cpp", "futex_clients", "256", "calls/s", 300_000),
         row("courier-cpp", "clients", "1", "calls/s", 400_000),
         row("courier-cpp", "clients", "256", "calls/s", 300_000),
         row("courier-cpp", "pipelining_clients", "1", "calls/s", 1_000_000),
@@ -120,6 +121,10 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
     assert "| courier-cpp | 400,000 | 300,000 |" in lines
     assert "| courier-cpp | 0.25 | 0.67 |" in lines  # x limit
     assert "| 256 clients, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |" in lines
+    bare = (
+        "| 256 clients, C++, against bare futexes | >= 0.8 x raw-cpp futex_clients | 1.00 | yes |"
+    )
+    assert bare in lines
     in_one = (
         "| 256 clients in one process, C++ | >= 0.8 x courier-cpp driven_clients | 1.50 | yes |"
     )

@@ -27,7 +27,7 @@ struct Local {
 
 class Entry final : public courier::Waiting {
  public:
-  explicit Entry(courier::Call call) : call_(std::move(call)) {}
+  explicit Entry(courier::Call&& call) : call_(std::move(call)) {}
   Entry(std::shared_ptr<Local> local, SharedRef args, SharedRef kwargs)
       : local_(std::move(local)), args_(std::move(args)), kwargs_(std::move(kwargs)) {}
 
@@ -184,7 +184,9 @@ PyBatcher::~PyBatcher() {
 
 void PyBatcher::clear() { Py_XDECREF(function_->exchange(nullptr)); }
 
-void PyBatcher::add(courier::Call call) { batcher_->add(std::make_unique<Entry>(std::move(call))); }
+void PyBatcher::add(courier::Call&& call) {
+  batcher_->add(std::make_unique<Entry>(std::move(call)));
+}
 
 nb::object PyBatcher::call(nb::tuple args, nb::dict kwargs) {
   const auto local = std::make_shared<Local>();

@@ -18,7 +18,7 @@ class PyBatcher {
   ~PyBatcher();
 
   // Parks a call that came to a server.
-  void add(courier::Call call);
+  void add(courier::Call&& call);
   // Parks the calling thread's call; raises what the function raised.
   nb::object call(nb::tuple args, nb::dict kwargs);
 

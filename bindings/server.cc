@@ -40,7 +40,7 @@ courier::Answer invoke(PyObject* function, const courier::Call& call) {
 }
 
 courier::Handler handler_of(PyObject* function) {
-  return [function = share(function)](courier::Call call) {
+  return [function = share(function)](courier::Call&& call) {
     courier::Answer answer = Error(Code::kUnavailable, "the server's interpreter is ending");
     {
       const PythonEntry python;
@@ -83,7 +83,7 @@ class PyServer {
   // Calls wait in the batcher, on no thread of this server.
   void bind_batched(const std::string& method, nb::object batcher, bool priority) {
     auto* to = nb::cast<PyBatcher*>(batcher);
-    courier::Handler handler = [to, owner = share(batcher.ptr())](courier::Call call) {
+    courier::Handler handler = [to, owner = share(batcher.ptr())](courier::Call&& call) {
       to->add(std::move(call));
     };
     unwrap("local", server_->router().bind(method, std::move(handler), priority));

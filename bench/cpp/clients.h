@@ -50,6 +50,26 @@ struct ClientPage {
   }
 };
 
+// A T in memory that this process shares with those that it forks.
+template <class T>
+class Shared {
+ public:
+  Shared() {
+    void* memory =
+        mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::runtime_error("no memory that processes share");
+    value_ = new (memory) T;
+  }
+  ~Shared() { munmap(value_, sizeof(T)); }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+  T& operator*() const { return *value_; }
+  T* operator->() const { return value_; }
+
+ private:
+  T* value_ = nullptr;
+};
+
 // Payloads of 64 B, each another.
 class Stamped {
  public:
@@ -190,18 +210,19 @@ inline double client_rate(ClientPage& page, int count, double seconds,
   return rate;
 }
 
-// Calls per second of 1, 2, 4 ... clients together.
+// Calls per second of so many clients together.
+inline void measure_client_rate(const char* name, const char* work, int count,
+                                const Options& options, const ConnectRounds& connect) {
+  const Shared<ClientPage> page;
+  const double rate = client_rate(*page, count, options.seconds, connect);
+  emit(name, work, std::to_string(count), rate, "calls/s");
+}
+
+// Of 1, 2, 4 ... clients.
 inline void measure_rounds(const char* name, const char* work, const Options& options,
                            const ConnectRounds& connect) {
-  for (int count = 1; count <= kMostClients; count *= 2) {
-    void* memory = mmap(nullptr, sizeof(ClientPage), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::runtime_error("no memory that the clients share");
-    auto* const page = new (memory) ClientPage;
-    const double rate = client_rate(*page, count, options.seconds, connect);
-    munmap(memory, sizeof(ClientPage));
-    emit(name, work, std::to_string(count), rate, "calls/s");
-  }
+  for (int count = 1; count <= kMostClients; count *= 2)
+    measure_client_rate(name, work, count, options, connect);
 }
 
 inline void measure_clients(const char* name, const Options& options, const Connect& connect) {

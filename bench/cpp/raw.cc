@@ -2,14 +2,11 @@
 // processes. Nothing is framed, serialised or dispatched: what a library does on top of this is its
 // own cost.
 #include <arpa/inet.h>
-#include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <spawn.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -19,6 +16,7 @@
 
 #include "clients.h"
 #include "driven_clients.h"
+#include "futex_clients.h"
 #include "measure.h"
 
 extern char** environ;
@@ -135,27 +133,14 @@ void measure_batches(const Options& options) {
   });
 }
 
-void futex(std::atomic<uint32_t>* word, int operation, uint32_t value) {
-  syscall(SYS_futex, word, operation, value, nullptr, nullptr, 0);
-}
-
-// Waits without spinning until the word is `value`.
-void await(std::atomic<uint32_t>* word, uint32_t value) {
-  for (uint32_t seen = word->load(); seen != value; seen = word->load()) {
-    futex(word, FUTEX_WAIT, seen);
-  }
-}
-
 void measure_futex(const Options& options) {
-  struct Shared {
+  using bench::futex;
+  struct Page {
     alignas(64) std::atomic<uint32_t> ping{0};
     alignas(64) std::atomic<uint32_t> pong{0};
     alignas(64) char payload[bench::kPayload];
   };
-  void* memory =
-      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  check(memory != MAP_FAILED, "mmap");
-  auto* shared = new (memory) Shared;
+  const bench::Shared<Page> shared;
   constexpr uint32_t kEnd = 0xffffffff;
   const pid_t pid = fork();
   check(pid >= 0, "fork");
@@ -177,13 +162,12 @@ void measure_futex(const Options& options) {
     std::memcpy(shared->payload, payload, sizeof(payload));
     shared->ping.store(++turn);
     futex(&shared->ping, FUTEX_WAKE, 1);
-    await(&shared->pong, turn);
+    bench::await_futex(&shared->pong, turn);
     std::memcpy(payload, shared->payload, sizeof(payload));
   });
   shared->ping.store(kEnd);
   futex(&shared->ping, FUTEX_WAKE, 1);
   waitpid(pid, nullptr, 0);
-  munmap(memory, sizeof(Shared));
 }
 
 void measure_memcpy(const Options& options) {
@@ -327,6 +311,7 @@ void measure_growth(const Options& options) {
     bench::measure_clients(kName, options, connect);
     bench::measure_pipelining_clients(kName, options, connect_for_many);
     bench::measure_driven_clients(kName, options, connect_split);
+    bench::measure_futex_clients(kName, options);
     bench::measure_connections(kName, server, connect_for_many);
   } catch (const std::exception& error) {
     bench::emit_error(kName, "clients", error.what());

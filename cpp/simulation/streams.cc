@@ -38,7 +38,7 @@ class Streams::Results final : public wire::PayloadStream {
 };
 
 void Streams::bind(courier::Router& router) {
-  const Status bound = router.bind(kMethod, [this](courier::Call call) {
+  const Status bound = router.bind(kMethod, [this](courier::Call&& call) {
     wire::Payload result;
     result.stream = std::make_shared<Results>(*this, plans_[number_in(call.arguments()).value()]);
     call.reply(result);

@@ -1,12 +1,13 @@
-// Recycled<T> is an allocator for single objects that come and go by the thousand: what a thread
-// frees, it keeps for what it allocates next, more than malloc(3) does, which is slow beyond seven
-// of a size. What remains goes with the thread. Any thread may free what another one allocated.
+// Allocators for what comes and goes by the thousand, for each call of many: what a thread frees,
+// it keeps for what it allocates next (FreeList). Recycled<T> is for single objects, RecycledText
+// for the characters of short strings. Any thread may free what another one allocated.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <new>
 
-#include "launchpad/base/spares.h"
+#include "launchpad/base/free_list.h"
 
 namespace lp::base {
 
@@ -14,36 +15,18 @@ template <class T>
 class Recycled {
  public:
   using value_type = T;
-  // Objects that a thread keeps at most. None where whoever uses a freed one shall be found.
-#ifdef __SANITIZE_ADDRESS__
-  static constexpr size_t kMost = 0;
-#else
-  static constexpr size_t kMost = 1024;
-#endif
 
   Recycled() = default;
   template <class U>
   Recycled(const Recycled<U>&) {}
 
   T* allocate(size_t count) {
-    Kept& kept = of_this_thread();
-    if (count != 1 || kept.first == nullptr) {
-      return static_cast<T*>(::operator new(count * sizeof(T)));
-    }
-    Unused* const taken = kept.first;
-    kept.first = taken->next;
-    --kept.count;
-    return reinterpret_cast<T*>(taken);
+    void* const kept = count == 1 ? of_this_thread().take() : nullptr;
+    return static_cast<T*>(kept != nullptr ? kept : ::operator new(count * sizeof(T)));
   }
 
   void deallocate(T* object, size_t count) {
-    Kept& kept = of_this_thread();
-    const bool keeps = threads_keep_spares.load(std::memory_order_relaxed);
-    if (count != 1 || kept.count >= kMost || kept.ended || !keeps) {
-      return ::operator delete(object);
-    }
-    kept.first = new (static_cast<void*>(object)) Unused{kept.first};
-    ++kept.count;
+    if (count != 1 || !of_this_thread().give(object)) ::operator delete(object);
   }
 
   template <class U>
@@ -52,29 +35,48 @@ class Recycled {
   }
 
  private:
-  struct Unused {
-    Unused* next;
-  };
-  static_assert(sizeof(T) >= sizeof(Unused) && alignof(T) >= alignof(Unused));
+  static_assert(sizeof(T) >= sizeof(void*) && alignof(T) >= alignof(void*));
   static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
 
-  struct Kept {
-    Unused* first = nullptr;
-    size_t count = 0;
-    bool ended = false;  // The thread ends: what it frees from now on is not kept.
+  static FreeList& of_this_thread() {
+    thread_local FreeList list;
+    return list;
+  }
+};
 
-    ~Kept() {
-      ended = true;
-      while (first != nullptr) {
-        Unused* const next = first->next;
-        ::operator delete(static_cast<void*>(first));
-        first = next;
-      }
-    }
-  };
-  static Kept& of_this_thread() {
-    thread_local Kept kept;
-    return kept;
+template <class Char>
+class RecycledText {
+ public:
+  using value_type = Char;
+
+  RecycledText() = default;
+  template <class U>
+  RecycledText(const RecycledText<U>&) {}
+
+  Char* allocate(size_t size) {
+    if (size > kLongest) return static_cast<Char*>(::operator new(size));
+    void* const kept = list_for(size).take();
+    return static_cast<Char*>(kept != nullptr ? kept : ::operator new(rounded_up(size)));
+  }
+
+  void deallocate(Char* text, size_t size) {
+    if (size > kLongest || !list_for(size).give(text)) ::operator delete(text);
+  }
+
+  template <class U>
+  bool operator==(const RecycledText<U>&) const {
+    return true;
+  }
+
+ private:
+  static_assert(sizeof(Char) == 1);
+  static constexpr size_t kStep = 64;  // The sizes that are kept are multiples of it,
+  static constexpr size_t kLongest = 4 * kStep;
+
+  static constexpr size_t rounded_up(size_t size) { return (size + kStep - 1) / kStep * kStep; }
+  static FreeList& list_for(size_t size) {
+    thread_local std::array<FreeList, kLongest / kStep> lists;
+    return lists[(size - 1) / kStep];
   }
 };
 

@@ -4,8 +4,12 @@
 
 #include <memory>
 #include <set>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
+
+#include "launchpad/base/rng.h"
 
 namespace lp::base {
 namespace {
@@ -30,7 +34,7 @@ std::set<const Thing*> places(const Things& things) {
 }
 
 TEST(Recycled, GivesAgainWhatTheThreadFreed) {
-  constexpr size_t kMost = Recycled<Thing>::kMost;
+  constexpr size_t kMost = FreeList::kMost;
   std::set<const Thing*> before;
   {
     const Things things = make(kMost);
@@ -42,7 +46,7 @@ TEST(Recycled, GivesAgainWhatTheThreadFreed) {
 }
 
 TEST(Recycled, NoTwoLiveObjectsShareAPlace) {
-  const Things some = make(3 * Recycled<Thing>::kMost);
+  const Things some = make(3 * FreeList::kMost);
   EXPECT_EQ(places(some).size(), some.size());
 }
 
@@ -63,6 +67,48 @@ TEST(Recycled, ThreadsMayFreeAtTheirVeryEnd) {
     last.reserve(1);
     for (auto& thing : make(10)) last.push_back(std::move(thing));
   }).join();
+}
+
+using Text = std::basic_string<char, std::char_traits<char>, RecycledText<char>>;
+
+TEST(RecycledText, GivesAgainWhatTheThreadFreed) {
+  if (FreeList::kMost == 0) GTEST_SKIP() << "nothing is kept where freed memory shall be found";
+  const char* before = nullptr;
+  {
+    const Text text(100, 'a');
+    before = text.data();
+  }
+  const Text of_like_size(90, 'b');
+  EXPECT_EQ(of_like_size.data(), before);
+}
+
+TEST(RecycledText, OfAnyLengthHoldsWhatWasWritten) {
+  Rng rng(7);
+  std::vector<Text> texts(500);
+  std::vector<std::string> expected(texts.size());
+  for (int step = 0; step < 20000; ++step) {
+    const size_t at = rng() % texts.size();
+    const size_t length = rng() % 400;
+    const char filler = static_cast<char>('a' + rng() % 26);
+    if (rng() % 4 == 0) {
+      texts[at] = Text();
+      expected[at].clear();
+    }
+    texts[at].append(length, filler);
+    expected[at].append(length, filler);
+    if (texts[at].size() < 2000) continue;
+    texts[at] = Text(length, filler);
+    expected[at] = std::string(length, filler);
+  }
+  for (size_t i = 0; i < texts.size(); ++i)
+    EXPECT_EQ(std::string_view(texts[i]), std::string_view(expected[i]));
+}
+
+TEST(RecycledText, IsFreedByAnyThread) {
+  std::vector<Text> texts(3 * FreeList::kMost + 10, Text(70, 'x'));
+  std::thread([given = std::move(texts)]() mutable { given.clear(); }).join();
+  const std::vector<Text> again(100, Text(70, 'y'));
+  for (const Text& text : again) EXPECT_EQ(text, Text(70, 'y'));
 }
 
 }  // namespace

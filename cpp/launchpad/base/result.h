@@ -43,7 +43,8 @@ class BoxedError {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}
+  Result(const T& value) : value_(value) {}
+  Result(T&& value) : value_(std::move(value)) {}
   Result(Error error) : error_(std::move(error)) {}
 
   // Whether it holds a value.

@@ -1,48 +1,28 @@
 #include "launchpad/courier/backlog.h"
 
-#include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace lp::courier {
 
-void Backlog::Line::push(Call&& call) {
-  // Rather than grow, the line moves up; into twice its room, so that it does so rarely.
-  if (calls_.size() == calls_.capacity() && first_ > 0) {
-    std::vector<Call> rest;
-    rest.reserve(std::max(calls_.capacity(), 2 * size()));
-    std::move(calls_.begin() + static_cast<ptrdiff_t>(first_), calls_.end(),
-              std::back_inserter(rest));
-    calls_.swap(rest);
-    first_ = 0;
-  }
-  calls_.push_back(std::move(call));
+void Backlog::push(Calls&& calls, bool priority) {
+  Calls& line = priority ? priority_ : others_;
+  line.splice(line.end(), calls);
 }
 
-Call Backlog::Line::pop() {
-  Call call = std::move(calls_[first_++]);
-  if (empty()) {
-    calls_.clear();
-    first_ = 0;
-  }
-  return call;
+Backlog::Next Backlog::pop() {
+  Next next;
+  const bool priority = !priority_.empty();
+  if (!priority && (others_.empty() || (limited_ && taken_ >= places_))) return next;
+  next.takes_place = !priority && limited_;
+  if (next.takes_place) ++taken_;
+  Calls& line = priority ? priority_ : others_;
+  next.one.splice(next.one.begin(), line, line.begin());
+  return next;
 }
 
-void Backlog::push(Call&& call, bool priority) {
-  (priority ? priority_ : others_).push(std::move(call));
-}
-
-std::optional<Backlog::Next> Backlog::pop() {
-  if (!priority_.empty()) return Next{.call = priority_.pop()};
-  if (others_.empty() || (limited_ && taken_ >= places_)) return std::nullopt;
-  if (limited_) ++taken_;
-  return Next{.call = others_.pop(), .takes_place = limited_};
-}
-
-std::vector<Call> Backlog::clear() {
-  std::vector<Call> all;
-  all.reserve(size());
-  while (!priority_.empty()) all.push_back(priority_.pop());
-  while (!others_.empty()) all.push_back(others_.pop());
+Calls Backlog::clear() {
+  Calls all = std::exchange(priority_, {});
+  all.splice(all.end(), others_);
   return all;
 }
 

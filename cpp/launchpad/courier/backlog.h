@@ -5,19 +5,24 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
-#include <utility>
-#include <vector>
+#include <list>
 
+#include "launchpad/base/recycled.h"
 #include "launchpad/courier/call.h"
 
 namespace lp::courier {
 
+// Calls stay where they were made while they wait, and while they run.
+using Calls = std::list<Call, base::Recycled<Call>>;
+
 class Backlog {
  public:
-  // A call that runs now; finish() is due at its end if it takes a place.
+  // A call that runs now, or none. finish() is due at its end if it takes a place.
   struct Next {
-    Call call;
+    explicit operator bool() const { return !one.empty(); }
+    Call& call() { return one.front(); }
+
+    Calls one;
     bool takes_place = false;
   };
 
@@ -25,37 +30,23 @@ class Backlog {
 
   // From now on calls without priority take places. Those that run already do not.
   void limit() { limited_ = true; }
-  void push(Call&& call, bool priority);
+  // Takes all of them, behind those that are there.
+  void push(Calls&& calls, bool priority);
   // None: nothing waits, or what waits has no place yet.
-  std::optional<Next> pop();
+  Next pop();
   void finish() { --taken_; }
 
   // Takes all out, in the order in which they would have run.
-  std::vector<Call> clear();
+  Calls clear();
   bool empty() const { return priority_.empty() && others_.empty(); }
   size_t size() const { return priority_.size() + others_.size(); }
 
  private:
-  // First in, first out, in one piece of memory, that is kept: a deque allocates for every third
-  // call.
-  class Line {
-   public:
-    void push(Call&& call);
-    // Only if it is not empty.
-    Call pop();
-    bool empty() const { return first_ == calls_.size(); }
-    size_t size() const { return calls_.size() - first_; }
-
-   private:
-    std::vector<Call> calls_;
-    size_t first_ = 0;  // Those before it are moved from.
-  };
-
   const int places_;
   bool limited_ = false;
   int taken_ = 0;
-  Line priority_;
-  Line others_;
+  Calls priority_;
+  Calls others_;
 };
 
 }  // namespace lp::courier

@@ -9,7 +9,7 @@
 
 #include "launchpad/base/clock.h"
 #include "launchpad/base/result.h"
-#include "launchpad/wire/payload.h"
+#include "launchpad/wire/frame.h"
 
 namespace lp::courier {
 
@@ -17,12 +17,12 @@ class Session;
 
 class Call {
  public:
-  Call(std::shared_ptr<Session> session, uint64_t id, std::string method, wire::Payload arguments,
-       base::Deadline deadline);
-  Call(Call&&) noexcept = default;
+  // What is in a kCall frame that came on that connection.
+  Call(std::shared_ptr<Session> session, wire::Frame&& frame);
+  Call(Call&& other) noexcept;
   Call& operator=(Call&&) = delete;
   ~Call() {
-    if (session_ != nullptr) fail_unanswered();
+    if (due_) fail_unanswered();
   }
 
   const std::string& method() const { return method_; }
@@ -43,20 +43,21 @@ class Call {
   void finish(const Result<wire::Payload>& result);
 
   uint64_t id() const { return id_; }
-  // The connection it came on.
+  // The connection it came on; also once the call is answered, or moved from.
   const std::shared_ptr<Session>& session() const { return session_; }
 
  private:
   void fail_unanswered();
 
-  std::shared_ptr<Session> session_;  // Null once answered or moved from.
+  std::shared_ptr<Session> session_;
+  bool due_ = true;  // The answer is: not once it was given, or the call moved from.
   uint64_t id_;
   std::string method_;
   wire::Payload arguments_;
   base::Deadline deadline_;
 };
 
-// Runs on a server's thread; must not throw.
-using Handler = std::function<void(Call)>;
+// Runs on a server's thread; must not throw. Takes the call, or leaves it where it is.
+using Handler = std::function<void(Call&&)>;
 
 }  // namespace lp::courier

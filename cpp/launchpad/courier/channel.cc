@@ -39,7 +39,7 @@ Answer Channel::call(std::string_view method, const wire::Payload& arguments,
                      const base::Deadline& deadline) {
   Pending pending;
   pending.deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
-  wire::Payload copies;
+  std::optional<wire::Payload> copies;
   const wire::Payload& sent = as_sent(arguments, copies, may_share_, options_.compress);
   Lock lock(mutex_);
   if (Status submitted = submit(lock, method, sent, pending); !submitted.ok()) {
@@ -57,7 +57,7 @@ Result<std::shared_ptr<Pending>> Channel::start(std::string_view method,
   pending->deadline = options_.inherits_deadline ? CurrentCall::limit(deadline) : deadline;
   pending->callback = std::move(callback);
   const bool has_callback = pending->callback != nullptr;
-  wire::Payload copies;
+  std::optional<wire::Payload> copies;
   const wire::Payload& payload = as_sent(arguments, copies, may_share_, options_.compress);
   Lock lock(mutex_);
   const Status sent = submit_or_park(lock, method, payload, pending, std::move(typed), may_wait);

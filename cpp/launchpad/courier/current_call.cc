@@ -12,7 +12,7 @@ thread_local const CurrentCall* current = nullptr;
 }  // namespace
 
 CurrentCall::CurrentCall(const Call& call)
-    : session_(call.session()), id_(call.id()), deadline_(call.deadline()), outer_(current) {
+    : session_(call.session().get()), id_(call.id()), deadline_(call.deadline()), outer_(current) {
   current = this;
 }
 

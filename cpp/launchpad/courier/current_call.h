@@ -13,6 +13,7 @@ namespace lp::courier {
 
 class CurrentCall {
  public:
+  // The call outlives this, though its handler may have moved it elsewhere.
   explicit CurrentCall(const Call& call);
   // Of something that has no deadline, and that nobody waits for any more once `given_up` is true.
   explicit CurrentCall(const std::atomic<bool>& given_up);
@@ -28,7 +29,7 @@ class CurrentCall {
  private:
   bool nobody_waits() const;
 
-  std::shared_ptr<Session> session_;
+  Session* const session_ = nullptr;
   const uint64_t id_ = 0;
   const base::Deadline deadline_;
   const std::atomic<bool>* const given_up_ = nullptr;

@@ -19,8 +19,9 @@ namespace courier {
 // as long as it lives.
 template <class R>
 Result<R> decode_answer(Answer answer, std::string_view method,
-                        const std::shared_ptr<const void>& owner = nullptr) {
-  LP_TRY_ASSIGN(wire::Payload payload, std::move(answer));
+                        const std::shared_ptr<Channel>& owner = nullptr) {
+  if (!answer.ok()) return std::move(answer).error();
+  wire::Payload& payload = answer.value();
   const auto wrong = [&](const std::string& why) {
     return Error(Code::kInvalidArgument, "the result of '" + std::string(method) + "': " + why);
   };

@@ -20,7 +20,7 @@ std::optional<Result<wire::Payload>> Outflow::take(State& state) {
   return encode_batch({.results = {}, .last = true});
 }
 
-void Outflow::ask(Call call) {
+void Outflow::ask(Call&& call) {
   std::optional<Result<wire::Payload>> answer;
   state_.with([&](State& state) {
     if (state.asking) {

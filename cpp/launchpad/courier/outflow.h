@@ -31,7 +31,7 @@ class Outflow {
   void produce();
   // Answers with the results that are there, else once there are some. FAILED_PRECONDITION while an
   // earlier ask waits.
-  void ask(Call call);
+  void ask(Call&& call);
   // Nobody wants results any more: an ask that waits, and every later one, fails with `why`.
   void cancel(const Error& why);
 

@@ -28,7 +28,7 @@ Status Outflows::open(uint64_t id, std::shared_ptr<wire::PayloadStream> source) 
   return running;
 }
 
-void Outflows::ask(Call call) {
+void Outflows::ask(Call&& call) {
   wire::Reader reader(call.arguments());
   uint64_t id = 0;
   if (call.arguments().encoding == wire::Encoding::kTyped && reader.list() == 1)

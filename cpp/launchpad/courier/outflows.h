@@ -28,7 +28,7 @@ class Outflows {
   // UNAVAILABLE once ended.
   Status open(uint64_t id, std::shared_ptr<wire::PayloadStream> source);
   // Answers a call of kNextResults, now or later. UNAVAILABLE if there is no such stream.
-  void ask(Call call);
+  void ask(Call&& call);
   // The stream, if there is one, ends.
   void cancel(uint64_t id);
   // All end, and none is opened any more.

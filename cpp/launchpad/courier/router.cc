@@ -14,13 +14,17 @@ Status Router::bind(std::string method, Handler handler, bool priority) {
   handlers_.with([&](auto& handlers) {
     handlers.insert_or_assign(std::move(method),
                               Bound{std::make_shared<const Handler>(std::move(handler)), priority});
+    version_.fetch_add(1, std::memory_order_release);
   });
   if (priority && !any_priority_.exchange(true) && on_first_priority_) on_first_priority_();
   return {};
 }
 
 void Router::unbind(const std::string& method) {
-  handlers_.with([&](auto& handlers) { handlers.erase(method); });
+  handlers_.with([&](auto& handlers) {
+    handlers.erase(method);
+    version_.fetch_add(1, std::memory_order_release);
+  });
 }
 
 std::vector<std::string> Router::names() const {
@@ -43,11 +47,15 @@ bool Router::has_priority(const std::string& method) const {
   return method == kHealth || find(method).priority;
 }
 
-void Router::run(Call&& call) const {
-  if (const auto handler = find(call.method()).handler) {
-    (*handler)(std::move(call));
-    return;
+void Router::run(Call&& call, Last& last) const {
+  const uint64_t version = version_.load(std::memory_order_acquire);
+  if (last.handler_ == nullptr || last.version_ != version || last.method_ != call.method()) {
+    // Should the handlers change meanwhile, the next call looks again.
+    last.version_ = version;
+    last.method_ = call.method();
+    last.handler_ = find(call.method()).handler;
   }
+  if (last.handler_ != nullptr) return (*last.handler_)(std::move(call));
   if (call.method() == kListMethods) {
     wire::Payload payload;
     wire::Writer writer(payload);

@@ -37,8 +37,22 @@ class Router {
   // To be run with the first method that has priority. Before any bind.
   void on_first_priority(std::function<void()> then) { on_first_priority_ = std::move(then); }
 
-  // Runs the method's handler, or answers NOT_FOUND with the names there are.
-  void run(Call&& call) const;
+  // The handler that a thread ran last, and keeps while it runs one call after the other: most are
+  // of one method.
+  class Last {
+   public:
+    void forget() { handler_.reset(); }
+
+   private:
+    friend class Router;
+    std::shared_ptr<const Handler> handler_;
+    std::string method_;
+    uint64_t version_ = 0;
+  };
+
+  // Runs the method's handler, or answers NOT_FOUND with the names there are. `last`: of this
+  // router's.
+  void run(Call&& call, Last& last) const;
 
  private:
   struct Bound {
@@ -49,6 +63,7 @@ class Router {
   Bound find(const std::string& method) const;
 
   base::Guarded<std::map<std::string, Bound, std::less<>>> handlers_;
+  std::atomic<uint64_t> version_{1};  // Changes with the handlers, under their lock.
   std::atomic<bool> any_priority_{false};
   std::function<void()> on_first_priority_;
 };

@@ -140,7 +140,7 @@ Handler batched_handler(T& object, const std::string& full_name, const BatchedOp
   const auto batcher = std::make_shared<Batcher>(std::move(whole), [&object, full_name](Batch b) {
     run_batch<Method>(object, full_name, std::move(b));
   });
-  return [batcher, full_name](Call call) {
+  return [batcher, full_name](Call&& call) {
     const auto decode = [&]() -> Result<typename One::Arguments> {
       wire::Reader reader(call.arguments());
       LP_TRY(check_arguments(call.arguments(), reader, One::arity));
@@ -161,7 +161,7 @@ Handler batched_handler(T& object, const std::string& full_name, const BatchedOp
 
 template <auto Method, class T>
 Handler plain_handler(T& object, const std::string& full_name) {
-  return [&object, full_name](Call call) {
+  return [&object, full_name](Call&& call) {
     Answer answer = invoke<Method>(object, call.arguments());
     if (!answer.ok() && !answer.error().remote()) {
       Error error = std::move(answer).error();

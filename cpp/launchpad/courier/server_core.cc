@@ -25,16 +25,6 @@ constexpr uint64_t kMovingCalls = 16;
 // itself.
 thread_local const ServerCore* running_core = nullptr;
 
-// The call in a kCall frame, which is moved from.
-Call call_in(const std::shared_ptr<Session>& session, wire::Frame& frame) {
-  base::Deadline deadline;
-  if (frame.argument != 0) {
-    constexpr uint64_t kLongest = uint64_t{1} << 62;
-    deadline = base::Deadline::after(base::Nanos(std::min(frame.argument, kLongest)));
-  }
-  return Call(session, frame.id, std::move(frame.method), std::move(frame.payload), deadline);
-}
-
 Error stopping_error(const std::string& name, const char* what = "the call was not run") {
   return Error(Code::kUnavailable,
                (name.empty() ? "the server" : "'" + name + "'") + " is stopping: " + what);
@@ -103,18 +93,22 @@ void ServerCore::spawn_thread(bool first) {
 }
 
 void ServerCore::work() {
-  Cork cork;
+  Streak streak;
   while (!ending_.load(std::memory_order_acquire)) {
-    if (!run_queued(cork)) wait_for_event();
+    if (!run_queued(streak)) {
+      streak.last.forget();  // It may be unbound while this thread waits.
+      wait_for_event();
+    }
     Session::set_corked_on_this_thread(nullptr);
   }
 }
 
-bool ServerCore::run_queued(Cork& cork) {
+bool ServerCore::run_queued(Streak& streak) {
+  Cork& cork = streak.cork;
   if (queued_.load(std::memory_order_acquire) == 0 && cork.session == nullptr) return false;
   if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
-  if (auto next = next_call(cork)) {
-    run_next(std::move(*next));
+  if (Backlog::Next next = next_call(cork)) {
+    run_next(next, streak.last);
     return true;
   }
   const auto session = next_readable();
@@ -127,16 +121,16 @@ bool ServerCore::is_full(const Cork& cork) {
          (cork.answers >= kCorkedAnswers && !cork.session->client_sleeps());
 }
 
-std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
+Backlog::Next ServerCore::next_call(Cork& cork) {
   bool more = false;
-  auto next = with_queue([&](Queue& queue) {
-    auto taken = queue.calls.pop();
+  Backlog::Next next = with_queue([&](Queue& queue) {
+    Backlog::Next taken = queue.calls.pop();
     if (!taken) return taken;
     ++queue.finished;
     more = !queue.calls.empty();
     if (more) {
-      if (queue.corked.empty() || queue.corked.back() != taken->call.session()) {
-        queue.corked.push_back(taken->call.session());
+      if (queue.corked.empty() || queue.corked.back() != taken.call().session()) {
+        queue.corked.push_back(taken.call().session());
       }
       if (!queue.timer_armed) arm_timer(queue, kStealAfter);
       reactor_->run_on();
@@ -147,12 +141,12 @@ std::optional<Backlog::Next> ServerCore::next_call(Cork& cork) {
   // call, an event, or another session's call. Should one of several calls, the timer must find a
   // thread.
   const bool keeps = more && reactor_->watched();
-  if (cork.session && (!keeps || next->call.session() != cork.session || is_full(cork))) {
+  if (cork.session && (!keeps || next.call().session() != cork.session || is_full(cork))) {
     cork.session->flush();
     cork = {};
   }
   if (keeps) {
-    cork.session = next->call.session();
+    if (cork.session == nullptr) cork.session = next.call().session();
     ++cork.answers;
     Session::set_corked_on_this_thread(cork.session.get());
   }
@@ -201,15 +195,15 @@ void ServerCore::on_descriptor(int fd, uint32_t events) {
 // many.
 void ServerCore::on_timer() {
   bool slow = false;
-  auto next = with_queue([&](Queue& queue) -> std::optional<Backlog::Next> {
+  Backlog::Next next = with_queue([&](Queue& queue) {
     queue.timer_armed = false;
-    if (queue.calls.empty() && !reactor_->promised()) return std::nullopt;
+    if (queue.calls.empty() && !reactor_->promised()) return Backlog::Next();
     slow = queue.finished - queue.finished_at_arming < kMovingCalls;
     if (!slow) {
       arm_timer(queue, kStealAfter);
-      return std::nullopt;
+      return Backlog::Next();
     }
-    auto taken = queue.calls.pop();
+    Backlog::Next taken = queue.calls.pop();
     if (!taken) return taken;
     ++queue.finished;
     // The rest must not wait as long again: wake one more thread now.
@@ -218,7 +212,8 @@ void ServerCore::on_timer() {
   });
   if (slow) reactor_->break_promise();
   flush_corked();
-  if (next) run_next(std::move(*next));
+  Router::Last last;
+  if (next) run_next(next, last);
 }
 
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
@@ -321,30 +316,36 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   }
   if (calls == 0) return;
   const bool any_priority = router_.any_priority();
-  const auto each_call = [&](const auto& then) {
-    for (wire::Frame& frame : frames) {
-      if (frame.type == wire::FrameType::kCall) then(call_in(session, frame));
-    }
-  };
-  if (calls == 1 && !any_priority) return each_call([&](Call&& call) { run(std::move(call)); });
+  Calls urgent, others;
+  for (wire::Frame& frame : frames) {
+    if (frame.type != wire::FrameType::kCall) continue;
+    const bool priority = any_priority && router_.has_priority(frame.method);
+    (priority ? urgent : others).emplace_back(session, std::move(frame));
+  }
+  if (calls == 1 && !any_priority) return run(others.front());
   const bool queued = with_queue([&](Queue& queue) {
     if (queue.closed) return false;
-    each_call([&](Call&& call) {
-      const bool priority = any_priority && router_.has_priority(call.method());
-      queue.calls.push(std::move(call), priority);
-    });
+    queue.calls.push(std::move(urgent), true);
+    queue.calls.push(std::move(others), false);
     return true;
   });
+  if (queued) return;
   // Each is told that the server stops.
-  if (!queued) each_call([&](Call&& call) { run(std::move(call)); });
+  for (Call& call : urgent) run(call);
+  for (Call& call : others) run(call);
 }
 
-void ServerCore::run_next(Backlog::Next&& next) {
-  run(std::move(next.call));
+void ServerCore::run_next(Backlog::Next& next, Router::Last& last) {
+  run(next.call(), last);
   if (next.takes_place) with_queue([](Queue& queue) { queue.calls.finish(); });
 }
 
-void ServerCore::run(Call&& call) {
+void ServerCore::run(Call& call) {
+  Router::Last last;
+  run(call, last);
+}
+
+void ServerCore::run(Call& call, Router::Last& last) {
   if (!running_.begin()) return call.fail(stopping_error(options_.name));
   reactor_->unexpect();
   // Somebody must go on waiting for events while this thread is away. That was seen to before the
@@ -358,25 +359,22 @@ void ServerCore::run(Call&& call) {
   } else {
     const ServerCore* outer = std::exchange(running_core, this);
     Session::set_running_on_this_thread(call.session().get(), call.id());
-    hand_to_method(std::move(call));
+    hand_to_method(call, last);
     Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
   running_.end();
 }
 
-void ServerCore::hand_to_method(Call&& call) {
+void ServerCore::hand_to_method(Call& call, Router::Last& last) {
   if (call.method() == kHealth) {
     wire::Payload payload;
     wire::Writer(payload).boolean(healthy_.load());
     return call.reply(payload);
   }
-  if (call.method() == kNextResults) {
-    const auto session = call.session();
-    return session->streams().ask(std::move(call));
-  }
+  if (call.method() == kNextResults) return call.session()->streams().ask(std::move(call));
   const CurrentCall current(call);
-  router_.run(std::move(call));
+  router_.run(std::move(call), last);
 }
 
 Status ServerCore::run_apart(std::function<void()> work) {
@@ -422,7 +420,7 @@ void ServerCore::stop(const base::Deadline& grace) {
     reactor_->unwatch(listener_fd_);
     owned.reset();
   });
-  std::vector<Call> queued;
+  Calls queued;
   with_queue([&](Queue& queue) {
     queue.closed = true;
     queued = queue.calls.clear();

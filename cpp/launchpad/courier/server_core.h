@@ -68,6 +68,11 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     std::shared_ptr<Session> session;
     int answers = 0;
   };
+  // What a thread keeps from one queued call to the next.
+  struct Streak {
+    Cork cork;
+    Router::Last last;
+  };
   struct Life {
     Phase phase = Phase::kServing;
     int threads = 0;
@@ -94,9 +99,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void reserve_threads();
   void work();
   // One thing that was queued. False: there is none.
-  bool run_queued(Cork& cork);
+  bool run_queued(Streak& streak);
   // The next queued call. Flushes the cork before a call that may leave it behind.
-  std::optional<Backlog::Next> next_call(Cork& cork);
+  Backlog::Next next_call(Cork& cork);
   static bool is_full(const Cork& cork);
   // Sends all answers that are kept back, of any thread.
   void flush_corked();
@@ -108,9 +113,11 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // By the owner of the session's turn.
   void read(const std::shared_ptr<Session>& session);
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
-  void run_next(Backlog::Next&& next);
-  void run(Call&& call);
-  void hand_to_method(Call&& call);
+  void run_next(Backlog::Next& next, Router::Last& last);
+  void run(Call& call, Router::Last& last);
+  // A call that is not one of several.
+  void run(Call& call);
+  void hand_to_method(Call& call, Router::Last& last);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);
   void drop(const std::shared_ptr<Session>& session);

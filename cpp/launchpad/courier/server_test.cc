@@ -241,29 +241,5 @@ TEST(Server, StartingTwiceIsAnError) {
   EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
 }
 
-TEST(Call, ThatIsDroppedAnswersItself) {
-  Server server;
-  ASSERT_TRUE(server.router().bind("drop", [](Call) {}).ok());
-  ASSERT_TRUE(
-      server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value()).ok());
-  const auto channel = make_shared_channel(server.address(), {});
-  EXPECT_EQ(channel->call("drop", encode_arguments(std::tuple()), {}).error().code,
-            Code::kInternal);
-}
-
-TEST(Call, MayBeAnsweredLaterFromAnotherThread) {
-  Server server;
-  std::promise<Call> parked;
-  ASSERT_TRUE(
-      server.router().bind("park", [&](Call call) { parked.set_value(std::move(call)); }).ok());
-  ASSERT_TRUE(
-      server.start(net::listen(net::Address::parse(fresh_address("unix")).value()).value()).ok());
-  std::thread answerer([&] { parked.get_future().get().reply(encode_arguments(std::tuple(9))); });
-  const auto channel = make_shared_channel(server.address(), {});
-  const auto answer = channel->call("park", encode_arguments(std::tuple()), {});
-  answerer.join();
-  EXPECT_EQ(decode_answer<std::vector<int>>(answer, "park").value(), std::vector<int>{9});
-}
-
 }  // namespace
 }  // namespace lp::courier

@@ -181,7 +181,7 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
   const bool is_answer =
       type == wire::FrameType::kReply || (type == wire::FrameType::kError && id != 0);
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
-  wire::Payload copies;
+  std::optional<wire::Payload> copies;
   const wire::Payload& sent = as_sent(payload, copies, peer_.shares, peer_.packs);
   if (running_session == this && running_id == id && corked_session != this) reactor_->expect();
   out_.with([&](Out& out) {

@@ -13,11 +13,8 @@ bool should_move(const wire::Buffer& buffer) {
   return buffer.block() == nullptr && buffer.size() >= wire::kSharedBytes;
 }
 
-}  // namespace
-
-const wire::Payload& in_shared_memory(const wire::Payload& payload, wire::Payload& storage) {
-  if (std::none_of(payload.buffers.begin(), payload.buffers.end(), should_move)) return payload;
-  storage = payload;
+wire::Payload in_shared_memory(const wire::Payload& payload) {
+  wire::Payload storage = payload;
   for (wire::Buffer& buffer : storage.buffers) {
     if (!should_move(buffer)) continue;
     auto block = shm::Pool::instance().allocate(buffer.size());
@@ -37,10 +34,13 @@ const wire::Payload& in_shared_memory(const wire::Payload& payload, wire::Payloa
   return storage;
 }
 
-const wire::Payload& as_sent(const wire::Payload& payload, wire::Payload& storage, bool shares,
-                             bool packs) {
-  if (shares) return in_shared_memory(payload, storage);
-  return packs ? wire::packed(payload, storage) : payload;
+}  // namespace
+
+const wire::Payload& as_sent(const wire::Payload& payload, std::optional<wire::Payload>& storage,
+                             bool shares, bool packs) {
+  if (!shares) return packs ? wire::packed(payload, storage.emplace()) : payload;
+  if (std::none_of(payload.buffers.begin(), payload.buffers.end(), should_move)) return payload;
+  return storage.emplace(in_shared_memory(payload));
 }
 
 }  // namespace lp::courier

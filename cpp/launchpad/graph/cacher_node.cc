@@ -9,7 +9,7 @@ namespace {
 constexpr base::Nanos kStopGrace{1'000'000'000};
 
 courier::Handler handler(const std::shared_ptr<courier::Cache>& cache) {
-  return [cache](courier::Call call) {
+  return [cache](courier::Call&& call) {
     const auto shared = std::make_shared<courier::Call>(std::move(call));
     cache->get(shared->method(), shared->arguments(),
                [shared](const courier::Answer& answer) { shared->finish(answer); });

@@ -5,16 +5,17 @@
 
 #include <cstring>
 #include <span>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
+
+#include "launchpad/wire/payload.h"
 
 namespace lp::replay {
 
 class ByteWriter {
  public:
-  explicit ByteWriter(std::string& out) : out_(out) {}
+  explicit ByteWriter(wire::Body& out) : out_(out) {}
 
   template <class T>
   requires std::is_arithmetic_v<T>
@@ -37,7 +38,7 @@ class ByteWriter {
   void align(size_t unit) { out_.resize((out_.size() + unit - 1) / unit * unit); }
 
  private:
-  std::string& out_;
+  wire::Body& out_;
 };
 
 class ByteReader {

@@ -205,7 +205,7 @@ Status CheckpointerCore::write_segment(std::vector<PlacedChunk>& placed,
                                        const std::vector<ChunkRef>& chunks, uint64_t segment,
                                        base::Pace& pace) {
   LP_TRY_ASSIGN(auto file, files_.create(path(segment_name(segment))));
-  std::string bytes(kSegmentMagic);
+  wire::Body bytes(kSegmentMagic);
   uint64_t written = 0;
   for (size_t i = 0; i < placed.size(); ++i) {
     pace.breathe();

@@ -62,7 +62,7 @@ Spec read_spec(ByteReader& in) {
 void write_chunk_head(ByteWriter& out, const Chunk& chunk) {
   out.number(chunk.key());
   out.number(chunk.episode());
-  std::string specs;
+  wire::Body specs;
   ByteWriter inner(specs);
   inner.number(static_cast<uint32_t>(chunk.columns()));
   for (size_t i = 0; i < chunk.columns(); ++i) write_spec(inner, chunk.spec(i));
@@ -85,7 +85,7 @@ void write_chunk_head(ByteWriter& out, const Chunk& chunk) {
 }
 
 void write_layout(ByteWriter& out, const Layout& layout) {
-  std::string columns;
+  wire::Body columns;
   ByteWriter inner(columns);
   inner.number(static_cast<uint32_t>(layout.columns.size()));
   for (const ColumnSlices& column : layout.columns) {

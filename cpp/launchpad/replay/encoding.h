@@ -38,7 +38,7 @@ class LayoutTable {
 
  private:
   std::map<const Layout*, uint32_t> numbers_;
-  std::string bytes_;
+  wire::Body bytes_;
 };
 
 // What was read before, by its bytes, so that equal layouts are one.

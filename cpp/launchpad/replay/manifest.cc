@@ -29,7 +29,7 @@ void write_typed(ByteWriter& out, const T& value) {
 template <class T>
 T read_typed(ByteReader& in) {
   wire::Payload payload;
-  payload.body = std::string(in.string());
+  payload.body = in.string();
   wire::Reader reader(payload);
   T value = wire::read<T>(reader);
   if (!reader.ok()) in.fail();
@@ -39,7 +39,7 @@ T read_typed(ByteReader& in) {
 void write_table(ByteWriter& out, const SavedTable& table, base::Pace& pace) {
   write_typed(out, table.info);
   LayoutTable layouts;
-  std::string item_bytes;
+  wire::Body item_bytes;
   item_bytes.reserve(table.items.size() * kItemBytes + table.chunks.size() * sizeof(uint32_t));
   ByteWriter item_out(item_bytes);
   std::span<const uint32_t> chunks(table.chunks);
@@ -119,15 +119,15 @@ std::optional<uint64_t> segment_number(std::string_view name) {
   return segment_name(number) == name ? std::optional(number) : std::nullopt;
 }
 
-std::string encode(const Manifest& manifest, base::Pace& pace) {
-  std::string file(kMagic);
+wire::Body encode(const Manifest& manifest, base::Pace& pace) {
+  wire::Body file(kMagic);
   const size_t head = file.size();
   file.resize(head + sizeof(uint64_t) + sizeof(uint32_t));
   const size_t start = file.size();
   file.reserve(start + manifest.chunks.size() * kChunkBytes);
   ByteWriter out(file);
   std::map<uint64_t, uint32_t> segments;
-  std::string names;
+  wire::Body names;
   for (const auto& [identity, place] : manifest.chunks) {
     pace.breathe();
     if (segments.try_emplace(place.segment, segments.size()).second) {
@@ -195,7 +195,7 @@ Result<Manifest> decode_manifest(std::string_view bytes) {
   return manifest;
 }
 
-void append_record(const Chunk& chunk, std::string& out) {
+void append_record(const Chunk& chunk, wire::Body& out) {
   constexpr size_t kHead = sizeof(uint64_t) + sizeof(uint32_t);
   const size_t start = out.size();
   out.resize(start + kHead);
@@ -203,7 +203,7 @@ void append_record(const Chunk& chunk, std::string& out) {
   write_chunk_head(body_out, chunk);
   body_out.raw(chunk.data());
   const std::string_view body = std::string_view(out).substr(start + kHead);
-  std::string head;
+  wire::Body head;
   ByteWriter head_out(head);
   head_out.number(static_cast<uint64_t>(body.size()));
   head_out.number(crc32c(body));

@@ -75,12 +75,12 @@ struct Manifest {
 };
 
 // `pace`: of the thread, which may rest meanwhile.
-std::string encode(const Manifest& manifest, base::Pace& pace);
+wire::Body encode(const Manifest& manifest, base::Pace& pace);
 // DATA_LOSS: the bytes are damaged, or of another version.
 Result<Manifest> decode_manifest(std::string_view bytes);
 
 // Appends a chunk as a record of a segment: its length and checksum, then the chunk.
-void append_record(const Chunk& chunk, std::string& out);
+void append_record(const Chunk& chunk, wire::Body& out);
 Result<ChunkRef> decode_record(const wire::Buffer& segment, const ChunkPlace& place,
                                LayoutCache& cache);
 

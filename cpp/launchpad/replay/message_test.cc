@@ -68,14 +68,14 @@ TEST(Messages, LargeDataInAMessagesBodyIsRefused) {
   ASSERT_EQ(payload.buffers.size(), 1U);
   const std::string_view data(reinterpret_cast<const char*>(payload.buffers[0].data()), 8000);
   // The flag is after the chunk's size and rows; what follows is aligned.
-  std::string marker;
+  wire::Body marker;
   ByteWriter out(marker);
   out.number(uint64_t{8000});
   out.number(uint8_t{1});
   out.number(uint32_t{1000});
   const size_t flag = payload.body.find(marker) + marker.size();
   ASSERT_EQ(payload.body.at(flag), 0);
-  const std::string rest = payload.body.substr(flag + 1);
+  const wire::Body rest = payload.body.substr(flag + 1);
   payload.body.resize(flag);
   payload.body.push_back(1);
   ByteWriter(payload.body).align(16);

@@ -183,7 +183,7 @@ wire::Payload encode(const WriteRequest& request) {
   }
   LayoutTable layouts;
   std::map<std::string_view, uint32_t> tables;
-  std::string table_bytes, item_bytes;
+  wire::Body table_bytes, item_bytes;
   ByteWriter table_out(table_bytes), item_out(item_bytes);
   for (const NamedItem& item : request.items) {
     const auto [table, new_table] = tables.try_emplace(item.table, tables.size());

@@ -77,7 +77,7 @@ struct SharedInsert {
 
 void StoreCore::bind_one(courier::Router& router, std::string_view name, Handle handle) {
   const Status bound =
-      router.bind(std::string(name), [self = shared_from_this(), handle](courier::Call call) {
+      router.bind(std::string(name), [self = shared_from_this(), handle](courier::Call&& call) {
         if (self->stopped_.load()) {
           return call.fail(server_stops());
         }
@@ -96,7 +96,7 @@ void StoreCore::bind(courier::Router& router) {
   bind_one(router, kCheckpointCall, &StoreCore::on_checkpoint);
 }
 
-void StoreCore::on_write(courier::Call call) {
+void StoreCore::on_write(courier::Call&& call) {
   auto request = decode_write(call.arguments(), layouts());
   if (!request.ok()) return call.fail(request.error());
   const uint64_t number = request.value().session;
@@ -106,7 +106,7 @@ void StoreCore::on_write(courier::Call call) {
 }
 
 // As a write of a single item, with a table for each.
-void StoreCore::on_insert(courier::Call call) {
+void StoreCore::on_insert(courier::Call&& call) {
   auto request = decode_write(call.arguments(), layouts());
   if (!request.ok()) return call.fail(request.error());
   std::vector<std::pair<std::shared_ptr<Table>, Item>> items;
@@ -134,7 +134,7 @@ void StoreCore::on_insert(courier::Call call) {
   }
 }
 
-void StoreCore::on_sample(courier::Call call) {
+void StoreCore::on_sample(courier::Call&& call) {
   auto sample = decode_sample(call.arguments());
   if (!sample.ok()) return call.fail(sample.error());
   const auto table = tables_->named(sample.value().table);
@@ -159,7 +159,7 @@ void StoreCore::on_sample(courier::Call call) {
   });
 }
 
-void StoreCore::on_mutate(courier::Call call) {
+void StoreCore::on_mutate(courier::Call&& call) {
   const auto mutate = decode_mutate(call.arguments());
   if (!mutate.ok()) return call.fail(mutate.error());
   const auto table = tables_->named(mutate.value().table);
@@ -173,7 +173,7 @@ void StoreCore::on_mutate(courier::Call call) {
   call.reply(typed(count.value()));
 }
 
-void StoreCore::on_reset(courier::Call call) {
+void StoreCore::on_reset(courier::Call&& call) {
   const auto name = text_argument(call.arguments());
   if (!name.ok()) return call.fail(name.error());
   const auto table = tables_->named(name.value());
@@ -183,13 +183,13 @@ void StoreCore::on_reset(courier::Call call) {
   call.reply(nothing());
 }
 
-void StoreCore::on_info(courier::Call call) {
+void StoreCore::on_info(courier::Call&& call) {
   std::vector<TableInfo> infos;
   for (const auto& table : tables_->all()) infos.push_back(table->info());
   call.reply(typed(infos));
 }
 
-void StoreCore::on_checkpoint(courier::Call call) {
+void StoreCore::on_checkpoint(courier::Call&& call) {
   if (!options_.checkpoint) {
     return call.fail(
         Error(Code::kInvalidArgument, "no Checkpointer configured for the replay service."));

@@ -27,16 +27,16 @@ class StoreCore : public std::enable_shared_from_this<StoreCore> {
   void restore_writers(std::span<const WriterState> writers);
 
  private:
-  using Handle = void (StoreCore::*)(courier::Call);
+  using Handle = void (StoreCore::*)(courier::Call&&);
 
   void bind_one(courier::Router& router, std::string_view name, Handle handle);
-  void on_write(courier::Call call);
-  void on_insert(courier::Call call);
-  void on_sample(courier::Call call);
-  void on_mutate(courier::Call call);
-  void on_reset(courier::Call call);
-  void on_info(courier::Call call);
-  void on_checkpoint(courier::Call call);
+  void on_write(courier::Call&& call);
+  void on_insert(courier::Call&& call);
+  void on_sample(courier::Call&& call);
+  void on_mutate(courier::Call&& call);
+  void on_reset(courier::Call&& call);
+  void on_info(courier::Call&& call);
+  void on_checkpoint(courier::Call&& call);
   void write_checkpoints();
   std::shared_ptr<WriterSession> session(uint64_t number);
   std::shared_ptr<WriterSession> make_session(uint64_t last);

@@ -51,12 +51,12 @@ std::string encode_control(const ControlMessage& message) {
     writer.bytes(shortened(error.remote_trace, kMaxTrace));
     writer.bytes(error.remote_data.size() <= kMaxData ? error.remote_data : std::string());
   }
-  return std::move(payload.body);
+  return std::string(payload.body);
 }
 
 Result<ControlMessage> decode_control(std::string packet) {
   wire::Payload payload;
-  payload.body = std::move(packet);
+  payload.body.assign(packet);
   wire::Reader reader(payload);
   const int64_t kind = reader.integer();
   ControlMessage message{static_cast<ControlKind>(kind)};

@@ -76,12 +76,12 @@ std::string encode_fork_request(const ForkRequest& request) {
   writer.bytes(request.cwd);
   write_numbers(writer, request.cpus);
   write_numbers(writer, request.numbers);
-  return std::move(payload.body);
+  return std::string(payload.body);
 }
 
 Result<ForkRequest> decode_fork_request(std::string packet) {
   wire::Payload payload;
-  payload.body = std::move(packet);
+  payload.body.assign(packet);
   wire::Reader reader(payload);
   ForkRequest request;
   const size_t count = reader.list();

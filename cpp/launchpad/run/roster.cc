@@ -44,12 +44,12 @@ std::string Roster::encode() const {
   wire::write(writer, labels);
   wire::write(writer, indices);
   wire::write(writer, inner);
-  return std::move(payload.body);
+  return std::string(payload.body);
 }
 
 Result<Roster> Roster::decode(std::string content) {
   wire::Payload payload;
-  payload.body = std::move(content);
+  payload.body.assign(content);
   wire::Reader reader(payload);
   Roster roster;
   roster.program = wire::read<std::string>(reader);

@@ -15,7 +15,7 @@ constexpr uint64_t kMaxRatio = 255;                  // lz4 cannot do better.
 
 size_t worth_it(size_t size) { return size - size / 8; }
 
-std::span<const std::byte> bytes_of(const std::string& text) {
+std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
@@ -26,7 +26,7 @@ struct Head {
 };
 
 template <class T>
-void put(std::string& out, T value) {
+void put(Body& out, T value) {
   out.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 

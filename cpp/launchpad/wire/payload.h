@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "launchpad/base/recycled.h"
 #include "launchpad/wire/buffer.h"
 
 namespace lp::wire {
@@ -29,6 +30,9 @@ class PayloadStream;
 
 enum class Encoding : uint8_t { kTyped = 0, kPickle = 1 };
 
+// Bytes of a payload, in memory that threads keep: most are short, and each call has two.
+using Body = std::basic_string<char, std::char_traits<char>, base::RecycledText<char>>;
+
 struct Payload {
   size_t bytes() const {
     size_t total = body.size();
@@ -39,7 +43,7 @@ struct Payload {
   Encoding encoding = Encoding::kTyped;
   bool sole = false;    // Goes to one receiver: transient buffers can become its own.
   bool packed = false;  // The body holds all of it, compressed: see packing.h.
-  std::string body;
+  Body body;
   std::vector<Buffer> buffers;
   // Of an answer: its results come one by one, and the rest of this says nothing.
   std::shared_ptr<PayloadStream> stream{};

@@ -121,7 +121,7 @@ void mutate(Payload& payload, base::Rng& rng) {
   static constexpr char kTags[] =
       "\x00\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc4\xc6\xc7\xc9\xcb\xcf"
       "\xd3\xd9\xdb\xdc\xdd\xde\xdf\xe0\xff";
-  std::string& body = payload.body;
+  Body& body = payload.body;
   for (uint64_t n = 1 + below(rng, 4); n > 0 && !body.empty(); --n) {
     const size_t at = below(rng, body.size());
     switch (below(rng, 7)) {

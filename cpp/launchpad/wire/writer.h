@@ -51,7 +51,7 @@ class Writer {
   void big_endian(uint8_t tag, T value);
 
   Payload& payload_;
-  std::string& out_;
+  Body& out_;
 };
 
 }  // namespace lp::wire
