@@ -46,16 +46,21 @@ std::string how_to_repeat() {
 }
 
 void on_crash(int signal) {
-  const std::string text = "crashed; " + how_to_repeat() + "\n";
+  const char* what = signal == SIGALRM ? "goes round and round" : "crashed";
+  const std::string text = std::string(what) + "; " + how_to_repeat() + "\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
   std::signal(signal, SIG_DFL);
   ::raise(signal);
 }
 
+// Whoever goes round without ever giving way takes no step that could be counted.
+constexpr unsigned kPatienceSeconds = 120;
+
 // What the process makes once, and keeps, is made here.
 void warm_up() {
   static const bool warm = [] {
-    for (const int signal : {SIGSEGV, SIGABRT, SIGILL, SIGBUS}) std::signal(signal, on_crash);
+    for (const int signal : {SIGSEGV, SIGABRT, SIGILL, SIGBUS, SIGALRM})
+      std::signal(signal, on_crash);
     ::setenv("LAUNCHPAD_LOG", "off", 0);  // Connections end all the time here.
     World::get().set_warming(true);
     World::get().run(1, [] {  // The process's own threads, which never end.
@@ -75,6 +80,8 @@ class Simulation : public testing::TestWithParam<uint64_t> {};
 // One life in the world. Empty, or why it did not end.
 std::string live(uint64_t seed, const Weather& weather, const std::function<void()>& life) {
   Network::get().begin(weather);
+  running = seed;
+  ::alarm(kPatienceSeconds);
   std::string hang = World::get().run(seed, life);
   Network::get().begin({});
   return hang;
@@ -87,6 +94,7 @@ TEST_P(Simulation, EachCallEndsExactlyOnceAndNothingIsLeft) {
   uint64_t most_steps = 0;
   for (uint64_t i = GetParam(); i < schedules(); i += kShards) {
     running = first + i;
+    ::alarm(kPatienceSeconds);
     const Outcome outcome = run_schedule(running);
     calls += outcome.calls;
     most_steps = std::max(most_steps, outcome.steps);

@@ -85,6 +85,8 @@ void Channel::connect_for_unsent() {
   while (!closed_ && !unsent_.empty()) {
     const Status connected = connect(lock, {}, still_needed);
     if (connected.ok()) {
+      // Those that came when another thread had connected already, and sent what waited then.
+      post_unsent();
       // A link that breaks here has failed its calls.
       [[maybe_unused]] const Status flushed = flush(lock, {});
       hand_over();

@@ -262,6 +262,43 @@ TEST_P(ChannelContract, ACallToAServerThatStopsBeforeItGreetsGoesToTheNextOne) {
   EXPECT_EQ(answer.get(), 1);
 }
 
+// Its thread is elsewhere when the connection breaks, and comes back when there is the next one.
+TEST_P(ChannelContract, ACallThatNothingWasSentOfGoesToTheServerThatAnotherThreadFound) {
+  auto listener = net::listen(address).value();
+  std::promise<void> leave, went_away, come_back;
+  std::thread server([&] {
+    const Greeter greeter(*listener);
+    leave.get_future().wait();
+  });
+  static thread_local bool goes_away = false;
+  const auto channel = make_shared_channel(address, {.interrupted = [&] {
+                                             if (!std::exchange(goes_away, false)) return false;
+                                             went_away.set_value();
+                                             come_back.get_future().wait();
+                                             return false;
+                                           }});
+  std::thread first([&] {
+    const auto large = encode_arguments(std::tuple(std::string(8 << 20, 'x')));
+    EXPECT_EQ(channel->call("note", large, {}).error().code, Code::kUnavailable);
+  });
+  while (channel->calls() == 0) std::this_thread::yield();
+  std::thread second([&] {
+    goes_away = true;
+    const auto call = channel->start("note", encode_arguments(std::tuple(7)), {}).value();
+    EXPECT_EQ(decode_answer<int>(channel->wait(call), "note").value(), 7);
+  });
+  went_away.get_future().wait();
+  leave.set_value();
+  first.join();
+  server.join();
+  listener.reset();
+  Notebook notebook;
+  const auto next = serve_here(notebook, address);
+  EXPECT_TRUE(channel->call("note", encode_arguments(std::tuple(1)), {}).ok());
+  come_back.set_value();
+  second.join();
+}
+
 INSTANTIATE_TEST_SUITE_P(Transports, ChannelContract, testing::Values("unix", "tcp", "inproc"),
                          [](const auto& info) { return info.param; });
 
