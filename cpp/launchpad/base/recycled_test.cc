@@ -72,14 +72,13 @@ TEST(Recycled, ThreadsMayFreeAtTheirVeryEnd) {
 using Text = std::basic_string<char, std::char_traits<char>, RecycledText<char>>;
 
 TEST(RecycledText, GivesAgainWhatTheThreadFreed) {
-  if (FreeList::kMost == 0) GTEST_SKIP() << "nothing is kept where freed memory shall be found";
   const char* before = nullptr;
   {
     const Text text(100, 'a');
     before = text.data();
   }
   const Text of_like_size(90, 'b');
-  EXPECT_EQ(of_like_size.data(), before);
+  EXPECT_EQ(of_like_size.data() == before, FreeList::kMost > 0);
 }
 
 TEST(RecycledText, OfAnyLengthHoldsWhatWasWritten) {
