@@ -34,7 +34,7 @@ std::string inner_assignment(int control, int token, std::map<int, int> listenin
 
 std::pair<std::string, nb::object> decode_control(const nb::bytes& packet) {
   const run::ControlMessage message =
-      unwrap("local", run::decode_control(std::string(packet.c_str(), packet.size())));
+      unwrap("local", run::decode_control(std::string_view(packet.c_str(), packet.size())));
   switch (message.kind) {
     case run::ControlKind::kStop:
       return {"stop", nb::none()};

@@ -53,9 +53,6 @@ void on_crash(int signal) {
   ::raise(signal);
 }
 
-// Whoever goes round without ever giving way takes no step that could be counted.
-constexpr unsigned kPatienceSeconds = 120;
-
 // What the process makes once, and keeps, is made here.
 void warm_up() {
   static const bool warm = [] {
@@ -81,7 +78,6 @@ class Simulation : public testing::TestWithParam<uint64_t> {};
 std::string live(uint64_t seed, const Weather& weather, const std::function<void()>& life) {
   Network::get().begin(weather);
   running = seed;
-  ::alarm(kPatienceSeconds);
   std::string hang = World::get().run(seed, life);
   Network::get().begin({});
   return hang;
@@ -94,7 +90,6 @@ TEST_P(Simulation, EachCallEndsExactlyOnceAndNothingIsLeft) {
   uint64_t most_steps = 0;
   for (uint64_t i = GetParam(); i < schedules(); i += kShards) {
     running = first + i;
-    ::alarm(kPatienceSeconds);
     const Outcome outcome = run_schedule(running);
     calls += outcome.calls;
     most_steps = std::max(most_steps, outcome.steps);

@@ -1,5 +1,7 @@
 #include "simulation/world.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
@@ -16,6 +18,9 @@ constexpr Time kLongest = 1000 * kSecond;
 // What a thread does without a pause; beyond it may be going round in circles.
 constexpr uint64_t kMostUnbroken = 1000;
 constexpr uint64_t kMostSteps = 300'000;
+// Of the real clock, before SIGALRM: who goes round without ever giving way takes no step that
+// could be counted.
+constexpr unsigned kPatienceSeconds = 120;
 // Not zero, which is no time for some.
 constexpr Time kBegin = 1000 * kSecond;
 
@@ -39,6 +44,10 @@ World::World() {
 
 std::string World::run(uint64_t seed, const std::function<void()>& root) {
   if (broken_) return "not run: an earlier schedule did not end";
+  struct Alarm {
+    Alarm() { ::alarm(kPatienceSeconds); }
+    ~Alarm() { ::alarm(0); }
+  } const alarm;
   now_ = kBegin;
   dice_ = Dice(seed);
   pace_ = {};

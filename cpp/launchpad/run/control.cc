@@ -54,9 +54,9 @@ std::string encode_control(const ControlMessage& message) {
   return std::string(payload.body);
 }
 
-Result<ControlMessage> decode_control(std::string packet) {
+Result<ControlMessage> decode_control(std::string_view packet) {
   wire::Payload payload;
-  payload.body.assign(packet);
+  payload.body = packet;
   wire::Reader reader(payload);
   const int64_t kind = reader.integer();
   ControlMessage message{static_cast<ControlKind>(kind)};
@@ -103,7 +103,7 @@ Result<std::optional<ControlMessage>> receive_control(int fd) {
   if (receive(fd, packet.data(), packet.size(), 0) != size) {
     return Error(Code::kUnavailable, "the control socket's other end is closed");
   }
-  LP_TRY_ASSIGN(ControlMessage message, decode_control(std::move(packet)));
+  LP_TRY_ASSIGN(ControlMessage message, decode_control(packet));
   return std::optional<ControlMessage>(std::move(message));
 }
 

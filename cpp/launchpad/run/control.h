@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "launchpad/base/fd.h"
@@ -26,7 +27,7 @@ inline constexpr size_t kMaxMessage = 16 * 1024;
 
 std::string encode_control(const ControlMessage& message);
 // DATA_LOSS for bytes that no worker or launcher wrote.
-Result<ControlMessage> decode_control(std::string packet);
+Result<ControlMessage> decode_control(std::string_view packet);
 
 // Both ends close on exec.
 Result<std::pair<base::Fd, base::Fd>> control_pair();

@@ -79,9 +79,9 @@ std::string encode_fork_request(const ForkRequest& request) {
   return std::string(payload.body);
 }
 
-Result<ForkRequest> decode_fork_request(std::string packet) {
+Result<ForkRequest> decode_fork_request(std::string_view packet) {
   wire::Payload payload;
-  payload.body.assign(packet);
+  payload.body = packet;
   wire::Reader reader(payload);
   ForkRequest request;
   const size_t count = reader.list();
@@ -135,7 +135,7 @@ Result<std::optional<ReceivedForkRequest>> receive_fork_request(int socket) {
     return Error(Code::kDataLoss, "a request for a fork was cut off");
   std::vector<base::Fd> fds = take_descriptors(message.head);
   ReceivedForkRequest received;
-  LP_TRY_ASSIGN(received.request, decode_fork_request(std::move(packet)));
+  LP_TRY_ASSIGN(received.request, decode_fork_request(packet));
   if (fds.size() != received.request.numbers.size() + kOwn)
     return Error(Code::kDataLoss, "a request for a fork came without its descriptors");
   received.report = std::move(fds[0]);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launchpad/base/fd.h"
@@ -39,7 +40,7 @@ struct ForkDescriptors {
 
 std::string encode_fork_request(const ForkRequest& request);
 // DATA_LOSS for bytes that no launcher wrote.
-Result<ForkRequest> decode_fork_request(std::string packet);
+Result<ForkRequest> decode_fork_request(std::string_view packet);
 
 // UNAVAILABLE if the fork server is gone. RESOURCE_EXHAUSTED: too large.
 Status send_fork_request(int socket, const ForkRequest& request, const ForkDescriptors& theirs);

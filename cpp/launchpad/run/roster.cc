@@ -47,9 +47,9 @@ std::string Roster::encode() const {
   return std::string(payload.body);
 }
 
-Result<Roster> Roster::decode(std::string content) {
+Result<Roster> Roster::decode(std::string_view content) {
   wire::Payload payload;
-  payload.body.assign(content);
+  payload.body = content;
   wire::Reader reader(payload);
   Roster roster;
   roster.program = wire::read<std::string>(reader);

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launchpad/base/result.h"
@@ -23,7 +24,7 @@ struct Roster {
 
   std::string encode() const;
   // DATA_LOSS for what no launcher wrote.
-  static Result<Roster> decode(std::string content);
+  static Result<Roster> decode(std::string_view content);
   std::vector<std::string> names() const;
 };
 

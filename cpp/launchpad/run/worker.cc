@@ -275,7 +275,7 @@ Result<std::unique_ptr<Worker>> Worker::from_environment() {
     LP_TRY_ASSIGN(inner[number], inherited_socket(fd, SOCK_STREAM));
   }
   LP_TRY_ASSIGN(std::string content, read_file(assignment.run_dir + "/" + kRosterName));
-  LP_TRY_ASSIGN(Roster roster, Roster::decode(std::move(content)));
+  LP_TRY_ASSIGN(Roster roster, Roster::decode(content));
   if (assignment.task >= roster.labels.size()) {
     return Error(Code::kInvalidArgument,
                  "LAUNCHPAD_WORKER names task " + std::to_string(assignment.task) +
