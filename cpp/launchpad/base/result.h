@@ -38,6 +38,10 @@ class BoxedError {
   Owned error_;
 };
 
+// Our bug: there is no value, or no error. Apart from the code that asks, which is everywhere.
+[[noreturn, gnu::cold]] void no_value(const Error& error);
+[[noreturn, gnu::cold]] void no_error();
+
 }  // namespace base
 
 template <class T>
@@ -73,11 +77,11 @@ class [[nodiscard]] Result {
 
  private:
   T* checked() {
-    LP_CHECK(ok()) << "Result holds an error: " << (*error_).message;
+    if (!ok()) base::no_value(*error_);
     return &*value_;
   }
   Error* checked_error() {
-    LP_CHECK(!ok()) << "Result holds a value";
+    if (ok()) base::no_error();
     return &*error_;
   }
 
@@ -94,11 +98,11 @@ class [[nodiscard]] Result<void> {
   bool ok() const { return !error_; }
   explicit operator bool() const { return ok(); }
   const Error& error() const& {
-    LP_CHECK(!ok()) << "Result holds no error";
+    if (ok()) base::no_error();
     return *error_;
   }
   Error&& error() && {
-    LP_CHECK(!ok()) << "Result holds no error";
+    if (ok()) base::no_error();
     return std::move(*error_);
   }
   void value_or_throw() && {

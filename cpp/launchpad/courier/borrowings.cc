@@ -26,14 +26,10 @@ std::vector<uint32_t> Returns::take() {
   });
 }
 
-Result<bool> Borrowings::take_frame(const wire::Frame& frame) {
-  if (frame.type == wire::FrameType::kLend) {
-    LP_TRY(add_slot(frame.id, frame.argument));
-    return true;
-  }
-  if (frame.type != wire::FrameType::kForget) return false;
+Status Borrowings::take_frame(const wire::Frame& frame) {
+  if (frame.type == wire::FrameType::kLend) return add_slot(frame.id, frame.argument);
   slots_.erase(static_cast<uint32_t>(frame.id));
-  return true;
+  return {};
 }
 
 Status Borrowings::add_slot(uint64_t number, uint64_t capacity) {

@@ -37,8 +37,12 @@ class Borrowings : public wire::Lent {
   // Descriptors that came with the bytes read last, in order.
   std::vector<base::Fd>& descriptors() { return descriptors_; }
 
-  // True if it was one of the frames that tell of slots (kLend, kForget), and is dealt with.
-  Result<bool> take_frame(const wire::Frame& frame);
+  // Whether it is one of the frames that tell of slots.
+  static bool takes(const wire::Frame& frame) {
+    return frame.type == wire::FrameType::kLend || frame.type == wire::FrameType::kForget;
+  }
+  // Deals with one.
+  Status take_frame(const wire::Frame& frame);
 
   Result<wire::Buffer> borrow(const wire::SharedWord& word) override;
 

@@ -103,6 +103,8 @@ void Channel::read_what_is_there() {
 }
 
 Answer Channel::wait(const std::shared_ptr<Pending>& pending) {
+  const bool done = pending->done.load(std::memory_order_acquire);
+  if (done && !gathers_.load(std::memory_order_relaxed)) return answer_of(*pending);
   Lock lock(mutex_);
   return await(lock, *pending);
 }
@@ -195,7 +197,6 @@ Answer Channel::await(Lock& lock, Pending& pending) {
   }
   if (!pending.done) {
     forget(pending);
-    pending.done = true;
     if (gone) {
       pending.answer = std::move(*gone);
     } else if (interrupted) {
@@ -204,8 +205,13 @@ Answer Channel::await(Lock& lock, Pending& pending) {
       pending.answer = Error(Code::kDeadlineExceeded, server_name() + " did not answer '" +
                                                           pending.method + "' before the deadline");
     }
+    pending.done = true;
   }
   hand_over();
+  return answer_of(pending);
+}
+
+Answer Channel::answer_of(Pending& pending) {
   if (!pending.answer) return closed_error();
   Answer answer = std::move(*pending.answer);
   pending.answer.reset();
@@ -271,17 +277,26 @@ std::shared_ptr<wire::PayloadStream> Channel::make_inflow(const Pending& opened)
   return std::make_shared<Inflow>(shared_from_this(), link_, opened.id, opened.method, patience);
 }
 
-void Channel::complete(Entry&& entry, Answer answer) {
-  Pending& pending = *entry.pending;
-  pending.done = true;
+void Channel::complete(Entry&& entry, wire::Payload&& result) {
+  settle(*entry.pending, std::move(result));
+}
+
+void Channel::complete(Entry&& entry, Error error) { settle(*entry.pending, std::move(error)); }
+
+template <class A>
+void Channel::settle(Pending& pending, A&& answer) {
   if (pending.callback) {
-    ready_.push_back([callback = std::move(pending.callback),
-                      answer = std::move(answer)]() mutable { callback(std::move(answer)); });
+    ready_.push_back(
+        [callback = std::move(pending.callback), answer = Answer(std::move(answer))]() mutable {
+          callback(std::move(answer));
+        });
     pending.callback = nullptr;
+    pending.done.store(true, std::memory_order_release);
     background_.notify_one();
     return;
   }
   pending.answer.emplace(std::move(answer));
+  pending.done.store(true, std::memory_order_release);
   if (pending.waited_for) pending.arrived->notify_all();
 }
 

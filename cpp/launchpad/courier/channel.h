@@ -167,6 +167,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   void send_gathered();
   void send_later();
   Answer await(Lock& lock, Pending& pending);
+  static Answer answer_of(Pending& pending);
   bool advance(Lock& lock, Pending& pending, const base::Deadline& deadline);
   void read_what_is_there();
   // True: the wait was interrupted.
@@ -174,7 +175,10 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   // What was read from that link. True: the server says that it stops.
   bool deliver(Link& from, std::vector<wire::Frame>& frames);
   std::shared_ptr<wire::PayloadStream> make_inflow(const Pending& opened);
-  void complete(Entry&& entry, Answer answer);
+  void complete(Entry&& entry, wire::Payload&& result);
+  void complete(Entry&& entry, Error error);
+  template <class A>
+  void settle(Pending& pending, A&& answer);
   void break_link(const std::shared_ptr<Link>& link);
   void fail_all(const Error& error);
   void fail_unsent(const Error& error);
@@ -205,7 +209,9 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool sends_ = false;                    // and sends what is in the outbox, once there is room.
   bool flush_due_ = false;                // The flusher will come.
   std::atomic<bool> due_in_vain_{false};  // It came while somebody had the lock.
-  int gathered_ = 0;                      // Calls that were kept back since it last came.
+  std::atomic<bool> gathers_{false};      // Calls are kept back, or were.
+  size_t kept_ = 0;                       // Calls in the outbox, if they are all that is.
+  int gathered_ = 0;                      // How many, since it last came.
   Flusher::Pace pace_ = Flusher::Pace::kSoon;
   bool has_background_ = false;
   bool has_connector_ = false;  // A thread connects for the calls in `unsent_`.

@@ -8,6 +8,13 @@
 #include "launchpad/wire/writer.h"
 
 namespace lp::courier {
+namespace {
+
+// Fewer calls gather for company, however few are on their way.
+constexpr size_t kFewCalls = 16;
+
+}  // namespace
+
 Status Channel::admit(std::string_view method, Pending& pending, std::shared_ptr<Pending> owner) {
   if (closed_) return closed_error();
   if (pending_.size() >= options_.max_pending) {
@@ -93,13 +100,16 @@ Status Channel::submit_or_park(Lock& lock, std::string_view method, const wire::
 Status Channel::send(Lock& lock, Pending& pending, const wire::Payload& arguments, Sending how) {
   // While a callback waits for the server to take its call, others could not be told of answers.
   if (how == Sending::kAsync && calls_back_here()) how = Sending::kNeverWait;
+  kept_ = outbox_.bytes() == 0 ? 1 : kept_ + 1;
   post_call(pending, arguments);
-  // The first call leaves at once; those behind it gather while it is on its way. Not so if others
-  // want this thread's core: they gather until it is the server's turn, and a thread that comes to
-  // send them would take yet another one.
-  if (how != Sending::kSync && pending_.size() > 1 && outbox_.bytes() < kGatherBytes &&
-      !link_->crowded()) {
+  // The first call leaves at once; those behind it gather while it is on its way, until they are as
+  // many. Not so if others want this thread's core: they gather until it is the server's turn, and
+  // a thread that comes to send them would take yet another one.
+  const bool enough =
+      outbox_.bytes() >= kGatherBytes || (kept_ >= kFewCalls && 2 * kept_ >= pending_.size());
+  if (how != Sending::kSync && pending_.size() > 1 && !enough && !link_->crowded()) {
     ++gathered_;
+    gathers_.store(true, std::memory_order_relaxed);
     if (!std::exchange(flush_due_, true)) Flusher::at(pace_).add(weak_from_this());
     return {};
   }
@@ -134,6 +144,7 @@ void Channel::tell_forgotten(uint64_t id) {
 
 // Who waits does not let others wait.
 void Channel::send_gathered() {
+  gathers_.store(false, std::memory_order_relaxed);
   if (link_ == nullptr || outbox_.empty()) return;
   if (outbox_.flush(link_->socket()) == net::Io::kClosed) break_link(std::shared_ptr(link_));
 }
@@ -150,6 +161,7 @@ void Channel::flush_due() {
   flush_due_ = false;
   const int calls = std::exchange(gathered_, 0);
   pace_ = pending_.empty() ? Flusher::Pace::kSoon : Flusher::next_pace(pace_, calls);
+  gathers_.store(false, std::memory_order_relaxed);
   tell_of_ended_streams();
   if (link_ == nullptr || outbox_.empty()) return;
   const auto link = link_;

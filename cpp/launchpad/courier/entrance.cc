@@ -44,9 +44,8 @@ net::Io read_on(net::Socket& socket, std::span<std::byte> message, size_t& fille
 // To a client that starts with a frame; it understands that much.
 void say_what_is_missing(net::Socket& socket) {
   const wire::Payload payload = encode_error(Error(Code::kPermissionDenied, kNeedsToken));
-  std::string bytes;
-  wire::append_frame_head(bytes, wire::FrameType::kError, 0,
-                          static_cast<uint64_t>(Code::kPermissionDenied), {}, payload);
+  const std::string bytes = wire::frame_head(
+      wire::FrameType::kError, 0, static_cast<uint64_t>(Code::kPermissionDenied), {}, payload);
   write_all(socket, std::as_bytes(std::span(bytes)));
   // What is unread when the connection is closed would take that back.
   std::array<std::byte, 4096> unread;

@@ -17,11 +17,14 @@ class FrameBatch {
   static constexpr size_t kMostKept = 512;
 
   FrameBatch() {
-    if (auto spare = Spares::take()) frames_ = std::move(*spare);
+    Kept& kept = of_this_thread();
+    if (!kept.ended) frames_.swap(kept.frames);
   }
   ~FrameBatch() {
     frames_.clear();
-    if (frames_.capacity() <= kMostKept) Spares::give(std::move(frames_), 1);
+    const bool keeps = base::threads_keep_spares.load(std::memory_order_relaxed);
+    Kept& kept = of_this_thread();
+    if (keeps && !kept.ended && frames_.capacity() <= kMostKept) frames_.swap(kept.frames);
   }
   FrameBatch(const FrameBatch&) = delete;
   FrameBatch& operator=(const FrameBatch&) = delete;
@@ -29,7 +32,16 @@ class FrameBatch {
   std::vector<wire::Frame>& frames() { return frames_; }
 
  private:
-  using Spares = base::Spares<std::vector<wire::Frame>>;
+  struct Kept {
+    std::vector<wire::Frame> frames;
+    bool ended = false;  // The thread ends: what is given from now on is not kept.
+
+    ~Kept() { ended = true; }
+  };
+  static Kept& of_this_thread() {
+    thread_local Kept kept;
+    return kept;
+  }
 
   std::vector<wire::Frame> frames_;
 };

@@ -145,5 +145,26 @@ TEST_F(Handlers, ThatAreUnboundEndOnceTheServersThreadsWait) {
   ended.get_future().wait();
 }
 
+TEST_F(Handlers, OfSingleCallsEndOnceTheyAreUnbound) {
+  std::promise<void> ended;
+  const auto end = [&](void*) { ended.set_value(); };
+  bind("it", [held = std::shared_ptr<void>(this, end)](Call&& call) { call.reply(number(1)); });
+  const auto channel = connect();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(channel->call("it", none, {}).ok());
+  server.router().unbind("it");
+  ended.get_future().wait();
+}
+
+TEST_F(Handlers, ThatAreReplacedRunNoFurtherSingleCall) {
+  const auto channel = connect();
+  for (int i = 0; i < 100; ++i) {
+    bind("it", [i](Call&& call) { call.reply(number(i)); });
+    for (int again = 0; again < 3; ++again)
+      EXPECT_EQ(decode_answer<int>(channel->call("it", none, {}), "it").value(), i);
+  }
+  server.router().unbind("it");
+  EXPECT_EQ(channel->call("it", none, {}).error().code, Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace lp::courier

@@ -16,27 +16,33 @@ net::Io Inlet::read(net::Socket& socket, bool wait) {
   return moved.io;
 }
 
-Result<bool> Inlet::next(std::vector<wire::Frame>& frames) {
+Inlet::Next Inlet::next(std::vector<wire::Frame>& frames) {
   if (frames.capacity() == 0) frames.reserve(kFewFrames);
-  auto next = fill(frames.emplace_back());
-  if (!next.ok() || !*next) frames.pop_back();
+  wire::Frame& frame = frames.emplace_back();
+  Next next = broken_ ? Next::kBroken : reader_.next(frame);
+  while (next == Next::kFrame && borrowings_ != nullptr && Borrowings::takes(frame))
+    next = next_after(frame);
+  if (next == Next::kFrame && frame.payload.packed) next = unpack(frame);
+  if (next != Next::kFrame) frames.pop_back();
   return next;
 }
 
-Result<bool> Inlet::fill(wire::Frame& frame) {
-  while (true) {
-    auto next = reader_.next(frame);
-    if (!next.ok() || !*next) return next;
-    if (borrowings_ != nullptr) {
-      LP_TRY_ASSIGN(const bool taken, borrowings_->take_frame(frame));
-      if (taken) continue;
-    }
-    if (frame.payload.packed) {
-      if (!trusted_) return Error(Code::kInvalidArgument, "a greeting is not packed");
-      LP_TRY(wire::unpack(frame.payload, limits_));
-    }
-    return next;
-  }
+Inlet::Next Inlet::next_after(wire::Frame& frame) {
+  if (Status taken = borrowings_->take_frame(frame); !taken.ok())
+    return broken(std::move(taken).error());
+  return reader_.next(frame);
+}
+
+Inlet::Next Inlet::unpack(wire::Frame& frame) {
+  if (!trusted_) return broken(Error(Code::kInvalidArgument, "a greeting is not packed"));
+  if (Status unpacked = wire::unpack(frame.payload, limits_); !unpacked.ok())
+    return broken(std::move(unpacked).error());
+  return Next::kFrame;
+}
+
+Inlet::Next Inlet::broken(Error why) {
+  broken_ = std::move(why);
+  return Next::kBroken;
 }
 
 base::Fd Inlet::greeting_descriptor() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "launchpad/courier/borrowings.h"
@@ -24,9 +25,13 @@ class Inlet {
   // The one descriptor that came with the greeting; invalid if there was not one.
   base::Fd greeting_descriptor();
 
-  // Appends the next complete frame that its owner has to see. False: more bytes are needed. Or
-  // what is wrong with the bytes, for ever.
-  Result<bool> next(std::vector<wire::Frame>& frames);
+  // Appends the next complete frame that its owner has to see. kNone: more bytes are needed.
+  // kBroken: the bytes are wrong, for ever, and why() says why.
+  using Next = wire::FrameReader::Next;
+  Next next(std::vector<wire::Frame>& frames);
+  const Error& why() const { return broken_ ? *broken_ : reader_.why(); }
+  // After a frame: false if nothing is left for another one.
+  bool more() { return reader_.more(); }
 
   // The peer is known: these limits hold from now on, and packed frames are welcome.
   void trust(wire::FrameLimits limits);
@@ -39,7 +44,10 @@ class Inlet {
  private:
   static constexpr size_t kFewFrames = 4;  // What most reads bring at most.
 
-  Result<bool> fill(wire::Frame& frame);
+  // The next one, after that one, which tells of slots.
+  Next next_after(wire::Frame& frame);
+  Next unpack(wire::Frame& frame);
+  Next broken(Error why);
 
   wire::FrameLimits limits_;
   bool trusted_ = false;
@@ -48,6 +56,7 @@ class Inlet {
   bool filled_ = false;
   std::unique_ptr<Borrowings> borrowings_;
   wire::FrameReader reader_;
+  std::optional<Error> broken_;  // Where the reader is not.
 };
 
 }  // namespace lp::courier

@@ -94,11 +94,12 @@ net::Io Link::read_once(std::vector<wire::Frame>& frames, bool wait) {
   const net::Io io = inlet_.read(socket_, wait);
   if (io != net::Io::kMoved) return io;
   while (true) {
-    auto next = inlet_.next(frames);
-    if (next.ok() && *next) continue;
-    if (next.ok()) return net::Io::kMoved;
-    broken_ = std::move(next).error();
-    return net::Io::kClosed;
+    const Inlet::Next next = inlet_.next(frames);
+    if (next == Inlet::Next::kBroken) {
+      broken_ = inlet_.why();
+      return net::Io::kClosed;
+    }
+    if (next == Inlet::Next::kNone || !inlet_.more()) return net::Io::kMoved;
   }
 }
 

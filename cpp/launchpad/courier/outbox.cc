@@ -11,7 +11,7 @@ constexpr size_t kMaxParts = 64;              // Segments in one system call.
 
 }  // namespace
 
-std::string& Outbox::head() {
+HeadBytes& Outbox::head() {
   if (segments_.empty() || segments_.back().buffer.size() > 0 ||
       segments_.back().bytes.size() > kSegmentBytes) {
     segments_.emplace_back();
@@ -22,10 +22,9 @@ std::string& Outbox::head() {
 void Outbox::append_head(wire::FrameType type, uint64_t id, uint64_t argument,
                          std::string_view method, const wire::Payload& payload,
                          const uint64_t* entries) {
-  std::string& bytes = head();
-  const size_t before = bytes.size();
-  wire::append_frame_head(bytes, type, id, argument, method, payload, entries);
-  count(bytes.size() - before);
+  const size_t size = wire::frame_head_bytes(method, payload);
+  wire::write_frame_head(head().extend(size), type, id, argument, method, payload, entries);
+  count(size);
 }
 
 void Outbox::append(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
@@ -88,11 +87,12 @@ net::Io Outbox::flush(net::Socket& socket) {
   append_returns();
   while (bytes_ > 0) {
     std::array<iovec, kMaxParts> parts;
-    const size_t count = std::min(segments_.size(), kMaxParts);
-    for (size_t i = 0; i < count; ++i) {
-      const size_t skip = i == 0 ? sent_ : 0;
-      parts[i].iov_base = const_cast<char*>(static_cast<const char*>(segments_[i].data())) + skip;
-      parts[i].iov_len = segments_[i].size() - skip;
+    size_t count = 0;
+    for (const Segment& segment : segments_) {
+      const size_t skip = count == 0 ? sent_ : 0;
+      parts[count].iov_base = const_cast<char*>(static_cast<const char*>(segment.data())) + skip;
+      parts[count].iov_len = segment.size() - skip;
+      if (++count == kMaxParts) break;
     }
     // They may arrive before the frames that tell of them, never after.
     std::array<int, net::kMaxDescriptors> descriptors;
@@ -111,9 +111,10 @@ net::Io Outbox::flush(net::Socket& socket) {
 void Outbox::drop(size_t sent) {
   bytes_ -= sent;
   sent_ += sent;
-  while (!segments_.empty() && sent_ >= segments_.front().size()) {
-    sent_ -= segments_.front().size();
+  while (!segments_.empty()) {
     Segment& first = segments_.front();
+    if (sent_ < first.size()) break;
+    sent_ -= first.size();
     // The last segment's memory serves the next frames.
     if (segments_.size() == 1 && first.buffer.size() == 0 &&
         first.bytes.capacity() <= kSegmentBytes) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "launchpad/courier/borrowings.h"
+#include "launchpad/courier/head_bytes.h"
 #include "launchpad/courier/loans.h"
 #include "launchpad/net/socket.h"
 #include "launchpad/wire/frame.h"
@@ -47,11 +48,11 @@ class Outbox {
     const void* data() const {
       return buffer.size() > 0 ? static_cast<const void*>(buffer.data()) : bytes.data();
     }
-    std::string bytes;
+    HeadBytes bytes;
     wire::Buffer buffer;
   };
 
-  std::string& head();
+  HeadBytes& head();
   void append_head(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,
                    const wire::Payload& payload, const uint64_t* entries);
   void append_shared(wire::FrameType type, uint64_t id, uint64_t argument, std::string_view method,

@@ -3,6 +3,7 @@
 // count up, so that they are their own hash. Not thread-safe: its channel guards it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -19,17 +20,17 @@ namespace lp::courier {
 using Answer = Result<wire::Payload>;
 using Callback = std::function<void(Answer)>;
 
-// Its fields are the channel's, under its lock.
+// Its fields are the channel's, under its lock, until it is done.
 struct Pending {
   uint64_t id = 0;
   std::string method{};
   base::Deadline deadline{};
-  base::Nanos patience{0};  // How long it was given; 0: for ever.
-  uint64_t begins_at = 0;   // Of what the link was given to send, where its message begins.
-  bool done = false;
-  bool waited_for = false;  // A thread is parked on `arrived`.
-  bool submitting = false;  // Its message is still at hand,
-  bool bounced = false;     // and the link broke before any of it was sent.
+  base::Nanos patience{0};        // How long it was given; 0: for ever.
+  uint64_t begins_at = 0;         // Of what the link was given to send, where its message begins.
+  std::atomic<bool> done{false};  // Its answer is there: from then on that is its owner's.
+  bool waited_for = false;        // A thread is parked on `arrived`.
+  bool submitting = false;        // Its message is still at hand,
+  bool bounced = false;           // and the link broke before any of it was sent.
   std::optional<Answer> answer{};
   Callback callback{};
   std::unique_ptr<std::condition_variable> arrived{};  // Made when a thread parks on it.

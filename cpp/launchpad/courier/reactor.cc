@@ -82,8 +82,8 @@ void Reactor::rewatch(int fd, uint32_t events) { control(epoll_.get(), EPOLL_CTL
 
 void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
-Reactor::Event Reactor::wait() {
-  if (!rings_.load(std::memory_order_acquire)) return wait_at_sockets();
+std::optional<Reactor::Event> Reactor::look() {
+  if (!rings_.load(std::memory_order_acquire)) return std::nullopt;
   Looker looker{.counted = std::exchange(expected_at, nullptr) == this};
   const bool promised = queued.at == this && queued.promised;
   queued.at = nullptr;
@@ -92,16 +92,18 @@ Reactor::Event Reactor::wait() {
     if (looker.counted) doorbell_->look(false);
     looker = {.counted = true, .promised = true};
   }
-  if (looker.counted || !this->promised()) {
-    if (auto event = look_for_ring(looker)) return std::move(*event);
-  }
-  if (at_sockets_.load() > 0) {
-    if (auto event = wait_at_doorbell()) return std::move(*event);
-  }
-  return wait_at_sockets();
+  if (!looker.counted && this->promised()) return std::nullopt;
+  return look_for_ring(looker);
 }
 
-Reactor::Event Reactor::wait_at_sockets() {
+Reactor::Event Reactor::sleep() {
+  if (rings_.load(std::memory_order_acquire) && at_sockets_.load() > 0) {
+    if (auto event = sleep_at_doorbell()) return std::move(*event);
+  }
+  return sleep_at_sockets();
+}
+
+Reactor::Event Reactor::sleep_at_sockets() {
   Event event;
   at_sockets_.fetch_add(1);
   if (rings_.load(std::memory_order_acquire)) {
@@ -125,7 +127,7 @@ Reactor::Event Reactor::wait_at_sockets() {
   return event;
 }
 
-std::optional<Reactor::Event> Reactor::wait_at_doorbell() {
+std::optional<Reactor::Event> Reactor::sleep_at_doorbell() {
   const uint32_t turn = doorbell_->enter();
   // The sockets must not be left alone.
   const bool needed = at_sockets_.load() > 0;
@@ -291,7 +293,9 @@ std::optional<uint32_t> Reactor::enter(std::weak_ptr<Session> session) {
     sessions.push_back(std::move(session));
     return static_cast<uint32_t>(sessions.size() - 1);
   });
-  if (number) rings_.store(true, std::memory_order_release);
+  if (!number) return number;
+  doorbell_->use(*number);
+  rings_.store(true, std::memory_order_release);
   return number;
 }
 

@@ -36,8 +36,11 @@ class Reactor {
     uint32_t events = 0;                 // and what epoll says of it.
     std::shared_ptr<Session> session{};  // Of a ring.
   };
+  // What has happened already, or does so while this thread looks for it, which it does no longer
+  // than pays. Nothing: it is to sleep.
+  std::optional<Event> look();
   // Waits until something happens, or seems to.
-  Event wait();
+  Event sleep();
   // The calling thread is about to wait, after it has told a client something: who rings because of
   // that need not wake another thread.
   void expect();
@@ -46,7 +49,7 @@ class Reactor {
   // The calling thread is about to run one of the calls that were read together, and more of them
   // wait. As long as they are quick it promises to look who rang when they are done, and nobody
   // else need wake for that, or help: several threads would only be in each other's way. Whom
-  // `wait` gives one ring of several promises the same. Somebody must call `break_promise` if a
+  // `look` gives one ring of several promises the same. Somebody must call `break_promise` if a
   // call takes long after all.
   void run_on();
   void break_promise();
@@ -87,8 +90,8 @@ class Reactor {
     bool promised = false;  // and the thread that is back.
   };
 
-  Event wait_at_sockets();
-  std::optional<Event> wait_at_doorbell();
+  Event sleep_at_sockets();
+  std::optional<Event> sleep_at_doorbell();
   std::optional<Event> look_for_ring(Looker looker);
   std::optional<Event> take_rung(Looker looker);
   void look_no_more(Looker& looker);

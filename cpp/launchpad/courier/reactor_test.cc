@@ -30,7 +30,7 @@ class ReactorTest : public testing::Test {
     const uint32_t other = number_ + 1;
     for (const uint32_t number : {number_, other})
       [[maybe_unused]] const bool pokes = reactor_.doorbell()->ring(number, true);
-    reactor_.wait();
+    reactor_.look();
     reactor_.doorbell()->ask_for_poke();
   }
 
@@ -87,7 +87,7 @@ TEST_F(ReactorTest, WhoHearsOfOneRingOfSeveralPromisesToLookForTheRest) {
 TEST_F(ReactorTest, TheLastOfSeveralRingsLeavesNoPromise) {
   on_a_thread([&] {
     hear_of_one_of_two();
-    reactor_.wait();
+    reactor_.look();
     EXPECT_FALSE(reactor_.promised());
     EXPECT_TRUE(wakes());
   });

@@ -56,18 +56,19 @@ Answer invoke(T& object, const wire::Payload& payload) {
   using S = Signature<decltype(Method)>;
   wire::Reader reader(payload);
   LP_TRY(check_arguments(payload, reader, S::arity));
-  LP_TRY_ASSIGN(auto arguments, (decode_arguments<typename S::Arguments>(
-                                    reader, std::make_index_sequence<S::arity>())));
+  auto arguments =
+      decode_arguments<typename S::Arguments>(reader, std::make_index_sequence<S::arity>());
+  if (!arguments.ok()) return std::move(arguments).error();
   wire::Payload result;
   wire::Writer writer(result);
   try {
     const auto apply = [&] {
       return std::apply(
           [&](auto&... a) -> decltype(auto) { return (object.*Method)(std::move(a)...); },
-          arguments);
+          *arguments);
     };
     if constexpr (is_stream<typename S::Return>) {
-      return open_stream<Method>(object, arguments);
+      return open_stream<Method>(object, *arguments);
     } else if constexpr (std::is_void_v<typename S::Return>) {
       apply();
       writer.nil();

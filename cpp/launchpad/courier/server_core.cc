@@ -95,10 +95,7 @@ void ServerCore::spawn_thread(bool first) {
 void ServerCore::work() {
   Streak streak;
   while (!ending_.load(std::memory_order_acquire)) {
-    if (!run_queued(streak)) {
-      streak.last.forget();  // It may be unbound while this thread waits.
-      wait_for_event();
-    }
+    if (!run_queued(streak)) wait_for_event(streak.last);
     Session::set_corked_on_this_thread(nullptr);
   }
 }
@@ -112,7 +109,7 @@ bool ServerCore::run_queued(Streak& streak) {
     return true;
   }
   const auto session = next_readable();
-  if (session != nullptr) read(session);
+  if (session != nullptr) read(session, streak.last);
   return session != nullptr;
 }
 
@@ -163,37 +160,39 @@ std::shared_ptr<Session> ServerCore::next_readable() {
   });
 }
 
-void ServerCore::wait_for_event() {
-  const Reactor::Event event = reactor_->wait();
+void ServerCore::wait_for_event(Router::Last& last) {
+  auto looked = reactor_->look();
+  if (!looked) last.forget();  // It may be unbound while this thread sleeps.
+  const Reactor::Event event = looked ? std::move(*looked) : reactor_->sleep();
   switch (event.kind) {
     case Reactor::Event::Kind::kNone:
       return;
     case Reactor::Event::Kind::kTimer:
-      return on_timer();
+      return on_timer(last);
     case Reactor::Event::Kind::kDescriptor:
-      return on_descriptor(event.fd, event.events);
+      return on_descriptor(event.fd, event.events, last);
     case Reactor::Event::Kind::kRing:
       if (reactor_->promised_here()) watch_promise();
-      if (event.session->flush_ready()) read(event.session);
-      if (event.session->claim_turn()) read(event.session);
+      if (event.session->flush_ready()) read(event.session, last);
+      if (event.session->claim_turn()) read(event.session, last);
       return;
   }
 }
 
-void ServerCore::on_descriptor(int fd, uint32_t events) {
+void ServerCore::on_descriptor(int fd, uint32_t events, Router::Last& last) {
   if (fd == listener_fd_) return accept_all();
   if (fd == anteroom_.fd()) return anteroom_.close_late();
   const auto session = session_at(fd);
   if (session == nullptr) return;
   const bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
   if (!session->note_edge(ended) && !ended) return;
-  if ((ended || (events & EPOLLOUT) != 0) && session->flush_ready()) read(session);
-  if ((ended || (events & EPOLLIN) != 0) && session->claim_turn()) read(session);
+  if ((ended || (events & EPOLLOUT) != 0) && session->flush_ready()) read(session, last);
+  if ((ended || (events & EPOLLIN) != 0) && session->claim_turn()) read(session, last);
 }
 
 // Some calls that were read together still wait: either the one before them blocks, or they are
 // many.
-void ServerCore::on_timer() {
+void ServerCore::on_timer(Router::Last& last) {
   bool slow = false;
   Backlog::Next next = with_queue([&](Queue& queue) {
     queue.timer_armed = false;
@@ -212,7 +211,6 @@ void ServerCore::on_timer() {
   });
   if (slow) reactor_->break_promise();
   flush_corked();
-  Router::Last last;
   if (next) run_next(next, last);
 }
 
@@ -284,7 +282,7 @@ void ServerCore::drop(const std::shared_ptr<Session>& session) {
   });
 }
 
-void ServerCore::read(const std::shared_ptr<Session>& session) {
+void ServerCore::read(const std::shared_ptr<Session>& session, Router::Last& last) {
   // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in
   // the socket. Not so a client that has no call here yet, if its first may have priority.
   const bool may_be_full = queued_.load(std::memory_order_acquire) >= options_.max_queued_calls;
@@ -301,13 +299,14 @@ void ServerCore::read(const std::shared_ptr<Session>& session) {
   if (turn == Session::Turn::kMore) {
     with_queue([&](Queue& queue) { queue.readable.push_back(session); });
   }
-  if (!frames.empty()) take(session, frames);
+  if (!frames.empty()) take(session, frames, last);
   if (turn == Session::Turn::kClosed) drop(session);
 }
 
 // Cancels first, since they are about calls before them; then the calls, a single one on this
 // thread at once.
-void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames) {
+void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
+                      Router::Last& last) {
   int calls = 0;
   for (const wire::Frame& frame : frames) calls += frame.type == wire::FrameType::kCall ? 1 : 0;
   if (calls > 0) session->count_calls(calls);
@@ -316,13 +315,13 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   }
   if (calls == 0) return;
   const bool any_priority = router_.any_priority();
+  if (calls == 1 && !any_priority) return run_single(session, frames, last);
   Calls urgent, others;
   for (wire::Frame& frame : frames) {
     if (frame.type != wire::FrameType::kCall) continue;
     const bool priority = any_priority && router_.has_priority(frame.method);
     (priority ? urgent : others).emplace_back(session, std::move(frame));
   }
-  if (calls == 1 && !any_priority) return run(others.front());
   const bool queued = with_queue([&](Queue& queue) {
     if (queue.closed) return false;
     queue.calls.push(std::move(urgent), true);
@@ -331,18 +330,22 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   });
   if (queued) return;
   // Each is told that the server stops.
-  for (Call& call : urgent) run(call);
-  for (Call& call : others) run(call);
+  for (Call& call : urgent) run(call, last);
+  for (Call& call : others) run(call, last);
+}
+
+void ServerCore::run_single(const std::shared_ptr<Session>& session,
+                            std::vector<wire::Frame>& frames, Router::Last& last) {
+  for (wire::Frame& frame : frames) {
+    if (frame.type != wire::FrameType::kCall) continue;
+    Call call(session, std::move(frame));
+    run(call, last);
+  }
 }
 
 void ServerCore::run_next(Backlog::Next& next, Router::Last& last) {
   run(next.call(), last);
   if (next.takes_place) with_queue([](Queue& queue) { queue.calls.finish(); });
-}
-
-void ServerCore::run(Call& call) {
-  Router::Last last;
-  run(call, last);
 }
 
 void ServerCore::run(Call& call, Router::Last& last) {

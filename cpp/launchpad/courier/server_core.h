@@ -68,7 +68,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     std::shared_ptr<Session> session;
     int answers = 0;
   };
-  // What a thread keeps from one queued call to the next.
+  // What a thread keeps from one call to the next.
   struct Streak {
     Cork cork;
     Router::Last last;
@@ -106,17 +106,18 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // Sends all answers that are kept back, of any thread.
   void flush_corked();
   std::shared_ptr<Session> next_readable();
-  void wait_for_event();
-  void on_descriptor(int fd, uint32_t events);
-  void on_timer();
+  void wait_for_event(Router::Last& last);
+  void on_descriptor(int fd, uint32_t events, Router::Last& last);
+  void on_timer(Router::Last& last);
   void accept_all();
   // By the owner of the session's turn.
-  void read(const std::shared_ptr<Session>& session);
-  void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames);
+  void read(const std::shared_ptr<Session>& session, Router::Last& last);
+  void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
+            Router::Last& last);
+  void run_single(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
+                  Router::Last& last);
   void run_next(Backlog::Next& next, Router::Last& last);
   void run(Call& call, Router::Last& last);
-  // A call that is not one of several.
-  void run(Call& call);
   void hand_to_method(Call& call, Router::Last& last);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);

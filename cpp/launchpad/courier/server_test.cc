@@ -16,9 +16,7 @@ namespace {
 
 std::string frame(wire::FrameType type, const wire::Payload& payload,
                   std::string_view method = {}) {
-  std::string bytes;
-  wire::append_frame_head(bytes, type, 1, 0, method, payload);
-  return bytes;
+  return wire::frame_head(type, 1, 0, method, payload);
 }
 
 TEST(Server, ClosesAConnectionWhoseClientEndedRightAfterItsCall) {

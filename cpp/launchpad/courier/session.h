@@ -104,8 +104,26 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
     bool welcomed = false;
     bool healthy = true;
     std::unordered_set<uint64_t> cancelled;
+
+    // Whether room to send, or a turn of reading, changes anything here.
+    bool needs_care() const {
+      return watching || reading_held || closing || box.bytes() > kMaxUnsentBytes;
+    }
   };
 
+  // f(Out&) under the lock.
+  template <class F>
+  auto with_out(F&& f) {
+    struct Note {
+      ~Note() { to.store(from.needs_care(), std::memory_order_release); }
+      std::atomic<bool>& to;
+      const Out& from;
+    };
+    return out_.with([&](Out& out) {
+      const Note note{cares_, out};
+      return f(out);
+    });
+  }
   // One step through the entrance; kInterrupted: it is through.
   net::Io enter();
   // Logs why, then tells the client.
@@ -140,6 +158,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::atomic<bool> any_cancelled_{false};  // Whether Out::cancelled holds any.
   Outflows streams_;
   base::Guarded<Out> out_;
+  // Whether it needs care, so that it need not be locked for each turn of reading.
+  std::atomic<bool> cares_{false};
 };
 
 }  // namespace lp::courier

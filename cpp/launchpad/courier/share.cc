@@ -36,8 +36,9 @@ wire::Payload in_shared_memory(const wire::Payload& payload) {
 
 }  // namespace
 
-const wire::Payload& as_sent(const wire::Payload& payload, std::optional<wire::Payload>& storage,
-                             bool shares, bool packs) {
+const wire::Payload& moved_or_packed(const wire::Payload& payload,
+                                     std::optional<wire::Payload>& storage, bool shares,
+                                     bool packs) {
   if (!shares) return packs ? wire::packed(payload, storage.emplace()) : payload;
   if (std::none_of(payload.buffers.begin(), payload.buffers.end(), should_move)) return payload;
   return storage.emplace(in_shared_memory(payload));

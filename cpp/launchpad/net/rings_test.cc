@@ -19,6 +19,7 @@ class RingsTest : public testing::Test {
  protected:
   void SetUp() override {
     doorbell_->keep();
+    doorbell_->use(5);
     int fds[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     client_ = Socket(base::Fd(fds[0]));

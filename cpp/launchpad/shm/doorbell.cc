@@ -1,5 +1,6 @@
 #include "launchpad/shm/doorbell.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 
 #include <bit>
@@ -80,28 +81,44 @@ bool Doorbell::wake_one() {
 }
 
 bool Doorbell::kept() const {
+#ifdef __GLIBC__
+  // Every client asks before each call: to try the lock would take its line from all others. Its
+  // first word is the kernel's to mark (see "robust futexes" in its documentation).
+  const auto word = static_cast<uint32_t>(
+      std::atomic_ref(page_.kept.__data.__lock).load(std::memory_order_acquire));
+  if ((word & FUTEX_TID_MASK) != 0 && (word & FUTEX_OWNER_DIED) == 0) return true;
+#endif
   const int answer = ::pthread_mutex_trylock(&page_.kept);
   if (answer == 0 || answer == EOWNERDEAD) ::pthread_mutex_unlock(&page_.kept);
   return answer == EBUSY;
+}
+
+void Doorbell::use(uint32_t number) {
+  const uint32_t words = number / kWordBits + 1;
+  uint32_t before = words_.load();
+  while (before < words && !words_.compare_exchange_weak(before, words)) {
+  }
 }
 
 void Doorbell::keep() { ::pthread_mutex_lock(&page_.kept); }
 void Doorbell::let_go() { ::pthread_mutex_unlock(&page_.kept); }
 
 std::optional<uint32_t> Doorbell::take() {
+  const uint32_t words = words_.load();
+  if (words == 0) return std::nullopt;
   const uint32_t first = first_.load(std::memory_order_relaxed);
   const uint64_t before = (uint64_t{1} << (first % kWordBits)) - 1;  // Looked at last.
-  for (uint32_t i = 0; i <= kWords; ++i) {
-    const uint32_t word = (first / kWordBits + i) % kWords;
+  uint32_t word = first / kWordBits % words;
+  for (uint32_t i = 0; i <= words; ++i, word = word + 1 == words ? 0 : word + 1) {
     uint64_t bits = page_.rung[word].load();
     if (i == 0) bits &= ~before;
-    if (i == kWords) bits &= before;
+    if (i == words) bits &= before;
     while (bits != 0) {
       const uint64_t bit = bits & (~bits + 1);
       bits &= ~bit;
       if ((page_.rung[word].fetch_and(~bit) & bit) == 0) continue;
       const uint32_t number = word * kWordBits + static_cast<uint32_t>(std::countr_zero(bit));
-      first_.store((number + 1) % kNumbers, std::memory_order_relaxed);
+      first_.store(number + 1, std::memory_order_relaxed);
       return number;
     }
   }
@@ -109,8 +126,9 @@ std::optional<uint32_t> Doorbell::take() {
 }
 
 bool Doorbell::rung() const {
-  for (const auto& word : page_.rung) {
-    if (word.load() != 0) return true;
+  const uint32_t words = words_.load();
+  for (uint32_t i = 0; i < words; ++i) {
+    if (page_.rung[i].load() != 0) return true;
   }
   return false;
 }

@@ -37,6 +37,8 @@ class Doorbell {
 
   // The server's.
 
+  // From now on `take` and `rung` look at this number, and those below it, too.
+  void use(uint32_t number);
   // By a thread that lives as long as the server does.
   void keep();
   void let_go();
@@ -67,6 +69,7 @@ class Doorbell {
 
   const std::shared_ptr<Segment> memory_;
   Page& page_;
+  std::atomic<uint32_t> words_{0};  // How many of the page's words hold numbers in use.
   std::atomic<uint32_t> first_{0};  // Where `take` begins to look, so that nobody is left out.
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 class DoorbellTest : public testing::Test {
  protected:
+  DoorbellTest() { doorbell_->use(Doorbell::kNumbers - 1); }
+
   std::shared_ptr<Doorbell> doorbell_ = Doorbell::create().value_or_throw();
 };
 
@@ -23,6 +25,21 @@ TEST_F(DoorbellTest, EachNumberThatWasRungIsTakenOnce) {
   while (const auto number = doorbell_->take()) EXPECT_TRUE(taken.insert(*number).second);
   EXPECT_EQ(taken, (std::set<uint32_t>{0, 63, 64, 1023}));
   EXPECT_FALSE(doorbell_->rung());
+}
+
+TEST_F(DoorbellTest, ANumberIsHeardOnceItIsInUse) {
+  const auto doorbell = Doorbell::create().value_or_throw();
+  EXPECT_EQ(doorbell->take(), std::nullopt);
+  for (const uint32_t number : {3u, 64u, 1023u}) {
+    EXPECT_FALSE(doorbell->ring(number));
+    EXPECT_FALSE(doorbell->rung());
+    doorbell->use(number);
+    EXPECT_TRUE(doorbell->rung());
+    EXPECT_EQ(doorbell->take(), number);
+  }
+  doorbell->use(5);  // And goes on to be so.
+  EXPECT_FALSE(doorbell->ring(1023));
+  EXPECT_EQ(doorbell->take(), 1023u);
 }
 
 TEST_F(DoorbellTest, WhoRingsAllTheTimeDoesNotKeepOthersOut) {

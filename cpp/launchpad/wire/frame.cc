@@ -25,6 +25,11 @@ T get(const std::byte*& in) {
   return value;
 }
 
+bool known(const FrameHeader& header) {
+  return header.type >= FrameType::kHello && header.type <= FrameType::kForget &&
+         header.encoding <= Encoding::kPickle;
+}
+
 Error too_large(std::string what, uint64_t size, uint64_t limit) {
   return Error(Code::kResourceExhausted, "a message's " + what + " is " + std::to_string(size) +
                                              ", the limit is " + std::to_string(limit));
@@ -32,62 +37,59 @@ Error too_large(std::string what, uint64_t size, uint64_t limit) {
 
 }  // namespace
 
-void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t argument,
-                       std::string_view method, const Payload& payload, const uint64_t* entries) {
-  char header[kHeaderBytes];
-  char* at = header;
-  put<uint32_t>(at, kFrameMagic);
-  put<uint8_t>(at, static_cast<uint8_t>(type));
-  put<uint8_t>(at, static_cast<uint8_t>(static_cast<uint8_t>(payload.encoding) |
-                                        (payload.packed ? kPackedBit : 0)));
-  put<uint16_t>(at, static_cast<uint16_t>(method.size()));
-  put<uint32_t>(at, static_cast<uint32_t>(payload.buffers.size()));
-  put<uint32_t>(at, static_cast<uint32_t>(payload.body.size()));
-  put<uint64_t>(at, id);
-  put<uint64_t>(at, argument);
-  out.append(header, kHeaderBytes);
-  out.append(method);
-  for (size_t i = 0; i < payload.buffers.size(); ++i) {
-    const uint64_t entry = entries != nullptr ? entries[i] : payload.buffers[i].size();
-    out.append(reinterpret_cast<const char*>(&entry), sizeof(entry));
-  }
-  out.append(payload.body);
+void write_frame_head(char* out, FrameType type, uint64_t id, uint64_t argument,
+                      std::string_view method, const Payload& payload, const uint64_t* entries) {
+  put<uint32_t>(out, kFrameMagic);
+  put<uint8_t>(out, static_cast<uint8_t>(type));
+  put<uint8_t>(out, static_cast<uint8_t>(static_cast<uint8_t>(payload.encoding) |
+                                         (payload.packed ? kPackedBit : 0)));
+  put<uint16_t>(out, static_cast<uint16_t>(method.size()));
+  put<uint32_t>(out, static_cast<uint32_t>(payload.buffers.size()));
+  put<uint32_t>(out, static_cast<uint32_t>(payload.body.size()));
+  put<uint64_t>(out, id);
+  put<uint64_t>(out, argument);
+  if (!method.empty()) std::memcpy(out, method.data(), method.size());
+  out += method.size();
+  for (size_t i = 0; i < payload.buffers.size(); ++i)
+    put<uint64_t>(out, entries != nullptr ? entries[i] : payload.buffers[i].size());
+  std::memcpy(out, payload.body.data(), payload.body.size());
 }
 
-Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits& limits) {
-  if (get<uint32_t>(bytes) != kFrameMagic) {
-    return Error(Code::kInvalidArgument, "these bytes are no courier frame");
-  }
-  FrameHeader header;
-  const auto type = get<uint8_t>(bytes);
+std::string frame_head(FrameType type, uint64_t id, uint64_t argument, std::string_view method,
+                       const Payload& payload) {
+  std::string bytes(frame_head_bytes(method, payload), '\0');
+  write_frame_head(bytes.data(), type, id, argument, method, payload);
+  return bytes;
+}
+
+bool read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameHeader& header) {
+  header.magic = get<uint32_t>(bytes);
+  header.type = static_cast<FrameType>(get<uint8_t>(bytes));
   const auto how = get<uint8_t>(bytes);
-  const auto encoding = static_cast<uint8_t>(how & ~kPackedBit);
-  if (type < static_cast<uint8_t>(FrameType::kHello) ||
-      type > static_cast<uint8_t>(FrameType::kForget) ||
-      encoding > static_cast<uint8_t>(Encoding::kPickle)) {
-    return Error(Code::kInvalidArgument, "a courier frame of unknown type");
-  }
-  header.type = static_cast<FrameType>(type);
-  header.encoding = static_cast<Encoding>(encoding);
+  header.encoding = static_cast<Encoding>(how & ~kPackedBit);
   header.packed = (how & kPackedBit) != 0;
   header.method_size = get<uint16_t>(bytes);
   header.buffer_count = get<uint32_t>(bytes);
   header.body_size = get<uint32_t>(bytes);
   header.id = get<uint64_t>(bytes);
   header.argument = get<uint64_t>(bytes);
-  if (header.method_size > limits.method_bytes) {
+  return header.magic == kFrameMagic && known(header) &&
+         header.method_size <= limits.method_bytes &&
+         header.body_size <= std::min(limits.body_bytes, limits.total_bytes) &&
+         header.buffer_count <= limits.buffers;
+}
+
+Error why_no_header(const FrameHeader& header, const FrameLimits& limits) {
+  if (header.magic != kFrameMagic)
+    return Error(Code::kInvalidArgument, "these bytes are no courier frame");
+  if (!known(header)) return Error(Code::kInvalidArgument, "a courier frame of unknown type");
+  if (header.method_size > limits.method_bytes)
     return too_large("method name", header.method_size, limits.method_bytes);
-  }
-  if (header.body_size > limits.body_bytes) {
+  if (header.body_size > limits.body_bytes)
     return too_large("body in bytes", header.body_size, limits.body_bytes);
-  }
-  if (header.buffer_count > limits.buffers) {
+  if (header.buffer_count > limits.buffers)
     return too_large("number of buffers", header.buffer_count, limits.buffers);
-  }
-  if (header.body_size > limits.total_bytes) {
-    return too_large("size in bytes", header.body_size, limits.total_bytes);
-  }
-  return header;
+  return too_large("size in bytes", header.body_size, limits.total_bytes);
 }
 
 Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits) {

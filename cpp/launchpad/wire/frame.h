@@ -74,6 +74,7 @@ struct Frame {
 };
 
 struct FrameHeader {
+  uint32_t magic = kFrameMagic;
   FrameType type = FrameType::kCall;
   Encoding encoding = Encoding::kTyped;
   bool packed = false;
@@ -84,14 +85,23 @@ struct FrameHeader {
   uint64_t argument = 0;
 };
 
-// Appends everything of the frame but its buffers to `out`: header, method, the buffers' entries,
-// body. `entries`: one per buffer; null: all are sizes.
-void append_frame_head(std::string& out, FrameType type, uint64_t id, uint64_t argument,
-                       std::string_view method, const Payload& payload,
-                       const uint64_t* entries = nullptr);
+// Everything of a frame but its buffers is its head: header, method, the buffers' entries, body.
+inline size_t frame_head_bytes(std::string_view method, const Payload& payload) {
+  return kHeaderBytes + method.size() + sizeof(uint64_t) * payload.buffers.size() +
+         payload.body.size();
+}
+// Writes so many bytes to `out`. `entries`: one per buffer; null: all are sizes.
+void write_frame_head(char* out, FrameType type, uint64_t id, uint64_t argument,
+                      std::string_view method, const Payload& payload,
+                      const uint64_t* entries = nullptr);
+std::string frame_head(FrameType type, uint64_t id, uint64_t argument, std::string_view method,
+                       const Payload& payload);
 
-// The header in these kHeaderBytes bytes, or why they are none.
-Result<FrameHeader> parse_frame_header(const std::byte* bytes, const FrameLimits& limits);
+// Reads the header in these kHeaderBytes bytes. False: they are none, or one beyond the limits;
+// why_no_header says why.
+bool read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameHeader& header);
+// INVALID_ARGUMENT or RESOURCE_EXHAUSTED. `header`: as it was read.
+Error why_no_header(const FrameHeader& header, const FrameLimits& limits);
 
 // INVALID_ARGUMENT or RESOURCE_EXHAUSTED when such a message would not be taken by a peer with
 // these limits.

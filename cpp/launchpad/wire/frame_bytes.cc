@@ -8,8 +8,7 @@
 namespace lp::wire {
 
 std::string frame_to_bytes(std::string_view method, const Payload& payload) {
-  std::string bytes;
-  append_frame_head(bytes, FrameType::kCall, 0, 0, method, payload);
+  std::string bytes = frame_head(FrameType::kCall, 0, 0, method, payload);
   for (const Buffer& buffer : payload.buffers) {
     bytes.append(reinterpret_cast<const char*>(buffer.data()), buffer.size());
   }
@@ -25,7 +24,9 @@ Result<Frame> frame_from_bytes(std::string_view bytes) {
     reader.commit(size);
     bytes.remove_prefix(size);
     Frame frame;
-    LP_TRY_ASSIGN(const bool complete, reader.next(frame));
+    const FrameReader::Next next = reader.next(frame);
+    if (next == FrameReader::Next::kBroken) return reader.why();
+    const bool complete = next == FrameReader::Next::kFrame;
     if (complete && bytes.empty() && reader.idle()) return frame;
     if (complete) break;
   }

@@ -23,7 +23,8 @@ void describe(const FrameHeader& header, const char* method, Frame& frame) {
   frame.type = header.type;
   frame.id = header.id;
   frame.argument = header.argument;
-  frame.method.assign(method, header.method_size);
+  if (header.method_size > 0 || !frame.method.empty())
+    frame.method.assign(method, header.method_size);
   Payload& payload = frame.payload;
   payload.encoding = header.encoding;
   payload.packed = header.packed;
@@ -62,40 +63,31 @@ void FrameReader::commit(size_t size) {
   check_invariants();
 }
 
-Error FrameReader::broken(Error why) {
+FrameReader::Next FrameReader::broken(Error why) {
   broken_ = std::move(why);
-  return *broken_;
+  return Next::kBroken;
 }
 
-Result<bool> FrameReader::next(Frame& frame) {
-  if (broken_) return *broken_;
+FrameReader::Next FrameReader::next(Frame& frame) {
+  if (broken_) return Next::kBroken;
   if (!frame_) {
-    if (staging_.size() == 0) {
-      staging_.leave();
-      return false;
+    if (staging_.size() < kHeaderBytes) {
+      if (staging_.size() == 0) staging_.leave();
+      return Next::kNone;
     }
-    auto parsed = parse_header();
-    if (!parsed.ok()) return broken(std::move(parsed).error());
-    if (!*parsed) return false;
-    const bool at_once = whole();
-    if (Status begun = at_once ? take_whole(frame) : begin_frame(); !begun.ok()) {
-      return broken(std::move(begun).error());
-    }
-    if (at_once) return true;
+    if (!read_frame_header(staging_.data(), limits_, header_))
+      return broken(why_no_header(header_, limits_));
+    if (staging_.size() < head_bytes()) return Next::kNone;
+    if (whole()) return take_whole(frame);
+    if (Status begun = begin_frame(); !begun.ok()) return broken(std::move(begun).error());
   }
-  if (!fill_parts()) return false;
-  LP_TRY(settle_body());
+  if (!fill_parts()) return Next::kNone;
+  if (Status settled = settle_body(); !settled.ok()) return broken(std::move(settled).error());
   frame = std::move(*frame_);
   frame_.reset();
   parts_.clear();
   part_ = filled_ = 0;
-  return true;
-}
-
-Result<bool> FrameReader::parse_header() {
-  if (staging_.size() < kHeaderBytes) return false;
-  LP_TRY_ASSIGN(header_, parse_frame_header(staging_.data(), limits_));
-  return staging_.size() >= head_bytes();
+  return Next::kFrame;
 }
 
 bool FrameReader::whole() const {
@@ -103,16 +95,16 @@ bool FrameReader::whole() const {
          header_.body_size <= staging_.size() - head_bytes();
 }
 
-Status FrameReader::take_whole(Frame& frame) {
+FrameReader::Next FrameReader::take_whole(Frame& frame) {
   const char* at = reinterpret_cast<const char*>(staging_.data()) + kHeaderBytes;
   try {
     describe(header_, at, frame);
-    frame.payload.body.assign(at + header_.method_size, header_.body_size);
+    frame.payload.body = Body(at + header_.method_size, header_.body_size);
   } catch (const std::bad_alloc&) {
-    return no_memory(header_.body_size);
+    return broken(no_memory(header_.body_size));
   }
   staging_.drop(head_bytes() + header_.body_size);
-  return {};
+  return Next::kFrame;
 }
 
 Status FrameReader::begin_frame() {
@@ -173,7 +165,7 @@ Status FrameReader::settle_body() {
     frame_->payload.body.assign(reinterpret_cast<const char*>(large_body_.data()),
                                 large_body_.size());
   } catch (const std::bad_alloc&) {
-    return broken(Error(Code::kResourceExhausted, "no memory for a message's body"));
+    return Error(Code::kResourceExhausted, "no memory for a message's body");
   }
   large_body_ = Buffer();
   return {};

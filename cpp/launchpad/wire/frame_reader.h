@@ -34,9 +34,17 @@ class FrameReader {
   // `size` bytes were written to the start of space().
   void commit(size_t size);
 
-  // Puts the next complete frame into `frame`, over whatever it held. False: more bytes are needed,
-  // and `frame` is as it was. Or what is wrong with the bytes, for ever.
-  Result<bool> next(Frame& frame);
+  // Puts the next complete frame into `frame`, over whatever it held. kNone: more bytes are needed,
+  // and `frame` is as it was. kBroken: these bytes are no frames, for ever, and why() says why.
+  enum class Next { kNone, kFrame, kBroken };
+  Next next(Frame& frame);
+  const Error& why() const { return *broken_; }
+  // After a frame: false if nothing is left for another one.
+  bool more() {
+    if (frame_ || staging_.size() > 0) return true;
+    staging_.leave();
+    return false;
+  }
 
   // After the handshake, larger frames are welcome.
   void set_limits(FrameLimits limits) { limits_ = limits; }
@@ -56,13 +64,10 @@ class FrameReader {
   size_t head_bytes() const {
     return kHeaderBytes + header_.method_size + size_t{8} * header_.buffer_count;
   }
-  // What is wrong with the bytes, for ever.
-  Error broken(Error why);
-  // Parses the staged head of the next frame. False: more bytes are needed.
-  Result<bool> parse_header();
+  Next broken(Error why);
   // A frame that is staged as a whole, as most are.
   bool whole() const;
-  Status take_whole(Frame& frame);
+  Next take_whole(Frame& frame);
   // Begins a frame whose other parts come piece by piece.
   Status begin_frame();
   // What the head says about the frame's buffers, in memory for them.

@@ -8,14 +8,10 @@ namespace lp::wire {
 namespace {
 
 Result<FrameHeader> parsed(const std::string& bytes, const FrameLimits& limits = {}) {
-  return parse_frame_header(reinterpret_cast<const std::byte*>(bytes.data()), limits);
-}
-
-std::string head_of(FrameType type, uint64_t id, uint64_t argument, std::string_view method,
-                    const Payload& payload) {
-  std::string out;
-  append_frame_head(out, type, id, argument, method, payload);
-  return out;
+  FrameHeader header;
+  if (read_frame_header(reinterpret_cast<const std::byte*>(bytes.data()), limits, header))
+    return header;
+  return why_no_header(header, limits);
 }
 
 Payload payload_of(std::string body, std::vector<size_t> buffers = {}) {
@@ -29,7 +25,7 @@ TEST(Frame, HeadIsLaidOutAsWrittenDown) {
   Payload payload = payload_of("body", {300, 0});
   payload.encoding = Encoding::kPickle;
   const std::string head =
-      head_of(FrameType::kReply, 0x0102030405060708, 0x1112131415161718, "go", payload);
+      frame_head(FrameType::kReply, 0x0102030405060708, 0x1112131415161718, "go", payload);
   const std::string expected(
       "LPC1\x04\x01\x02\x00\x02\x00\x00\x00\x04\x00\x00\x00"  // Magic, type, encoding, sizes.
       "\x08\x07\x06\x05\x04\x03\x02\x01\x18\x17\x16\x15\x14\x13\x12\x11"  // Id, argument.
@@ -39,11 +35,11 @@ TEST(Frame, HeadIsLaidOutAsWrittenDown) {
   EXPECT_EQ(head, expected);
 }
 
-TEST(Frame, HeadIsAppendedToWhatIsThere) {
-  std::string out = "before";
-  append_frame_head(out, FrameType::kCall, 1, 0, "m", {});
-  EXPECT_TRUE(out.starts_with("beforeLPC1"));
-  EXPECT_EQ(out.size(), 6 + kHeaderBytes + 1);
+TEST(Frame, HeadIsAsLongAsItSays) {
+  const Payload payload = payload_of("body", {300, 0});
+  std::string out(frame_head_bytes("go", payload) + 1, '#');
+  write_frame_head(out.data(), FrameType::kCall, 1, 0, "go", payload);
+  EXPECT_TRUE(out.ends_with("body#"));
 }
 
 TEST(Frame, HeaderOfEveryTypeRoundTrips) {
@@ -52,7 +48,7 @@ TEST(Frame, HeaderOfEveryTypeRoundTrips) {
       Payload payload = payload_of("12345", {1, 2, 3});
       payload.encoding = encoding;
       const auto header = parsed(
-          head_of(static_cast<FrameType>(type), UINT64_MAX, UINT64_MAX - 1, "method", payload));
+          frame_head(static_cast<FrameType>(type), UINT64_MAX, UINT64_MAX - 1, "method", payload));
       ASSERT_TRUE(header.ok());
       EXPECT_EQ(static_cast<int>(header.value().type), type);
       EXPECT_EQ(header.value().encoding, encoding);
@@ -66,7 +62,7 @@ TEST(Frame, HeaderOfEveryTypeRoundTrips) {
 }
 
 TEST(Frame, OfAnotherMagicTypeOrEncodingIsRefused) {
-  const std::string head = head_of(FrameType::kCall, 1, 2, "m", {});
+  const std::string head = frame_head(FrameType::kCall, 1, 2, "m", {});
   for (size_t at = 0; at < 6; ++at) {
     std::string broken = head;
     broken[at] = '\x40';
@@ -81,7 +77,7 @@ TEST(Frame, OfAnotherMagicTypeOrEncodingIsRefused) {
             "these bytes are no courier frame");
 }
 
-// A limit is kept by who sends (check_frame) and by who receives (parse_frame_header), with the
+// A limit is kept by who sends (check_frame) and by who receives (read_frame_header), with the
 // same words.
 void expect_limit(const FrameLimits& limits, std::string_view method, const Payload& payload,
                   const std::string& message) {
@@ -89,7 +85,7 @@ void expect_limit(const FrameLimits& limits, std::string_view method, const Payl
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, Code::kResourceExhausted);
   EXPECT_EQ(status.error().message, message);
-  const auto header = parsed(head_of(FrameType::kCall, 1, 0, method, payload), limits);
+  const auto header = parsed(frame_head(FrameType::kCall, 1, 0, method, payload), limits);
   ASSERT_FALSE(header.ok());
   EXPECT_EQ(header.error().code, Code::kResourceExhausted);
   EXPECT_EQ(header.error().message, message);
@@ -111,7 +107,7 @@ TEST(Frame, UpToEachLimitIsTaken) {
   const FrameLimits limits{.body_bytes = 10, .total_bytes = 20, .buffers = 2, .method_bytes = 3};
   const Payload payload = payload_of("1234567890", {4, 6});
   EXPECT_TRUE(check_frame("abc", payload, limits).ok());
-  EXPECT_TRUE(parsed(head_of(FrameType::kCall, 1, 0, "abc", payload), limits).ok());
+  EXPECT_TRUE(parsed(frame_head(FrameType::kCall, 1, 0, "abc", payload), limits).ok());
   EXPECT_EQ(check_frame("abc", payload_of("1234567890", {4, 7}), limits).error().message,
             "a message's size in bytes is 21, the limit is 20");
 }

@@ -69,15 +69,9 @@ Kind Reader::peek() const {
   return type == kTupleExtension ? Kind::kTuple : Kind::kNothing;
 }
 
-std::string_view Reader::take(size_t size) {
-  if (error_) return {};
-  if (size > in_.size() - position_) {
-    fail("the value is cut short");
-    return {};
-  }
-  const std::string_view taken = in_.substr(position_, size);
-  position_ += size;
-  return taken;
+std::string_view Reader::cut_short() {
+  fail("the value is cut short");
+  return {};
 }
 
 template <class T>

@@ -64,8 +64,8 @@ class Reader {
   bool ok() const { return !error_.has_value(); }
   const std::optional<Error>& error() const { return error_; }
   // Keeps the first failure.
-  void fail(std::string message);
-  void expected(std::string_view what);
+  [[gnu::cold]] void fail(std::string message);
+  [[gnu::cold]] void expected(std::string_view what);
 
   // While true a value is read only as what it was written as: no int as a float, no tuple or array
   // as a list.
@@ -99,7 +99,13 @@ class Reader {
 
  private:
   // The next `size` bytes, or empty and a failure.
-  std::string_view take(size_t size);
+  std::string_view take(size_t size) {
+    if (error_ || size > in_.size() - position_) return cut_short();
+    const std::string_view taken(in_.data() + position_, size);
+    position_ += size;
+    return taken;
+  }
+  [[gnu::cold]] std::string_view cut_short();
   template <class T>
   T big_endian();
   // Reads an integer of any width as (magnitude bits, negative).
