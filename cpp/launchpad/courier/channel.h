@@ -210,7 +210,7 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool flush_due_ = false;                // The flusher will come.
   std::atomic<bool> due_in_vain_{false};  // It came while somebody had the lock.
   std::atomic<bool> gathers_{false};      // Calls are kept back, or were.
-  size_t kept_ = 0;                       // Calls in the outbox, if they are all that is.
+  size_t kept_ = 0;                       // Calls put into the outbox since it was empty.
   int gathered_ = 0;                      // How many, since it last came.
   Flusher::Pace pace_ = Flusher::Pace::kSoon;
   bool has_background_ = false;

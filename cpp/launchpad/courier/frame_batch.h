@@ -17,14 +17,11 @@ class FrameBatch {
   static constexpr size_t kMostKept = 512;
 
   FrameBatch() {
-    Kept& kept = of_this_thread();
-    if (!kept.ended) frames_.swap(kept.frames);
+    if (auto spare = Spares::take()) frames_ = std::move(*spare);
   }
   ~FrameBatch() {
     frames_.clear();
-    const bool keeps = base::threads_keep_spares.load(std::memory_order_relaxed);
-    Kept& kept = of_this_thread();
-    if (keeps && !kept.ended && frames_.capacity() <= kMostKept) frames_.swap(kept.frames);
+    if (frames_.capacity() <= kMostKept) Spares::give(std::move(frames_), 1);
   }
   FrameBatch(const FrameBatch&) = delete;
   FrameBatch& operator=(const FrameBatch&) = delete;
@@ -32,16 +29,7 @@ class FrameBatch {
   std::vector<wire::Frame>& frames() { return frames_; }
 
  private:
-  struct Kept {
-    std::vector<wire::Frame> frames;
-    bool ended = false;  // The thread ends: what is given from now on is not kept.
-
-    ~Kept() { ended = true; }
-  };
-  static Kept& of_this_thread() {
-    thread_local Kept kept;
-    return kept;
-  }
+  using Spares = base::Spares<std::vector<wire::Frame>>;
 
   std::vector<wire::Frame> frames_;
 };

@@ -46,7 +46,7 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
   uint32_t seen = edges_.load(std::memory_order_acquire);
   while (true) {
     if (frames.size() >= kMaxFramesPerTurn) return Turn::kMore;
-    const bool held = cares_.load(std::memory_order_acquire) && with_out([](Out& out) {
+    const bool held = needs_care_.load(std::memory_order_acquire) && with_out([](Out& out) {
                         return out.reading_held = out.box.bytes() > kMaxUnsentBytes;
                       });
     if (held) return Turn::kHeld;
@@ -242,7 +242,7 @@ bool Session::note_edge(bool ended) {
 }
 
 bool Session::flush_ready() {
-  if (!cares_.load(std::memory_order_acquire)) return false;
+  if (!needs_care_.load(std::memory_order_acquire)) return false;
   return with_out([&](Out& out) {
     if (out.watching) {
       out.watching = false;
@@ -258,7 +258,7 @@ bool Session::flush_ready() {
 
 bool Session::watch(Out& out) {
   // Before anybody can hear of room.
-  cares_.store(true);
+  needs_care_.store(true);
   if (net::Rings* const rings = socket_.rings()) return out.watching = rings->ask_for_room();
   out.watching = true;
   reactor_->rewatch(socket_.fd(), kReadingEvents | EPOLLOUT);

@@ -120,7 +120,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
       const Out& from;
     };
     return out_.with([&](Out& out) {
-      const Note note{cares_, out};
+      const Note note{needs_care_, out};
       return f(out);
     });
   }
@@ -159,7 +159,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   Outflows streams_;
   base::Guarded<Out> out_;
   // Whether it needs care, so that it need not be locked for each turn of reading.
-  std::atomic<bool> cares_{false};
+  std::atomic<bool> needs_care_{false};
 };
 
 }  // namespace lp::courier

@@ -20,14 +20,16 @@ constexpr int kGrace = 64;
 }  // namespace
 
 // All zeros at the start but for the mutex. Whoever changes one of these words then reads another:
-// sequentially consistent, so that of two threads that do one at least sees the other.
+// sequentially consistent, so that of two threads that do one at least sees the other. Who rings
+// looks at `lookers` then, and who takes counts itself there: they lie beside the first numbers, so
+// that one line of cache goes back and forth.
 struct Doorbell::Page {
   pthread_mutex_t kept;
   alignas(64) std::atomic<uint32_t> turns;  // What sleepers sleep on.
   std::atomic<uint32_t> sleepers;
   std::atomic<uint32_t> lookers;
   std::atomic<uint32_t> poke;
-  alignas(64) std::atomic<uint64_t> rung[kWords];
+  std::atomic<uint64_t> rung[kWords];
 };
 
 Doorbell::Doorbell(std::shared_ptr<Segment> memory)

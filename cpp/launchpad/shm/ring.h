@@ -16,13 +16,14 @@ namespace lp::shm {
 
 inline constexpr uint32_t kRingBytes = 32 * 1024;
 
-// What both sides see; all zeros at the start. Each line of cache has one writer, mostly.
+// What both sides see; all zeros at the start. Beside each position lies the flag that who moves it
+// looks at then, so that one line of cache goes to the other side and back, not two.
 struct Ring {
   alignas(64) std::atomic<uint32_t> tail;  // Bytes that were ever written,
   std::atomic<uint32_t> marks;             // and what the writer counts beside them.
+  std::atomic<uint32_t> reader_waits;
   alignas(64) std::atomic<uint32_t> head;  // Bytes that were ever read.
-  alignas(64) std::atomic<uint32_t> reader_waits;
-  alignas(64) std::atomic<uint32_t> writer_waits;
+  std::atomic<uint32_t> writer_waits;
   alignas(64) std::byte bytes[kRingBytes];
 };
 

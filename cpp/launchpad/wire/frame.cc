@@ -92,7 +92,8 @@ Error why_no_header(const FrameHeader& header, const FrameLimits& limits) {
   return too_large("size in bytes", header.body_size, limits.total_bytes);
 }
 
-Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits) {
+Status check_large_frame(std::string_view method, const Payload& payload,
+                         const FrameLimits& limits) {
   if (payload.stream != nullptr)
     return Error(Code::kInvalidArgument,
                  "a stream can only be a method's result: pass a client, or a list");

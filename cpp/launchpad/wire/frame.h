@@ -3,6 +3,7 @@
 // Pure values, no I/O.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -103,8 +104,21 @@ bool read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameH
 // INVALID_ARGUMENT or RESOURCE_EXHAUSTED. `header`: as it was read.
 Error why_no_header(const FrameHeader& header, const FrameLimits& limits);
 
+// check_frame() of what is not small.
+Status check_large_frame(std::string_view method, const Payload& payload,
+                         const FrameLimits& limits);
+
 // INVALID_ARGUMENT or RESOURCE_EXHAUSTED when such a message would not be taken by a peer with
 // these limits.
-Status check_frame(std::string_view method, const Payload& payload, const FrameLimits& limits);
+inline Status check_frame(std::string_view method, const Payload& payload,
+                          const FrameLimits& limits) {
+  constexpr uint64_t kSmall =
+      UINT16_MAX;  // Whatever the limits say, the header has 16 bits for it.
+  const bool small = method.size() <= std::min<uint64_t>(limits.method_bytes, kSmall) &&
+                     payload.body.size() <= std::min(limits.body_bytes, kSmall) &&
+                     payload.body.size() <= limits.total_bytes && payload.buffers.empty() &&
+                     payload.stream == nullptr;
+  return small ? Status() : check_large_frame(method, payload, limits);
+}
 
 }  // namespace lp::wire
