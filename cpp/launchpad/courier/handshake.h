@@ -10,7 +10,7 @@
 namespace lp::courier {
 
 // Ends with different numbers do not talk to each other.
-inline constexpr int kProtocolVersion = 5;
+inline constexpr int kProtocolVersion = 6;
 
 // The language of an end that understands pickles; others take typed values only.
 inline constexpr std::string_view kPython = "python";
