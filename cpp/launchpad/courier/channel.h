@@ -209,9 +209,9 @@ class Channel : public Flushable, public std::enable_shared_from_this<Channel> {
   bool sends_ = false;                    // and sends what is in the outbox, once there is room.
   bool flush_due_ = false;                // The flusher will come.
   std::atomic<bool> due_in_vain_{false};  // It came while somebody had the lock.
-  std::atomic<bool> gathers_{false};      // Calls are kept back, or were.
+  int gathered_ = 0;                      // Calls that were kept back since it last came.
+  std::atomic<bool> gathers_{false};      // Some may be kept back now.
   size_t kept_ = 0;                       // Calls put into the outbox since it was empty.
-  int gathered_ = 0;                      // How many, since it last came.
   Flusher::Pace pace_ = Flusher::Pace::kSoon;
   bool has_background_ = false;
   bool has_connector_ = false;  // A thread connects for the calls in `unsent_`.

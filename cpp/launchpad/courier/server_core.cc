@@ -67,14 +67,14 @@ void ServerCore::keep_a_reader() {
 
 void ServerCore::flush_corked() {
   std::vector<std::shared_ptr<Session>> corked;
-  with_queue([&](Queue& queue) { corked.swap(queue.corked); });
+  queue_.with([&](Queue& queue) { corked.swap(queue.corked); });
   for (const auto& session : corked) session->flush();
 }
 
 // Calls that run now take no place, so threads are added for them, too.
 void ServerCore::reserve_threads() {
   reactor_->promise_no_more();
-  with_queue([](Queue& queue) { queue.calls.limit(); });
+  queue_.with([](Queue& queue) { queue.calls.limit(); });
   limit_.fetch_add(options_.threads + running_.count());
   if (started() && !stopping_.load(std::memory_order_acquire)) keep_a_reader();
 }
@@ -102,7 +102,7 @@ void ServerCore::work() {
 
 bool ServerCore::run_queued(Streak& streak) {
   Cork& cork = streak.cork;
-  if (queued_.load(std::memory_order_acquire) == 0 && cork.session == nullptr) return false;
+  if (queue_.note() == 0 && cork.session == nullptr) return false;
   if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
   if (Backlog::Next next = next_call(cork)) {
     run_next(next, streak.last);
@@ -120,7 +120,7 @@ bool ServerCore::is_full(const Cork& cork) {
 
 Backlog::Next ServerCore::next_call(Cork& cork) {
   bool more = false;
-  Backlog::Next next = with_queue([&](Queue& queue) {
+  Backlog::Next next = queue_.with([&](Queue& queue) {
     Backlog::Next taken = queue.calls.pop();
     if (!taken) return taken;
     ++queue.finished;
@@ -151,7 +151,7 @@ Backlog::Next ServerCore::next_call(Cork& cork) {
 }
 
 std::shared_ptr<Session> ServerCore::next_readable() {
-  return with_queue([&](Queue& queue) -> std::shared_ptr<Session> {
+  return queue_.with([&](Queue& queue) -> std::shared_ptr<Session> {
     // Whoever finishes calls of a full queue comes here, too.
     if (queue.readable.empty() || queue.calls.size() >= options_.max_queued_calls) return nullptr;
     auto session = std::move(queue.readable.front());
@@ -194,7 +194,7 @@ void ServerCore::on_descriptor(int fd, uint32_t events, Router::Last& last) {
 // many.
 void ServerCore::on_timer(Router::Last& last) {
   bool slow = false;
-  Backlog::Next next = with_queue([&](Queue& queue) {
+  Backlog::Next next = queue_.with([&](Queue& queue) {
     queue.timer_armed = false;
     if (queue.calls.empty() && !reactor_->promised()) return Backlog::Next();
     slow = queue.finished - queue.finished_at_arming < kMovingCalls;
@@ -221,7 +221,7 @@ void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
 }
 
 void ServerCore::watch_promise() {
-  with_queue([&](Queue& queue) {
+  queue_.with([&](Queue& queue) {
     ++queue.finished;
     if (!queue.timer_armed) arm_timer(queue, kStealAfter);
   });
@@ -285,19 +285,19 @@ void ServerCore::drop(const std::shared_ptr<Session>& session) {
 void ServerCore::read(const std::shared_ptr<Session>& session, Router::Last& last) {
   // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in
   // the socket. Not so a client that has no call here yet, if its first may have priority.
-  const bool may_be_full = queued_.load(std::memory_order_acquire) >= options_.max_queued_calls;
-  const bool full = may_be_full && with_queue([&](Queue& queue) {
-                      if (queue.calls.size() < options_.max_queued_calls) return false;
-                      if (router_.any_priority() && session->calls() == 0) return false;
-                      queue.readable.push_back(session);
-                      return true;
-                    });
+  const bool may_be_full = queue_.note() >= options_.max_queued_calls;
+  const bool full = may_be_full && queue_.with([&](Queue& queue) {
+    if (queue.calls.size() < options_.max_queued_calls) return false;
+    if (router_.any_priority() && session->calls() == 0) return false;
+    queue.readable.push_back(session);
+    return true;
+  });
   if (full) return;
   FrameBatch batch;
   auto& frames = batch.frames();
   const Session::Turn turn = session->read(frames);
   if (turn == Session::Turn::kMore) {
-    with_queue([&](Queue& queue) { queue.readable.push_back(session); });
+    queue_.with([&](Queue& queue) { queue.readable.push_back(session); });
   }
   if (!frames.empty()) take(session, frames, last);
   if (turn == Session::Turn::kClosed) drop(session);
@@ -322,7 +322,7 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
     const bool priority = any_priority && router_.has_priority(frame.method);
     (priority ? urgent : others).emplace_back(session, std::move(frame));
   }
-  const bool queued = with_queue([&](Queue& queue) {
+  const bool queued = queue_.with([&](Queue& queue) {
     if (queue.closed) return false;
     queue.calls.push(std::move(urgent), true);
     queue.calls.push(std::move(others), false);
@@ -345,7 +345,7 @@ void ServerCore::run_single(const std::shared_ptr<Session>& session,
 
 void ServerCore::run_next(Backlog::Next& next, Router::Last& last) {
   run(next.call(), last);
-  if (next.takes_place) with_queue([](Queue& queue) { queue.calls.finish(); });
+  if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
 }
 
 void ServerCore::run(Call& call, Router::Last& last) {
@@ -424,7 +424,7 @@ void ServerCore::stop(const base::Deadline& grace) {
     owned.reset();
   });
   Calls queued;
-  with_queue([&](Queue& queue) {
+  queue_.with([&](Queue& queue) {
     queue.closed = true;
     queued = queue.calls.clear();
   });

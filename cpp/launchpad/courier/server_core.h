@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "launchpad/base/guarded.h"
+#include "launchpad/base/noted.h"
 #include "launchpad/courier/anteroom.h"
 #include "launchpad/courier/backlog.h"
 #include "launchpad/courier/reactor.h"
@@ -54,7 +55,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
     Backlog calls;
     std::deque<std::shared_ptr<Session>> readable;  // Whose next turn of reading is due.
-    size_t size() const { return calls.size() + readable.size(); }
+    // How much lies in it, so that it need not be locked where there is nothing.
+    size_t note() const { return calls.size() + readable.size(); }
 
     std::vector<std::shared_ptr<Session>>
         corked;           // What the timer flushes, should their thread block.
@@ -78,19 +80,6 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     int threads = 0;
   };
 
-  // f(Queue&) under the lock.
-  template <class F>
-  auto with_queue(F&& f) {
-    struct Note {
-      ~Note() { to.store(from.size(), std::memory_order_release); }
-      std::atomic<size_t>& to;
-      const Queue& from;
-    };
-    return queue_.with([&](Queue& queue) {
-      const Note note{queued_, queue};
-      return f(queue);
-    });
-  }
   // Unless a thread waits for events already, or there are as many as may be.
   void keep_a_reader();
   // Should this thread not look at the rings soon, as it has promised, another does.
@@ -140,9 +129,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   std::atomic<bool> healthy_{true};
   std::atomic<int> threads_{0};  // Threads there are, or are being made,
   std::atomic<int> limit_;       // and at most.
-  base::Guarded<Queue> queue_;
-  // How much lies in the queue, so that it need not be locked where there is nothing.
-  std::atomic<size_t> queued_{0};
+  base::Noted<Queue> queue_;
   base::Guarded<Life> life_;
   Running running_;  // What the server's end waits for.
   base::Guarded<std::unordered_map<int, std::shared_ptr<Session>>> sessions_;

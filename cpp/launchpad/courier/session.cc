@@ -46,9 +46,9 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
   uint32_t seen = edges_.load(std::memory_order_acquire);
   while (true) {
     if (frames.size() >= kMaxFramesPerTurn) return Turn::kMore;
-    const bool held = needs_care_.load(std::memory_order_acquire) && with_out([](Out& out) {
-                        return out.reading_held = out.box.bytes() > kMaxUnsentBytes;
-                      });
+    const bool held = out_.note() && out_.with([](Out& out) {
+      return out.reading_held = out.box.bytes() > kMaxUnsentBytes;
+    });
     if (held) return Turn::kHeld;
     const net::Io io = entrance_ != nullptr ? enter() : inlet_.read(socket_, false);
     if (io == net::Io::kClosed) return Turn::kClosed;
@@ -131,7 +131,7 @@ Status Session::greet(const wire::Frame& frame) {
   inlet_.trust(limits_);
   peer_.shares = peer_.shares && socket_.passes_descriptors();
   auto rings = accept_rings();
-  const bool sent = with_out([&](Out& out) {
+  const bool sent = out_.with([&](Out& out) {
     out.welcomed = true;
     if (rings) out.box.announce(reactor_->doorbell()->memory());
     welcome(out);
@@ -166,7 +166,7 @@ void Session::welcome(Out& out) {
 }
 
 void Session::set_healthy(bool healthy) {
-  with_out([&](Out& out) {
+  out_.with([&](Out& out) {
     if (std::exchange(out.healthy, healthy) != healthy && out.welcomed && !out.closing)
       welcome(out);
   });
@@ -187,7 +187,7 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
   std::optional<wire::Payload> copies;
   const wire::Payload& sent = as_sent(payload, copies, peer_.shares, peer_.packs);
   if (running_session == this && running_id == id && corked_session != this) reactor_->expect();
-  with_out([&](Out& out) {
+  out_.with([&](Out& out) {
     if (last && !out.cancelled.empty()) forget_cancelled(out);
     if (out.closing || closed()) return;
     if (const Status fits = wire::check_frame({}, payload, limits_); !fits.ok() && is_answer) {
@@ -223,7 +223,7 @@ void Session::answer_with_stream(uint64_t id, std::shared_ptr<wire::PayloadStrea
 }
 
 void Session::flush() {
-  with_out([&](Out& out) { flush_locked(out); });
+  out_.with([&](Out& out) { flush_locked(out); });
 }
 
 void Session::flush_locked(Out& out) {
@@ -242,8 +242,8 @@ bool Session::note_edge(bool ended) {
 }
 
 bool Session::flush_ready() {
-  if (!needs_care_.load(std::memory_order_acquire)) return false;
-  return with_out([&](Out& out) {
+  if (!out_.note()) return false;
+  return out_.with([&](Out& out) {
     if (out.watching) {
       out.watching = false;
       if (socket_.rings() == nullptr) reactor_->rewatch(socket_.fd(), kReadingEvents);
@@ -258,7 +258,7 @@ bool Session::flush_ready() {
 
 bool Session::watch(Out& out) {
   // Before anybody can hear of room.
-  needs_care_.store(true);
+  out_.foretell(true);
   if (net::Rings* const rings = socket_.rings()) return out.watching = rings->ask_for_room();
   out.watching = true;
   reactor_->rewatch(socket_.fd(), kReadingEvents | EPOLLOUT);
@@ -266,7 +266,7 @@ bool Session::watch(Out& out) {
 }
 
 void Session::say_bye() {
-  with_out([&](Out& out) {
+  out_.with([&](Out& out) {
     if (closed() || out.closing) return;
     if (!out.welcomed) return close();  // It would not understand.
     out.box.append(wire::FrameType::kBye, 0, 0, {}, {});

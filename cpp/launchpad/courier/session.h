@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "launchpad/base/guarded.h"
+#include "launchpad/base/noted.h"
 #include "launchpad/courier/entrance.h"
 #include "launchpad/courier/flusher.h"
 #include "launchpad/courier/handshake.h"
@@ -105,25 +105,13 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
     bool healthy = true;
     std::unordered_set<uint64_t> cancelled;
 
-    // Whether room to send, or a turn of reading, changes anything here.
-    bool needs_care() const {
+    // Whether room to send, or a turn of reading, changes anything here: else the lock need not be
+    // taken for it.
+    bool note() const {
       return watching || reading_held || closing || box.bytes() > kMaxUnsentBytes;
     }
   };
 
-  // f(Out&) under the lock.
-  template <class F>
-  auto with_out(F&& f) {
-    struct Note {
-      ~Note() { to.store(from.needs_care(), std::memory_order_release); }
-      std::atomic<bool>& to;
-      const Out& from;
-    };
-    return out_.with([&](Out& out) {
-      const Note note{needs_care_, out};
-      return f(out);
-    });
-  }
   // One step through the entrance; kInterrupted: it is through.
   net::Io enter();
   // Logs why, then tells the client.
@@ -157,9 +145,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   std::atomic<bool> closed_{false};
   std::atomic<bool> any_cancelled_{false};  // Whether Out::cancelled holds any.
   Outflows streams_;
-  base::Guarded<Out> out_;
-  // Whether it needs care, so that it need not be locked for each turn of reading.
-  std::atomic<bool> needs_care_{false};
+  base::Noted<Out> out_;
 };
 
 }  // namespace lp::courier
