@@ -287,15 +287,12 @@ template <class A>
 void Channel::settle(Pending& pending, A&& answer) {
   if (pending.callback) {
     ready_.push_back(
-        [callback = std::move(pending.callback), answer = Answer(std::move(answer))]() mutable {
-          callback(std::move(answer));
-        });
-    pending.callback = nullptr;
-    pending.done.store(true, std::memory_order_release);
+        [callback = std::exchange(pending.callback, nullptr),
+         answer = Answer(std::move(answer))]() mutable { callback(std::move(answer)); });
     background_.notify_one();
-    return;
+  } else {
+    pending.answer.emplace(std::move(answer));
   }
-  pending.answer.emplace(std::move(answer));
   pending.done.store(true, std::memory_order_release);
   if (pending.waited_for) pending.arrived->notify_all();
 }

@@ -83,7 +83,7 @@ void Reactor::rewatch(int fd, uint32_t events) { control(epoll_.get(), EPOLL_CTL
 void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 std::optional<Reactor::Event> Reactor::look() {
-  if (!rings_.load(std::memory_order_acquire)) return std::nullopt;
+  if (!has_rings()) return std::nullopt;
   Looker looker{.counted = std::exchange(expected_at, nullptr) == this};
   const bool promised = queued.at == this && queued.promised;
   queued.at = nullptr;
@@ -97,7 +97,7 @@ std::optional<Reactor::Event> Reactor::look() {
 }
 
 Reactor::Event Reactor::sleep() {
-  if (rings_.load(std::memory_order_acquire) && at_sockets_.load() > 0) {
+  if (has_rings() && at_sockets_.load() > 0) {
     if (auto event = sleep_at_doorbell()) return std::move(*event);
   }
   return sleep_at_sockets();
@@ -106,7 +106,7 @@ Reactor::Event Reactor::sleep() {
 Reactor::Event Reactor::sleep_at_sockets() {
   Event event;
   at_sockets_.fetch_add(1);
-  if (rings_.load(std::memory_order_acquire)) {
+  if (has_rings()) {
     doorbell_->ask_for_poke();
     if (!promised() && doorbell_->rung()) {
       at_sockets_.fetch_sub(1);
@@ -117,7 +117,7 @@ Reactor::Event Reactor::sleep_at_sockets() {
   const int count = ::epoll_wait(epoll_.get(), &got, 1, -1);
   at_sockets_.fetch_sub(1);
   // Who poked has used up what was asked for; others may still wait here.
-  if (rings_.load(std::memory_order_acquire)) doorbell_->ask_for_poke();
+  if (has_rings()) doorbell_->ask_for_poke();
   if (count > 0 && got.data.fd == relay_.get()) return take_rung({}).value_or(Event{});
   if (count <= 0 || got.data.fd == ended_.get()) return event;
   event.fd = got.data.fd;
@@ -217,7 +217,7 @@ void Reactor::summon() {
 }
 
 void Reactor::expect() {
-  if (!rings_.load(std::memory_order_acquire) || expected_at != nullptr) return;
+  if (!has_rings() || expected_at != nullptr) return;
   if (promised_here()) return;
   expected_at = this;
   doorbell_->look(true);
@@ -233,7 +233,7 @@ void Reactor::unexpect() {
 }
 
 void Reactor::run_on() {
-  if (!rings_.load(std::memory_order_acquire) || !promises_.load()) return;
+  if (!has_rings() || !promises_.load()) return;
   if (queued.at != this) {
     queued = {.at = this, .since = base::steady_clock().now()};
   } else if (!queued.since) {

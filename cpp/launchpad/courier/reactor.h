@@ -56,6 +56,8 @@ class Reactor {
   // From now on other threads are always wanted, and nobody promises.
   void promise_no_more() { promises_.store(false); }
   bool promised() const { return promised_.load() != Promise::kNone; }
+  // Whether connections are, or were, rings.
+  bool has_rings() const { return rings_.load(std::memory_order_acquire); }
   // Whether a thread waits at the sockets, which hears the timer.
   bool watched() const { return at_sockets_.load() > 0; }
   bool promised_here() const;  // By the calling thread,

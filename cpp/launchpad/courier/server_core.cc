@@ -1,5 +1,4 @@
 #include "launchpad/courier/server_core.h"
-#include "launchpad/courier/frame_batch.h"
 
 #include <system_error>
 #include <thread>
@@ -20,6 +19,9 @@ constexpr int kMaxCorkedAnswers = 256;
 // Finished calls per kStealAfter from which the queue counts as moving: another thread would only
 // contend.
 constexpr uint64_t kMovingCalls = 16;
+// A client at a socket that called again so soon after its last answer is likely to do so once
+// more, and a call that took no longer gains by not waking a thread for the next one.
+constexpr base::Nanos kSoonAgain{100'000};
 
 // Handlers of which server run on this thread, outermost first: such a thread must not wait for
 // itself.
@@ -95,7 +97,7 @@ void ServerCore::spawn_thread(bool first) {
 void ServerCore::work() {
   Streak streak;
   while (!ending_.load(std::memory_order_acquire)) {
-    if (!run_queued(streak)) wait_for_event(streak.last);
+    if (!run_queued(streak)) wait_for_event(streak);
     Session::set_corked_on_this_thread(nullptr);
   }
 }
@@ -103,13 +105,14 @@ void ServerCore::work() {
 bool ServerCore::run_queued(Streak& streak) {
   Cork& cork = streak.cork;
   if (queue_.note() == 0 && cork.session == nullptr) return false;
+  if (const auto kept = std::exchange(streak.kept, nullptr)) linger_.let_go(kept);
   if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
   if (Backlog::Next next = next_call(cork)) {
-    run_next(next, streak.last);
+    run_next(next, streak);
     return true;
   }
   const auto session = next_readable();
-  if (session != nullptr) read(session, streak.last);
+  if (session != nullptr) read(session, streak);
   return session != nullptr;
 }
 
@@ -160,43 +163,33 @@ std::shared_ptr<Session> ServerCore::next_readable() {
   });
 }
 
-void ServerCore::wait_for_event(Router::Last& last) {
+void ServerCore::wait_for_event(Streak& streak) {
+  if (streak.kept != nullptr && linger(streak)) return;
   auto looked = reactor_->look();
-  if (!looked) last.forget();  // It may be unbound while this thread sleeps.
+  if (!looked) streak.last.forget();  // It may be unbound while this thread sleeps.
   const Reactor::Event event = looked ? std::move(*looked) : reactor_->sleep();
   switch (event.kind) {
     case Reactor::Event::Kind::kNone:
       return;
     case Reactor::Event::Kind::kTimer:
-      return on_timer(last);
+      return on_timer(streak);
     case Reactor::Event::Kind::kDescriptor:
-      return on_descriptor(event.fd, event.events, last);
+      return on_descriptor(event.fd, event.events, streak);
     case Reactor::Event::Kind::kRing:
       if (reactor_->promised_here()) watch_promise();
-      if (event.session->flush_ready()) read(event.session, last);
-      if (event.session->claim_turn()) read(event.session, last);
+      if (event.session->flush_ready()) read(event.session, streak);
+      if (event.session->claim_turn()) read(event.session, streak);
       return;
   }
 }
 
-void ServerCore::on_descriptor(int fd, uint32_t events, Router::Last& last) {
-  if (fd == listener_fd_) return accept_all();
-  if (fd == anteroom_.fd()) return anteroom_.close_late();
-  const auto session = session_at(fd);
-  if (session == nullptr) return;
-  const bool ended = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-  if (!session->note_edge(ended) && !ended) return;
-  if ((ended || (events & EPOLLOUT) != 0) && session->flush_ready()) read(session, last);
-  if ((ended || (events & EPOLLIN) != 0) && session->claim_turn()) read(session, last);
-}
-
 // Some calls that were read together still wait: either the one before them blocks, or they are
 // many.
-void ServerCore::on_timer(Router::Last& last) {
+void ServerCore::on_timer(Streak& streak) {
   bool slow = false;
   Backlog::Next next = queue_.with([&](Queue& queue) {
     queue.timer_armed = false;
-    if (queue.calls.empty() && !reactor_->promised()) return Backlog::Next();
+    if (queue.calls.empty() && !reactor_->promised() && !linger_.keeps()) return Backlog::Next();
     slow = queue.finished - queue.finished_at_arming < kMovingCalls;
     if (!slow) {
       arm_timer(queue, kStealAfter);
@@ -209,9 +202,12 @@ void ServerCore::on_timer(Router::Last& last) {
     if (!queue.calls.empty()) arm_timer(queue, base::Nanos(1));
     return taken;
   });
-  if (slow) reactor_->break_promise();
+  if (slow) {
+    reactor_->break_promise();
+    linger_.let_go();
+  }
   flush_corked();
-  if (next) run_next(next, last);
+  if (next) run_next(next, streak);
 }
 
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
@@ -264,58 +260,24 @@ void ServerCore::receive_stranger(const std::shared_ptr<Session>& session) {
   anteroom_.add(session);
 }
 
-std::shared_ptr<Session> ServerCore::session_at(int fd) {
-  return sessions_.with([&](auto& sessions) -> std::shared_ptr<Session> {
-    const auto found = sessions.find(fd);
-    return found == sessions.end() ? nullptr : found->second;
-  });
-}
-
-void ServerCore::drop(const std::shared_ptr<Session>& session) {
-  session->close();
-  session->streams().end(Error(Code::kUnavailable, "the client has gone"));
-  // Out of the poller before its number can be another's.
-  reactor_->unwatch(session->fd());
-  sessions_.with([&](auto& sessions) {
-    const auto found = sessions.find(session->fd());
-    if (found != sessions.end() && found->second == session) sessions.erase(found);
-  });
-}
-
-void ServerCore::read(const std::shared_ptr<Session>& session, Router::Last& last) {
-  // A full queue pushes back: the turn waits until the queue is empty, then the client's bytes in
-  // the socket. Not so a client that has no call here yet, if its first may have priority.
-  const bool may_be_full = queue_.note() >= options_.max_queued_calls;
-  const bool full = may_be_full && queue_.with([&](Queue& queue) {
-    if (queue.calls.size() < options_.max_queued_calls) return false;
-    if (router_.any_priority() && session->calls() == 0) return false;
-    queue.readable.push_back(session);
-    return true;
-  });
-  if (full) return;
-  FrameBatch batch;
-  auto& frames = batch.frames();
-  const Session::Turn turn = session->read(frames);
-  if (turn == Session::Turn::kMore) {
-    queue_.with([&](Queue& queue) { queue.readable.push_back(session); });
-  }
-  if (!frames.empty()) take(session, frames, last);
-  if (turn == Session::Turn::kClosed) drop(session);
-}
-
 // Cancels first, since they are about calls before them; then the calls, a single one on this
 // thread at once.
 void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
-                      Router::Last& last) {
+                      Streak& streak) {
   int calls = 0;
-  for (const wire::Frame& frame : frames) calls += frame.type == wire::FrameType::kCall ? 1 : 0;
+  wire::Frame* last_call = nullptr;
+  for (wire::Frame& frame : frames) {
+    if (frame.type != wire::FrameType::kCall) continue;
+    ++calls;
+    last_call = &frame;
+  }
   if (calls > 0) session->count_calls(calls);
   for (const wire::Frame& frame : frames) {
     if (frame.type == wire::FrameType::kCancel) session->cancel(frame.id);
   }
   if (calls == 0) return;
   const bool any_priority = router_.any_priority();
-  if (calls == 1 && !any_priority) return run_single(session, frames, last);
+  if (calls == 1 && !any_priority) return run_single(session, std::move(*last_call), streak);
   Calls urgent, others;
   for (wire::Frame& frame : frames) {
     if (frame.type != wire::FrameType::kCall) continue;
@@ -330,25 +292,34 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   });
   if (queued) return;
   // Each is told that the server stops.
-  for (Call& call : urgent) run(call, last);
-  for (Call& call : others) run(call, last);
+  for (Call& call : urgent) run(call, streak);
+  for (Call& call : others) run(call, streak);
 }
 
-void ServerCore::run_single(const std::shared_ptr<Session>& session,
-                            std::vector<wire::Frame>& frames, Router::Last& last) {
-  for (wire::Frame& frame : frames) {
-    if (frame.type != wire::FrameType::kCall) continue;
-    Call call(session, std::move(frame));
-    run(call, last);
-  }
+void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame,
+                            Streak& streak) {
+  Call call(session, std::move(frame));
+  if (reactor_->has_rings()) return run(call, streak);
+  const base::TimePoint start = base::steady_clock().now();
+  const bool keeps =
+      start - session->answered_at() <= kSoonAgain && reactor_->watched() && linger_.keep(session);
+  if (keeps) watch_promise();
+  run(call, streak);
+  const base::TimePoint end = base::steady_clock().now();
+  session->set_answered_at(end);
+  if (!keeps) return;
+  if (end - start <= kSoonAgain && session->calls() == 0)
+    streak.kept = session;
+  else
+    linger_.let_go(session);
 }
 
-void ServerCore::run_next(Backlog::Next& next, Router::Last& last) {
-  run(next.call(), last);
+void ServerCore::run_next(Backlog::Next& next, Streak& streak) {
+  run(next.call(), streak);
   if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
 }
 
-void ServerCore::run(Call& call, Router::Last& last) {
+void ServerCore::run(Call& call, Streak& streak) {
   if (!running_.begin()) return call.fail(stopping_error(options_.name));
   reactor_->unexpect();
   // Somebody must go on waiting for events while this thread is away. That was seen to before the
@@ -362,14 +333,14 @@ void ServerCore::run(Call& call, Router::Last& last) {
   } else {
     const ServerCore* outer = std::exchange(running_core, this);
     Session::set_running_on_this_thread(call.session().get(), call.id());
-    hand_to_method(call, last);
+    hand_to_method(call, streak);
     Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
   running_.end();
 }
 
-void ServerCore::hand_to_method(Call& call, Router::Last& last) {
+void ServerCore::hand_to_method(Call& call, Streak& streak) {
   if (call.method() == kHealth) {
     wire::Payload payload;
     wire::Writer(payload).boolean(healthy_.load());
@@ -377,7 +348,7 @@ void ServerCore::hand_to_method(Call& call, Router::Last& last) {
   }
   if (call.method() == kNextResults) return call.session()->streams().ask(std::move(call));
   const CurrentCall current(call);
-  router_.run(std::move(call), last);
+  router_.run(std::move(call), streak.last);
 }
 
 Status ServerCore::run_apart(std::function<void()> work) {

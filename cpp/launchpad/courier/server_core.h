@@ -23,6 +23,7 @@
 #include "launchpad/base/noted.h"
 #include "launchpad/courier/anteroom.h"
 #include "launchpad/courier/backlog.h"
+#include "launchpad/courier/linger.h"
 #include "launchpad/courier/reactor.h"
 #include "launchpad/courier/running.h"
 #include "launchpad/courier/server.h"
@@ -74,6 +75,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   struct Streak {
     Cork cork;
     Router::Last last;
+    std::shared_ptr<Session> kept{};  // Whose client's next call this thread looks for.
   };
   struct Life {
     Phase phase = Phase::kServing;
@@ -82,7 +84,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   // Unless a thread waits for events already, or there are as many as may be.
   void keep_a_reader();
-  // Should this thread not look at the rings soon, as it has promised, another does.
+  // Should this thread not look at the rings soon, as it has promised, or at the connection that it
+  // keeps, another does.
   void watch_promise();
   void spawn_thread(bool first);
   void reserve_threads();
@@ -95,19 +98,23 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // Sends all answers that are kept back, of any thread.
   void flush_corked();
   std::shared_ptr<Session> next_readable();
-  void wait_for_event(Router::Last& last);
-  void on_descriptor(int fd, uint32_t events, Router::Last& last);
-  void on_timer(Router::Last& last);
+  void wait_for_event(Streak& streak);
+  // The next call of the client that is kept. False: it did not come soon.
+  bool linger(Streak& streak);
+  void on_descriptor(int fd, uint32_t events, Streak& streak);
+  void on_timer(Streak& streak);
   void accept_all();
   // By the owner of the session's turn.
-  void read(const std::shared_ptr<Session>& session, Router::Last& last);
+  void read(const std::shared_ptr<Session>& session, Streak& streak);
+  // What a turn of reading has brought.
+  void finish_turn(const std::shared_ptr<Session>& session, Session::Turn turn,
+                   std::vector<wire::Frame>& frames, Streak& streak);
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
-            Router::Last& last);
-  void run_single(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
-                  Router::Last& last);
-  void run_next(Backlog::Next& next, Router::Last& last);
-  void run(Call& call, Router::Last& last);
-  void hand_to_method(Call& call, Router::Last& last);
+            Streak& streak);
+  void run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame, Streak& streak);
+  void run_next(Backlog::Next& next, Streak& streak);
+  void run(Call& call, Streak& streak);
+  void hand_to_method(Call& call, Streak& streak);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);
   void drop(const std::shared_ptr<Session>& session);
@@ -122,6 +129,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   int listener_fd_ = -1;
   base::Guarded<std::unique_ptr<net::Listener>> listener_;  // Null once stopping.
   const std::shared_ptr<Reactor> reactor_ = std::make_shared<Reactor>();
+  Linger linger_;
   Anteroom anteroom_;
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};

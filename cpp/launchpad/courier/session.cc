@@ -246,7 +246,7 @@ bool Session::flush_ready() {
   return out_.with([&](Out& out) {
     if (out.watching) {
       out.watching = false;
-      if (socket_.rings() == nullptr) reactor_->rewatch(socket_.fd(), kReadingEvents);
+      if (socket_.rings() == nullptr) rewatch(out);
       flush_locked(out);
     }
     if (out.closing && out.box.empty()) close();
@@ -261,8 +261,20 @@ bool Session::watch(Out& out) {
   out_.foretell(true);
   if (net::Rings* const rings = socket_.rings()) return out.watching = rings->ask_for_room();
   out.watching = true;
-  reactor_->rewatch(socket_.fd(), kReadingEvents | EPOLLOUT);
+  rewatch(out);
   return true;
+}
+
+void Session::watch_reading(bool watched) {
+  out_.with([&](Out& out) {
+    out.reading = watched;
+    rewatch(out);
+  });
+}
+
+void Session::rewatch(const Out& out) {
+  const uint32_t reading = out.reading ? kReadingEvents : uint32_t{EPOLLET};
+  reactor_->rewatch(socket_.fd(), reading | (out.watching ? uint32_t{EPOLLOUT} : 0));
 }
 
 void Session::say_bye() {

@@ -55,6 +55,9 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // What epoll says of the descriptor, before its edge is claimed: after the other end's end, what
   // is left is read to the end. False: it is rings, and hears of its bytes elsewhere.
   bool note_edge(bool ended);
+  // From now on the poller tells of bytes, also of those that are there; or it does not: who calls
+  // this looks for them itself.
+  void watch_reading(bool watched);
   // After an edge: more can be sent. True if reading, that was held, is now the caller's turn.
   bool flush_ready();
 
@@ -84,6 +87,12 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // How many are not answered.
   int64_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
+  // When its last lone call was answered, at a socket.
+  base::TimePoint answered_at() const { return answered_at_.load(std::memory_order_relaxed); }
+  void set_answered_at(base::TimePoint time) {
+    answered_at_.store(time, std::memory_order_relaxed);
+  }
+
   const Peer& peer() const { return peer_; }
   int fd() const { return socket_.fd(); }
   // Whether the client has said who it is.
@@ -98,7 +107,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
  private:
   struct Out {
     Outbox box;
-    bool watching = false;      // The poller tells when more can be sent.
+    bool watching = false;      // The poller tells when more can be sent,
+    bool reading = true;        // and of bytes that come.
     bool reading_held = false;  // Reading waits for the outbox to shrink.
     bool closing = false;
     bool welcomed = false;
@@ -130,6 +140,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   void flush_locked(Out& out);
   // False: there is room already.
   bool watch(Out& out);
+  // Tells the poller what is watched.
+  void rewatch(const Out& out);
   void forget_cancelled(Out& out);
 
   net::Socket socket_;
@@ -142,6 +154,7 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   Peer peer_;                           // Set by the greeting, constant after.
   std::atomic<uint32_t> edges_{0};      // Unhandled edges; not 0: somebody reads.
   std::atomic<int64_t> calls_{0};       // In flight.
+  std::atomic<base::TimePoint> answered_at_{};
   std::atomic<bool> closed_{false};
   std::atomic<bool> any_cancelled_{false};  // Whether Out::cancelled holds any.
   Outflows streams_;

@@ -107,7 +107,7 @@ Moved Socket::read(std::span<std::byte> space, bool wait) {
     moved = receive(fd_.get(), space, false);
     return moved.io != Io::kWouldBlock;
   };
-  return spin_.until(look) ? moved : receive(fd_.get(), space, true);
+  return spin_.until(look, shm::Spin::Look::kSystemCall) ? moved : receive(fd_.get(), space, true);
 }
 
 Moved Socket::read(std::span<std::byte> space, bool wait, std::vector<base::Fd>& descriptors) {

@@ -49,13 +49,17 @@ class Spin {
 #endif
   }
 
+  // What a look costs: next to nothing, or a system call, which is wasted on a crowded core before
+  // it was lent.
+  enum class Look { kFree, kSystemCall };
+
   // When this thread last lent its core, somebody took it. Any thread may ask.
   bool crowded() const { return crowded_.load(std::memory_order_relaxed); }
 
   // True once there() holds, false if it did not soon.
   template <class There>
-  bool until(const There& there) {
-    if (there()) return true;
+  bool until(const There& there, Look look = Look::kFree) {
+    if ((look == Look::kFree || !crowded()) && there()) return true;
     if (!worth()) return false;
     if (crowded() && ++first_turns_ % kTimedTurns != 0) {
       ::sched_yield();

@@ -1,6 +1,5 @@
 #include "launchpad/wire/frame.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -30,12 +29,18 @@ bool known(const FrameHeader& header) {
          header.encoding <= Encoding::kPickle;
 }
 
-Error too_large(std::string what, uint64_t size, uint64_t limit) {
-  return Error(Code::kResourceExhausted, "a message's " + what + " is " + std::to_string(size) +
-                                             ", the limit is " + std::to_string(limit));
+}  // namespace
+
+Error frame_too_large(const char* what, uint64_t size, uint64_t limit) {
+  return Error(Code::kResourceExhausted, std::string("a message's ") + what + " is " +
+                                             std::to_string(size) + ", the limit is " +
+                                             std::to_string(limit));
 }
 
-}  // namespace
+Error stream_cannot_be_sent() {
+  return Error(Code::kInvalidArgument,
+               "a stream can only be a method's result: pass a client, or a list");
+}
 
 void write_frame_head(char* out, FrameType type, uint64_t id, uint64_t argument,
                       std::string_view method, const Payload& payload, const uint64_t* entries) {
@@ -62,8 +67,9 @@ std::string frame_head(FrameType type, uint64_t id, uint64_t argument, std::stri
   return bytes;
 }
 
-bool read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameHeader& header) {
-  header.magic = get<uint32_t>(bytes);
+Status read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameHeader& header) {
+  if (get<uint32_t>(bytes) != kFrameMagic)
+    return Error(Code::kInvalidArgument, "these bytes are no courier frame");
   header.type = static_cast<FrameType>(get<uint8_t>(bytes));
   const auto how = get<uint8_t>(bytes);
   header.encoding = static_cast<Encoding>(how & ~kPackedBit);
@@ -73,42 +79,15 @@ bool read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameH
   header.body_size = get<uint32_t>(bytes);
   header.id = get<uint64_t>(bytes);
   header.argument = get<uint64_t>(bytes);
-  return header.magic == kFrameMagic && known(header) &&
-         header.method_size <= limits.method_bytes &&
-         header.body_size <= std::min(limits.body_bytes, limits.total_bytes) &&
-         header.buffer_count <= limits.buffers;
-}
-
-Error why_no_header(const FrameHeader& header, const FrameLimits& limits) {
-  if (header.magic != kFrameMagic)
-    return Error(Code::kInvalidArgument, "these bytes are no courier frame");
   if (!known(header)) return Error(Code::kInvalidArgument, "a courier frame of unknown type");
   if (header.method_size > limits.method_bytes)
-    return too_large("method name", header.method_size, limits.method_bytes);
+    return frame_too_large("method name", header.method_size, limits.method_bytes);
   if (header.body_size > limits.body_bytes)
-    return too_large("body in bytes", header.body_size, limits.body_bytes);
+    return frame_too_large("body in bytes", header.body_size, limits.body_bytes);
   if (header.buffer_count > limits.buffers)
-    return too_large("number of buffers", header.buffer_count, limits.buffers);
-  return too_large("size in bytes", header.body_size, limits.total_bytes);
-}
-
-Status check_large_frame(std::string_view method, const Payload& payload,
-                         const FrameLimits& limits) {
-  if (payload.stream != nullptr)
-    return Error(Code::kInvalidArgument,
-                 "a stream can only be a method's result: pass a client, or a list");
-  // Whatever the limits say, the header has 16 and 32 bits for these sizes.
-  const auto method_bytes = std::min<uint64_t>(limits.method_bytes, UINT16_MAX);
-  const auto body_bytes = std::min<uint64_t>(limits.body_bytes, UINT32_MAX);
-  if (method.size() > method_bytes) return too_large("method name", method.size(), method_bytes);
-  if (payload.body.size() > body_bytes)
-    return too_large("body in bytes", payload.body.size(), body_bytes);
-  if (payload.buffers.size() > limits.buffers) {
-    return too_large("number of buffers", payload.buffers.size(), limits.buffers);
-  }
-  if (payload.bytes() > limits.total_bytes) {
-    return too_large("size in bytes", payload.bytes(), limits.total_bytes);
-  }
+    return frame_too_large("number of buffers", header.buffer_count, limits.buffers);
+  if (header.body_size > limits.total_bytes)
+    return frame_too_large("size in bytes", header.body_size, limits.total_bytes);
   return {};
 }
 

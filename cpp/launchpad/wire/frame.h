@@ -75,7 +75,6 @@ struct Frame {
 };
 
 struct FrameHeader {
-  uint32_t magic = kFrameMagic;
   FrameType type = FrameType::kCall;
   Encoding encoding = Encoding::kTyped;
   bool packed = false;
@@ -98,27 +97,30 @@ void write_frame_head(char* out, FrameType type, uint64_t id, uint64_t argument,
 std::string frame_head(FrameType type, uint64_t id, uint64_t argument, std::string_view method,
                        const Payload& payload);
 
-// Reads the header in these kHeaderBytes bytes. False: they are none, or one beyond the limits;
-// why_no_header says why.
-bool read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameHeader& header);
-// INVALID_ARGUMENT or RESOURCE_EXHAUSTED. `header`: as it was read.
-Error why_no_header(const FrameHeader& header, const FrameLimits& limits);
+// Reads the header in these kHeaderBytes bytes. INVALID_ARGUMENT: they are none;
+// RESOURCE_EXHAUSTED: one beyond the limits.
+Status read_frame_header(const std::byte* bytes, const FrameLimits& limits, FrameHeader& header);
 
-// check_frame() of what is not small.
-Status check_large_frame(std::string_view method, const Payload& payload,
-                         const FrameLimits& limits);
+// What check_frame gives for what does not fit.
+Error stream_cannot_be_sent();
+Error frame_too_large(const char* what, uint64_t size, uint64_t limit);
 
 // INVALID_ARGUMENT or RESOURCE_EXHAUSTED when such a message would not be taken by a peer with
-// these limits.
+// these limits. Whatever these say, the header has 16 bits for the method and 32 for the body.
 inline Status check_frame(std::string_view method, const Payload& payload,
                           const FrameLimits& limits) {
-  constexpr uint64_t kSmall =
-      UINT16_MAX;  // Whatever the limits say, the header has 16 bits for it.
-  const bool small = method.size() <= std::min<uint64_t>(limits.method_bytes, kSmall) &&
-                     payload.body.size() <= std::min(limits.body_bytes, kSmall) &&
-                     payload.body.size() <= limits.total_bytes && payload.buffers.empty() &&
-                     payload.stream == nullptr;
-  return small ? Status() : check_large_frame(method, payload, limits);
+  if (payload.stream != nullptr) return stream_cannot_be_sent();
+  const auto method_bytes = std::min<uint64_t>(limits.method_bytes, UINT16_MAX);
+  const auto body_bytes = std::min<uint64_t>(limits.body_bytes, UINT32_MAX);
+  if (method.size() > method_bytes)
+    return frame_too_large("method name", method.size(), method_bytes);
+  if (payload.body.size() > body_bytes)
+    return frame_too_large("body in bytes", payload.body.size(), body_bytes);
+  if (payload.buffers.size() > limits.buffers)
+    return frame_too_large("number of buffers", payload.buffers.size(), limits.buffers);
+  if (payload.bytes() > limits.total_bytes)
+    return frame_too_large("size in bytes", payload.bytes(), limits.total_bytes);
+  return {};
 }
 
 }  // namespace lp::wire

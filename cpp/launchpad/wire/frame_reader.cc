@@ -75,8 +75,8 @@ FrameReader::Next FrameReader::next(Frame& frame) {
       if (staging_.size() == 0) staging_.leave();
       return Next::kNone;
     }
-    if (!read_frame_header(staging_.data(), limits_, header_))
-      return broken(why_no_header(header_, limits_));
+    if (Status read = read_frame_header(staging_.data(), limits_, header_); !read.ok())
+      return broken(std::move(read).error());
     if (staging_.size() < head_bytes()) return Next::kNone;
     if (whole()) return take_whole(frame);
     if (Status begun = begin_frame(); !begun.ok()) return broken(std::move(begun).error());

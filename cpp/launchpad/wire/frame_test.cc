@@ -9,9 +9,8 @@ namespace {
 
 Result<FrameHeader> parsed(const std::string& bytes, const FrameLimits& limits = {}) {
   FrameHeader header;
-  if (read_frame_header(reinterpret_cast<const std::byte*>(bytes.data()), limits, header))
-    return header;
-  return why_no_header(header, limits);
+  LP_TRY(read_frame_header(reinterpret_cast<const std::byte*>(bytes.data()), limits, header));
+  return header;
 }
 
 Payload payload_of(std::string body, std::vector<size_t> buffers = {}) {
