@@ -135,7 +135,7 @@ LATER = (
             above=True,
         )
         for name, work in (
-            ("256 clients, C++", "clients"),
+            ("256 clients, a call outstanding each, C++", "clients"),
             ("256 clients, 256 calls outstanding each, C++", "pipelining_clients"),
             ("256 clients in one process, C++", "driven_clients"),
         )

@@ -120,7 +120,10 @@ def test_growth_with_clients_has_a_column_for_each_number_of_them(results):
     assert "| courier-cpp | 1,000,000 | 900,000 |" in lines
     assert "| courier-cpp | 400,000 | 300,000 |" in lines
     assert "| courier-cpp | 0.25 | 0.67 |" in lines  # x limit
-    assert "| 256 clients, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |" in lines
+    assert (
+        "| 256 clients, a call outstanding each, C++ | >= 0.8 x courier-cpp clients | 0.75 | no |"
+        in lines
+    )
     bare = (
         "| 256 clients, C++, against bare futexes | >= 0.8 x raw-cpp futex_clients | 1.00 | yes |"
     )
