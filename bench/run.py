@@ -1,8 +1,8 @@
 """`./dev bench`: measures limit, ours and peers side by side in one run, and writes RESULTS.md,
 results.json and plots/.
 
-In each round every contender runs once, in turn, as a program of its own that prints one JSON line
-per measurement; the medians over the rounds are reported. Reads nothing of Launchpad itself.
+In each round every contender runs in turn, as a program of its own that prints one JSON line per
+measurement; the medians over the rounds are reported. Reads nothing of Launchpad itself.
 """
 
 import argparse
@@ -175,34 +175,50 @@ class Run:
         if programs.grpc_version:
             self.results["versions"]["grpc-cpp"] = programs.grpc_version
 
-    def measure(self, entry, command):
-        """All works of one contender, and the synchronous call again on one and two cores."""
-        works = self.options.works
-        passes = [["--works", works]]
-        if "sync" in works.split(","):
+    def turns(self, works):
+        """The arguments of one run after the other: for each of `works`, and for the synchronous
+        call again on one and on two cores.
+        """
+        result = [["--works", work] for work in works]
+        if "sync" in self.options.works.split(","):
             cores = sorted(os.sched_getaffinity(0))
-            passes.append(["--works", "sync", "--cores", str(cores[-1])])
+            result.append(["--works", "sync", "--cores", str(cores[-1])])
             if len(cores) > 1:
-                passes.append(["--works", "sync", "--cores", f"{cores[0]},{cores[-1]}"])
-        for more in passes:
-            more = more + (["--quick"] if self.options.quick else [])
-            seconds = QUICK_SECONDS if self.options.quick else FULL_SECONDS
-            lines, trouble = execute(entry, command + more, seconds, self.options.verbose)
-            for line in lines:
-                if "error" in line:
-                    self.note(entry.name, f"{line['work']}: {line['error']}")
-                else:
-                    self.add(line)
-            if trouble:
-                self.note(entry.name, trouble)
+                result.append(["--works", "sync", "--cores", f"{cores[0]},{cores[-1]}"])
+        return result
+
+    def measure(self, entry, command, arguments):
+        """Runs one contender's program once."""
+        more = [*arguments, "--quick"] if self.options.quick else arguments
+        seconds = QUICK_SECONDS if self.options.quick else FULL_SECONDS
+        lines, trouble = execute(entry, command + more, seconds, self.options.verbose)
+        for line in lines:
+            if "error" in line:
+                self.note(entry.name, f"{line['work']}: {line['error']}")
+            else:
+                self.add(line)
+        if trouble:
+            self.note(entry.name, trouble)
+
+    def round(self, order):
+        """Everybody in turn. Limits and ours work by work, so that what is held against each other
+        is measured within seconds; peers, of whom some take seconds to start, all works at once.
+        """
+        near = [(e, c) for e, c in order if e.group != entries.PEERS]
+        far = [(e, c) for e, c in order if e.group == entries.PEERS]
+        for arguments in self.turns(self.options.works.split(",")):
+            for entry, command in near:
+                self.measure(entry, command, arguments)
+        for entry, command in far:
+            for arguments in self.turns([self.options.works]):
+                self.measure(entry, command, arguments)
 
     def rounds(self):
-        """Everybody in turn, again and again; starting at another contender each time."""
+        """Again and again; starting at another contender each time."""
         order = list(self.commands.items())
         for number in range(self.options.rounds):
             start = time.monotonic()
-            for entry, command in order:
-                self.measure(entry, command)
+            self.round(order)
             seconds = time.monotonic() - start
             print(f"round {number + 1} of {self.options.rounds}: {seconds:.0f} s", file=sys.stderr)
             order = order[1:] + order[:1]

@@ -302,3 +302,16 @@ def test_an_unknown_contender_is_refused():
     assert not any(e.group == entries.PEERS for e in entries.chosen((), peers=False))
     with pytest.raises(ValueError, match="unknown contender: nobody"):
         entries.chosen(["nobody"])
+
+
+def test_limits_and_ours_take_turns_work_by_work_and_peers_measure_all_at_once(monkeypatch):
+    one_run = run.Run(run.parse(["--works", "sync,echo", "--rounds", "1"]))
+    names = ("raw-py", "ours-py", "pyzmq")
+    one_run.commands = {e: [e.name] for e in entries.ENTRIES if e.name in names}
+    runs = []
+    monkeypatch.setattr(run.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(one_run, "measure", lambda e, _, more: runs.append((e.name, *more[1::2])))
+    one_run.rounds()
+    alone = [("sync",), ("echo",), ("sync", "1"), ("sync", "0,1")]
+    assert runs[:8] == [(name, *work) for work in alone for name in ("raw-py", "ours-py")]
+    assert runs[8:] == [("pyzmq", "sync,echo"), ("pyzmq", "sync", "1"), ("pyzmq", "sync", "0,1")]
