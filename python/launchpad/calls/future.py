@@ -28,25 +28,42 @@ _making = threading.RLock()
 class Future(futures.Future):
     """The result of `client.futures.method(...)`."""
 
+    # The base's attributes until they are set: most futures need few of them. To ask for __dict__
+    # would make one.
+    _state = _PENDING
+    _result: Any = None
+    _exception: BaseException | None = None
+    _server: str | None = None
+    _lazy_condition: threading.Condition | None = None
+    _lazy_waiters: list[Any] | None = None
+    _lazy_callbacks: list[Any] | None = None
+
     def __init__(self, pending: Any = None) -> None:
-        # Not the base's: it would make the condition. These are the attributes that it has besides.
-        self._state = _PENDING
-        self._result = None
-        self._exception = None
-        self._waiters: list[Any] = []
-        self._done_callbacks: list[Any] = []
+        # Not the base's: it would make the condition, and the lists.
         self._pending = pending
-        self._server: str | None = None
         # Who pops it completes the future: list.pop is atomic.
         self._open = [True]
 
+    # What these make is made once: dict.setdefault is atomic, also where a signal's handler comes
+    # here again.
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]
-        condition = self.__dict__.get("_lazy_condition")
-        if condition is None:
+        if self._lazy_condition is None:
             with _making:
-                condition = self.__dict__.setdefault("_lazy_condition", threading.Condition())
-        return condition
+                return self.__dict__.setdefault("_lazy_condition", threading.Condition())
+        return self._lazy_condition
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
+        if self._lazy_waiters is None:
+            return self.__dict__.setdefault("_lazy_waiters", [])
+        return self._lazy_waiters
+
+    @property
+    def _done_callbacks(self) -> list[Any]:
+        if self._lazy_callbacks is None:
+            return self.__dict__.setdefault("_lazy_callbacks", [])
+        return self._lazy_callbacks
 
     @property
     def server(self) -> str | None:
@@ -114,7 +131,7 @@ class Future(futures.Future):
     def _settle(self, notice: str) -> None:
         self._pending = None
         with _making:
-            condition = self.__dict__.get("_lazy_condition")
+            condition = self._lazy_condition
             if condition is None:
                 # Whoever makes it after this sees that nothing is left to wait for.
                 self._state = _FINISHED
