@@ -12,9 +12,12 @@ constexpr int kPause = 16;
 }  // namespace
 
 bool Linger::keep(const std::shared_ptr<Session>& session) {
-  if (pause_.load() > 0 && pause_.fetch_sub(1) > 0) return false;
   return kept_.with([&](Kept& kept) {
     if (kept.session != nullptr) return kept.session == session;
+    if (kept.pause > 0) {
+      --kept.pause;
+      return false;
+    }
     kept.session = session;
     session->watch_reading(false);
     return true;
@@ -22,7 +25,7 @@ bool Linger::keep(const std::shared_ptr<Session>& session) {
 }
 
 void Linger::miss(const std::shared_ptr<Session>& session) {
-  pause_.store(kPause);
+  kept_.with([](Kept& kept) { kept.pause = kPause; });
   let_go(session);
 }
 

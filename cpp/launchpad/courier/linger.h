@@ -42,14 +42,14 @@ class Linger {
  private:
   struct Kept {
     std::shared_ptr<Session> session;
+    int pause = 0;  // How often none is kept, after a miss.
     bool note() const { return session != nullptr; }
   };
   static void let_go(Kept& kept);
   void miss(const std::shared_ptr<Session>& session);
 
   std::atomic<bool> looking_{false};
-  std::atomic<int> pause_{0};  // How often none is kept, after a miss.
-  shm::Spin spin_;             // The looking thread's.
+  shm::Spin spin_;  // The looking thread's.
   base::Noted<Kept> kept_;
 };
 

@@ -108,7 +108,7 @@ bool ServerCore::run_queued(Streak& streak) {
   if (const auto kept = std::exchange(streak.kept, nullptr)) linger_.let_go(kept);
   if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
   if (Backlog::Next next = next_call(cork)) {
-    run_next(next, streak);
+    run_next(next, streak.last);
     return true;
   }
   const auto session = next_readable();
@@ -207,7 +207,7 @@ void ServerCore::on_timer(Streak& streak) {
     linger_.let_go();
   }
   flush_corked();
-  if (next) run_next(next, streak);
+  if (next) run_next(next, streak.last);
 }
 
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
@@ -292,19 +292,19 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   });
   if (queued) return;
   // Each is told that the server stops.
-  for (Call& call : urgent) run(call, streak);
-  for (Call& call : others) run(call, streak);
+  for (Call& call : urgent) run(call, streak.last);
+  for (Call& call : others) run(call, streak.last);
 }
 
 void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame,
                             Streak& streak) {
   Call call(session, std::move(frame));
-  if (reactor_->has_rings()) return run(call, streak);
+  if (reactor_->has_rings()) return run(call, streak.last);
   const base::TimePoint start = base::steady_clock().now();
   const bool keeps =
       start - session->answered_at() <= kSoonAgain && reactor_->watched() && linger_.keep(session);
   if (keeps) watch_promise();
-  run(call, streak);
+  run(call, streak.last);
   const base::TimePoint end = base::steady_clock().now();
   session->set_answered_at(end);
   if (!keeps) return;
@@ -314,12 +314,12 @@ void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame
     linger_.let_go(session);
 }
 
-void ServerCore::run_next(Backlog::Next& next, Streak& streak) {
-  run(next.call(), streak);
+void ServerCore::run_next(Backlog::Next& next, Router::Last& last) {
+  run(next.call(), last);
   if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
 }
 
-void ServerCore::run(Call& call, Streak& streak) {
+void ServerCore::run(Call& call, Router::Last& last) {
   if (!running_.begin()) return call.fail(stopping_error(options_.name));
   reactor_->unexpect();
   // Somebody must go on waiting for events while this thread is away. That was seen to before the
@@ -333,14 +333,14 @@ void ServerCore::run(Call& call, Streak& streak) {
   } else {
     const ServerCore* outer = std::exchange(running_core, this);
     Session::set_running_on_this_thread(call.session().get(), call.id());
-    hand_to_method(call, streak);
+    hand_to_method(call, last);
     Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
   running_.end();
 }
 
-void ServerCore::hand_to_method(Call& call, Streak& streak) {
+void ServerCore::hand_to_method(Call& call, Router::Last& last) {
   if (call.method() == kHealth) {
     wire::Payload payload;
     wire::Writer(payload).boolean(healthy_.load());
@@ -348,7 +348,7 @@ void ServerCore::hand_to_method(Call& call, Streak& streak) {
   }
   if (call.method() == kNextResults) return call.session()->streams().ask(std::move(call));
   const CurrentCall current(call);
-  router_.run(std::move(call), streak.last);
+  router_.run(std::move(call), last);
 }
 
 Status ServerCore::run_apart(std::function<void()> work) {

@@ -99,7 +99,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void flush_corked();
   std::shared_ptr<Session> next_readable();
   void wait_for_event(Streak& streak);
-  // The next call of the client that is kept. False: it did not come soon.
+  // The next call of the client that is kept. False: it did not come soon. True also if this thread
+  // looks for it no more.
   bool linger(Streak& streak);
   void on_descriptor(int fd, uint32_t events, Streak& streak);
   void on_timer(Streak& streak);
@@ -112,9 +113,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
             Streak& streak);
   void run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame, Streak& streak);
-  void run_next(Backlog::Next& next, Streak& streak);
-  void run(Call& call, Streak& streak);
-  void hand_to_method(Call& call, Streak& streak);
+  void run_next(Backlog::Next& next, Router::Last& last);
+  void run(Call& call, Router::Last& last);
+  void hand_to_method(Call& call, Router::Last& last);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);
   void drop(const std::shared_ptr<Session>& session);

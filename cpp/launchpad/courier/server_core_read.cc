@@ -1,5 +1,4 @@
 // How a ServerCore's threads read what its connections bring.
-#include <optional>
 #include <utility>
 
 #include "launchpad/courier/frame_batch.h"
@@ -66,7 +65,7 @@ bool ServerCore::linger(Streak& streak) {
   const auto session = std::exchange(streak.kept, nullptr);
   FrameBatch batch;
   auto& frames = batch.frames();
-  std::optional<Session::Turn> turn;
+  Session::Turn turn = Session::Turn::kDrained;
   const bool came = linger_.until(session, [&] {
     // Others must hear the sockets and the timer, and rings want all of a thread's looks.
     if (!reactor_->watched() || reactor_->has_rings() || ending_.load()) return true;
@@ -75,9 +74,9 @@ bool ServerCore::linger(Streak& streak) {
     return turn != Session::Turn::kDrained || !frames.empty();
   });
   if (!came) return false;
-  if (turn) finish_turn(session, *turn, frames, streak);
+  finish_turn(session, turn, frames, streak);
   if (streak.kept != session) linger_.let_go(session);
-  return turn.has_value();
+  return true;
 }
 
 }  // namespace lp::courier
