@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <vector>
 
 namespace lp::shm {
 namespace {
@@ -45,14 +46,7 @@ std::shared_ptr<Block> Pool::allocate(size_t size) {
     refused = state.in_use >= kMaxSegments;
     if (refused) return nullptr;
     ++state.in_use;
-    // The one that came back last, and so lies last, is the likeliest to be in the cache.
-    const auto [first, last] = state.idle.equal_range(capacity);
-    if (first == last) return nullptr;
-    const auto newest = std::prev(last);
-    auto found = std::move(newest->second.segment);
-    state.idle.erase(newest);
-    state.idle_bytes -= capacity;
-    return found;
+    return state.idle.take(capacity).value_or(nullptr);
   });
   if (refused) return nullptr;
   if (segment == nullptr) {
@@ -73,38 +67,22 @@ void Pool::take_back(Block& block, int process) {
   std::vector<std::shared_ptr<Segment>> dropped;                      // Unmapped without the lock.
   state_->with([&](State& state) {
     --state.in_use;
-    const size_t capacity = block.segment()->capacity();
-    if (block.tainted()) return;
-    if (capacity > kMaxIdleBytes) return dropped.push_back(block.segment());
-    state.idle.emplace(capacity, Idle{++state.returns, block.segment()});
-    state.idle_bytes += capacity;
-    while (state.idle_bytes > kMaxIdleBytes || state.idle.size() > kMaxSegments) {
-      drop_oldest(state, dropped);
+    if (!block.tainted()) {
+      state.idle.give(block.segment()->capacity(), block.segment(), dropped);
     }
   });
   for (const auto& segment : dropped) segment->discard_pages();
 }
 
-void Pool::drop_oldest(State& state, std::vector<std::shared_ptr<Segment>>& dropped) {
-  const auto oldest = std::min_element(state.idle.begin(), state.idle.end(), [](auto& a, auto& b) {
-    return a.second.since < b.second.since;
-  });
-  state.idle_bytes -= oldest->first;
-  dropped.push_back(std::move(oldest->second.segment));
-  state.idle.erase(oldest);
-}
-
 void Pool::trim() {
   std::vector<std::shared_ptr<Segment>> dropped;
-  state_->with([&](State& state) {
-    while (!state.idle.empty()) drop_oldest(state, dropped);
-  });
+  state_->with([&](State& state) { state.idle.drop_all(dropped); });
   for (const auto& segment : dropped) segment->discard_pages();
 }
 
 PoolInfo Pool::info() const {
   return state_->with([](const State& state) {
-    return PoolInfo{state.in_use, state.idle.size(), state.idle_bytes};
+    return PoolInfo{state.in_use, state.idle.count(), state.idle.bytes()};
   });
 }
 

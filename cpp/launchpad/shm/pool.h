@@ -3,12 +3,10 @@
 // child made by fork() starts with an empty one.
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <memory>
-#include <vector>
 
 #include "launchpad/base/guarded.h"
+#include "launchpad/base/idle.h"
 #include "launchpad/shm/block.h"
 
 namespace lp::shm {
@@ -40,20 +38,13 @@ class Pool {
   static size_t capacity_for(size_t size);
 
  private:
-  struct Idle {
-    uint64_t since = 0;  // A count of returns: the smallest is the oldest.
-    std::shared_ptr<Segment> segment;
-  };
   struct State {
-    std::multimap<size_t, Idle> idle;  // By capacity.
-    size_t idle_bytes = 0;
+    base::Idle<std::shared_ptr<Segment>> idle{kMaxIdleBytes, kMaxSegments};  // By capacity.
     size_t in_use = 0;
-    uint64_t returns = 0;
   };
 
   Pool();
   void take_back(Block& block, int process);
-  static void drop_oldest(State& state, std::vector<std::shared_ptr<Segment>>& dropped);
   static void reset_after_fork();
 
   base::Guarded<State>* state_;  // Replaced in a forked child, where its lock may be held.
