@@ -36,6 +36,16 @@ lp_header_only(CLI11 CLI/CLI.hpp)
 lp_header_only(JSON nlohmann/json.hpp)
 target_compile_options(lp_private INTERFACE -Wall -Wextra)
 
+# Runs on every x86-64 all the same. What differs: objects of up to 100 bytes are cleared by stores
+# and not by a microcoded loop, which is a twentieth of a small call.
+include(CheckCXXCompilerFlag)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  check_cxx_compiler_flag(-mtune=skylake-avx512 LAUNCHPAD_TUNES)
+endif()
+if(LAUNCHPAD_TUNES)
+  target_compile_options(lp_private INTERFACE $<$<CONFIG:Release>:-mtune=skylake-avx512>)
+endif()
+
 # Libraries that whoever links ours must link too: wire/compression.cc, net/tls.cc, net/token.cc.
 lp_header_only(lz4 lz4.h)
 lp_header_only(zstd zstd.h)
