@@ -70,11 +70,14 @@ int wait_for(pthread_cond_t& condition, pthread_mutex_t& mutex, std::optional<Ti
   return woken ? 0 : ETIMEDOUT;
 }
 
-long futex(uint32_t* word, int operation, uint32_t value, const timespec* time) {
+// A time is relative: with bits none is given.
+long futex(uint32_t* word, int operation, uint32_t value, const timespec* time, uint32_t bits) {
   World& world = World::get();
-  if ((operation & FUTEX_CMD_MASK) == FUTEX_WAKE) {
+  const int command = operation & FUTEX_CMD_MASK;
+  if (command == FUTEX_WAIT || command == FUTEX_WAKE) bits = World::kAll;
+  if (command == FUTEX_WAKE || command == FUTEX_WAKE_BITSET) {
     long woken = 0;
-    while (woken < value && world.wake_one(word)) ++woken;
+    while (woken < value && world.wake_one(word, bits)) ++woken;
     world.maybe_yield();
     return woken;
   }
@@ -85,7 +88,7 @@ long futex(uint32_t* word, int operation, uint32_t value, const timespec* time) 
   }
   std::optional<Time> until;
   if (time != nullptr) until = world.now() + to_time(*time);
-  if (world.wait(word, until, "a word of memory")) return 0;
+  if (world.wait(word, until, "a word of memory", bits)) return 0;
   errno = ETIMEDOUT;
   return -1;
 }
@@ -217,5 +220,6 @@ LP_INSTEAD long syscall(long number, ...) noexcept {
   va_end(list);
   if (!World::inside() || number != SYS_futex) return LP_REAL(syscall)(number, a, b, c, d, e, f);
   return lp::simulation::futex(reinterpret_cast<uint32_t*>(a), static_cast<int>(b),
-                               static_cast<uint32_t>(c), reinterpret_cast<const timespec*>(d));
+                               static_cast<uint32_t>(c), reinterpret_cast<const timespec*>(d),
+                               static_cast<uint32_t>(f));
 }

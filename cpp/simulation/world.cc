@@ -141,10 +141,11 @@ void World::tell(const char* format, ...) const {
 
 void World::at(Time when, std::function<void()> event) { events_.emplace(when, std::move(event)); }
 
-bool World::wait(const void* key, std::optional<Time> until, const char* what) {
+bool World::wait(const void* key, std::optional<Time> until, const char* what, Bits as) {
   Thread& self = *current_;
   self.ready = self.timed_out = false;
   self.key = key;
+  self.as = as;
   self.what = what;
   self.until = until;
   self.fiber.pause();
@@ -168,8 +169,10 @@ void World::wake(const void* key) {
   }
 }
 
-bool World::wake_one(const void* key) {
-  const auto waits = [&](const Thread* thread) { return thread->key == key && !thread->ready; };
+bool World::wake_one(const void* key, Bits whom) {
+  const auto waits = [&](const Thread* thread) {
+    return thread->key == key && !thread->ready && (thread->as & whom) != 0;
+  };
   auto chosen =
       dice_.below(static_cast<uint64_t>(std::count_if(threads_.begin(), threads_.end(), waits)));
   for (Thread* const thread : threads_) {

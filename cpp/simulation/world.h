@@ -30,6 +30,9 @@ struct Pace {
 
 class World {
  public:
+  // Whom a wake is for: any of those who wait as one of these.
+  using Bits = uint32_t;
+  static constexpr Bits kAll = UINT32_MAX;
   struct Thread {
     Fiber fiber;
     int number = 0;  // In the order of their beginning, from the schedule's first.
@@ -39,6 +42,7 @@ class World {
     bool detached = false;
     bool timed_out = false;
     const void* key = nullptr;  // What it waits at,
+    Bits as = kAll;             // as which of those who do,
     const char* what = "";      // and what that is.
     std::optional<Time> until;
     void* result = nullptr;
@@ -72,14 +76,14 @@ class World {
   // A thread's own.
 
   // Waits until somebody wakes the key. False: the time came first.
-  bool wait(const void* key, std::optional<Time> until, const char* what);
+  bool wait(const void* key, std::optional<Time> until, const char* what, Bits as = kAll);
   // Another thread may go on, if the schedule's dice say so.
   void maybe_yield();
   void yield();
 
   // Those who wait at the key, or one of them.
   void wake(const void* key);
-  bool wake_one(const void* key);  // False: nobody waits there.
+  bool wake_one(const void* key, Bits whom = kAll);  // False: nobody such waits there.
 
   Thread* spawn(std::function<void()> body);
   void* join(Thread* thread);

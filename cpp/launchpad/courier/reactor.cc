@@ -18,7 +18,9 @@ namespace {
 // A thread that runs queued calls looks at the clock, and at the doorbell, after so many,
 constexpr int kCallsPerLook = 16;
 // which are quick if they took no longer than this together: to wake another thread takes as long.
+// Once it may have lost its core, to a thread that was woken needlessly: helpers would go on so.
 constexpr base::Nanos kQuickCalls{32'000};
+constexpr int kSlowLooks = 2;
 // A client's turn while others wait is quick if it took no longer than this; one of so many is
 // timed. Those that are not may be one in so many: a thread may have lost its core.
 constexpr base::Nanos kQuickTurn{10'000};
@@ -35,6 +37,7 @@ thread_local const Reactor* expected_at = nullptr;
 struct Queued {
   const Reactor* at = nullptr;
   int calls = 0;
+  int slow_looks = 0;                      // In a row.
   std::optional<base::TimePoint> since{};  // The last look.
   std::optional<base::TimePoint> rung_since{};
   bool promised = false;  // To look when they are done,
@@ -128,11 +131,11 @@ Reactor::Event Reactor::sleep_at_sockets() {
 }
 
 std::optional<Reactor::Event> Reactor::sleep_at_doorbell() {
-  const uint32_t turn = doorbell_->enter();
+  const auto bed = doorbell_->enter();
   // The sockets must not be left alone.
   const bool needed = at_sockets_.load() > 0;
-  if (needed && !ending_.load() && (promised() || !doorbell_->rung())) doorbell_->sleep(turn);
-  doorbell_->leave();
+  if (needed && !ending_.load() && (promised() || !doorbell_->rung())) doorbell_->sleep(bed);
+  doorbell_->leave(bed);
   summoned_.store(false);
   if (!needed) return std::nullopt;
   // It was woken to be here, where another looks.
@@ -161,18 +164,25 @@ void Reactor::look_no_more(Looker& looker) {
   looker = {};
 }
 
+// To read takes less than to wake another thread, and the client may go on writing: this one still
+// counts as a looker until it runs a call.
+void Reactor::read_first(Looker& looker) {
+  if (looker.promised) promised_.store(Promise::kNone);
+  if (!looker.counted) doorbell_->look(true);
+  expected_at = this;
+  looker = {};
+}
+
 std::optional<Reactor::Event> Reactor::take_rung(Looker looker) {
   const auto number = doorbell_->take();
-  bool more = number && doorbell_->rung();
-  if (!more) {
+  if (!number) {
     look_no_more(looker);
-    if (!number) return std::nullopt;
-    // Who rang meanwhile may have counted on this thread.
-    more = doorbell_->rung();
+    return std::nullopt;
   }
-  if (more && !promise_to_look(looker)) {
-    look_no_more(looker);
-    if (!promised() && doorbell_->rung()) pass_on();
+  const bool more = doorbell_->rung();
+  if (!more || !promise_to_look(looker)) {
+    read_first(looker);
+    if (more && !promised()) pass_on();
   }
   auto session = sessions_.with([&](auto& sessions) {
     return *number < sessions.size() ? sessions[*number].lock() : nullptr;
@@ -240,7 +250,9 @@ void Reactor::run_on() {
     queued.since = base::steady_clock().now();
   } else if (++queued.calls % kCallsPerLook == 0) {
     const base::TimePoint now = base::steady_clock().now();
-    const bool quick = now - *std::exchange(queued.since, now) <= kQuickCalls;
+    const bool at_once = now - *std::exchange(queued.since, now) <= kQuickCalls;
+    queued.slow_looks = at_once ? 0 : queued.slow_looks + 1;
+    const bool quick = queued.slow_looks < kSlowLooks;
     quick_.store(quick);
     if (!doorbell_->rung())
       queued.rung_since.reset();

@@ -44,7 +44,8 @@ class Reactor {
   // The calling thread is about to wait, after it has told a client something: who rings because of
   // that need not wake another thread.
   void expect();
-  // It does something else first, that may take long.
+  // It does something else first, that may take long. To read what somebody who rang has sent does
+  // not.
   void unexpect();
   // The calling thread is about to run one of the calls that were read together, and more of them
   // wait. As long as they are quick it promises to look who rang when they are done, and nobody
@@ -58,6 +59,8 @@ class Reactor {
   bool promised() const { return promised_.load() != Promise::kNone; }
   // Whether connections are, or were, rings.
   bool has_rings() const { return rings_.load(std::memory_order_acquire); }
+  // Whether others took the core of the thread that looked last when it lent it.
+  bool crowded() const { return spin_.crowded(); }
   // Whether a thread waits at the sockets, which hears the timer.
   bool watched() const { return at_sockets_.load() > 0; }
   bool promised_here() const;  // By the calling thread,
@@ -97,6 +100,7 @@ class Reactor {
   std::optional<Event> look_for_ring(Looker looker);
   std::optional<Event> take_rung(Looker looker);
   void look_no_more(Looker& looker);
+  void read_first(Looker& looker);
   // False: the promise was not what it is to change from.
   bool change_promise(Promise from, Promise to) {
     return promised_.compare_exchange_strong(from, to);

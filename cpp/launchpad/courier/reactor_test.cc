@@ -84,11 +84,14 @@ TEST_F(ReactorTest, WhoHearsOfOneRingOfSeveralPromisesToLookForTheRest) {
   });
 }
 
-TEST_F(ReactorTest, TheLastOfSeveralRingsLeavesNoPromise) {
+// It reads what the client has sent, and the client may go on sending.
+TEST_F(ReactorTest, WhoHasHeardOfTheLastRingIsExpectedUntilItRunsACall) {
   on_a_thread([&] {
     hear_of_one_of_two();
     reactor_.look();
     EXPECT_FALSE(reactor_.promised());
+    EXPECT_FALSE(wakes());
+    reactor_.unexpect();
     EXPECT_TRUE(wakes());
   });
 }

@@ -1,6 +1,6 @@
-// Running counts what goes on in a server and must end before the server does: handlers, and what
-// streams take from. Beginning and ending are one atomic step each, since every call does both. Any
-// thread.
+// Running counts what goes on in a server and must end before the server does: threads that run
+// calls, and what streams take from. Beginning and ending are one atomic step each, which a thread
+// takes once for calls that it runs one after the other. Any thread.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,8 @@ class Running {
   void end() {
     if ((state_.fetch_sub(1, std::memory_order_acq_rel) & kWatched) != 0) tell();
   }
+  // What runs already asks before each further thing that it would begin.
+  bool closed() const { return (state_.load(std::memory_order_acquire) & kClosed) != 0; }
   int count() const { return static_cast<int>(state_.load(std::memory_order_acquire) & kCount); }
 
   // From now on nothing begins. What runs goes on.

@@ -19,6 +19,8 @@ constexpr int kMaxCorkedAnswers = 256;
 // Finished calls per kStealAfter from which the queue counts as moving: another thread would only
 // contend.
 constexpr uint64_t kMovingCalls = 16;
+// How often a thread that runs queued calls asks for the time.
+constexpr uint64_t kCallsPerLook = 16;
 // A client at a socket that called again so soon after its last answer is likely to do so once
 // more, and a call that took no longer gains by not waking a thread for the next one.
 constexpr base::Nanos kSoonAgain{100'000};
@@ -100,6 +102,7 @@ void ServerCore::work() {
     if (!run_queued(streak)) wait_for_event(streak);
     Session::set_corked_on_this_thread(nullptr);
   }
+  end_running(streak);
 }
 
 bool ServerCore::run_queued(Streak& streak) {
@@ -108,7 +111,7 @@ bool ServerCore::run_queued(Streak& streak) {
   if (const auto kept = std::exchange(streak.kept, nullptr)) linger_.let_go(kept);
   if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
   if (Backlog::Next next = next_call(cork)) {
-    run_next(next, streak.last);
+    run_next(next, streak);
     return true;
   }
   const auto session = next_readable();
@@ -123,6 +126,7 @@ bool ServerCore::is_full(const Cork& cork) {
 
 Backlog::Next ServerCore::next_call(Cork& cork) {
   bool more = false;
+  bool put_off = false;
   Backlog::Next next = queue_.with([&](Queue& queue) {
     Backlog::Next taken = queue.calls.pop();
     if (!taken) return taken;
@@ -132,11 +136,12 @@ Backlog::Next ServerCore::next_call(Cork& cork) {
       if (queue.corked.empty() || queue.corked.back() != taken.call().session()) {
         queue.corked.push_back(taken.call().session());
       }
-      if (!queue.timer_armed) arm_timer(queue, kStealAfter);
+      put_off = stand_by(queue);
       reactor_->run_on();
     }
     return taken;
   });
+  if (put_off) flush_corked();
   // Nothing may be left behind when the thread goes on to something that may take long: the last
   // call, an event, or another session's call. Should one of several calls, the timer must find a
   // thread.
@@ -164,6 +169,7 @@ std::shared_ptr<Session> ServerCore::next_readable() {
 }
 
 void ServerCore::wait_for_event(Streak& streak) {
+  end_running(streak);
   if (streak.kept != nullptr && linger(streak)) return;
   auto looked = reactor_->look();
   if (!looked) streak.last.forget();  // It may be unbound while this thread sleeps.
@@ -207,20 +213,35 @@ void ServerCore::on_timer(Streak& streak) {
     linger_.let_go();
   }
   flush_corked();
-  if (next) run_next(next, streak.last);
+  if (next) run_next(next, streak);
+}
+
+// Whoever the timer wakes takes this thread's core, and its lock: so it shall go off only if calls
+// take long.
+bool ServerCore::stand_by(Queue& queue) {
+  if (!queue.timer_armed) {
+    arm_timer(queue, kStealAfter);
+    return false;
+  }
+  if (queue.finished % kCallsPerLook != 0) return false;
+  if (base::steady_clock().now() - queue.armed_at < kStealAfter / 2) return false;
+  arm_timer(queue, kStealAfter);
+  return true;
 }
 
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
   queue.timer_armed = true;
+  queue.armed_at = base::steady_clock().now();
   queue.finished_at_arming = queue.finished;
   reactor_->arm_timer(delay);
 }
 
 void ServerCore::watch_promise() {
-  queue_.with([&](Queue& queue) {
+  const bool put_off = queue_.with([&](Queue& queue) {
     ++queue.finished;
-    if (!queue.timer_armed) arm_timer(queue, kStealAfter);
+    return stand_by(queue);
   });
+  if (put_off) flush_corked();
 }
 
 void ServerCore::accept_all() {
@@ -292,19 +313,19 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   });
   if (queued) return;
   // Each is told that the server stops.
-  for (Call& call : urgent) run(call, streak.last);
-  for (Call& call : others) run(call, streak.last);
+  for (Call& call : urgent) run(call, streak);
+  for (Call& call : others) run(call, streak);
 }
 
 void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame,
                             Streak& streak) {
   Call call(session, std::move(frame));
-  if (reactor_->has_rings()) return run(call, streak.last);
+  if (reactor_->has_rings()) return run(call, streak);
   const base::TimePoint start = base::steady_clock().now();
   const bool keeps =
       start - session->answered_at() <= kSoonAgain && reactor_->watched() && linger_.keep(session);
   if (keeps) watch_promise();
-  run(call, streak.last);
+  run(call, streak);
   const base::TimePoint end = base::steady_clock().now();
   session->set_answered_at(end);
   if (!keeps) return;
@@ -314,13 +335,22 @@ void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame
     linger_.let_go(session);
 }
 
-void ServerCore::run_next(Backlog::Next& next, Router::Last& last) {
-  run(next.call(), last);
+void ServerCore::run_next(Backlog::Next& next, Streak& streak) {
+  run(next.call(), streak);
   if (next.takes_place) queue_.with([](Queue& queue) { queue.calls.finish(); });
 }
 
-void ServerCore::run(Call& call, Router::Last& last) {
-  if (!running_.begin()) return call.fail(stopping_error(options_.name));
+bool ServerCore::begin_running(Streak& streak) {
+  if (streak.running) return !running_.closed();
+  return streak.running = running_.begin();
+}
+
+void ServerCore::end_running(Streak& streak) {
+  if (std::exchange(streak.running, false)) running_.end();
+}
+
+void ServerCore::run(Call& call, Streak& streak) {
+  if (!begin_running(streak)) return call.fail(stopping_error(options_.name));
   reactor_->unexpect();
   // Somebody must go on waiting for events while this thread is away. That was seen to before the
   // first of several quick calls, and whoever waited then sees to it before it goes away.
@@ -333,11 +363,10 @@ void ServerCore::run(Call& call, Router::Last& last) {
   } else {
     const ServerCore* outer = std::exchange(running_core, this);
     Session::set_running_on_this_thread(call.session().get(), call.id());
-    hand_to_method(call, last);
+    hand_to_method(call, streak.last);
     Session::set_running_on_this_thread(nullptr, 0);
     running_core = outer;
   }
-  running_.end();
 }
 
 void ServerCore::hand_to_method(Call& call, Router::Last& last) {

@@ -3,10 +3,11 @@
 //
 // Calls that arrive in one read are queued and run one after the other, with their answers corked;
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
-// and takes over the rest. So many small calls cost no thread hop, and a slow one delays the others
-// by no more than that. While they are quick, other threads do not help, nor wake for what other
-// clients ring (Reactor::run_on). The same goes for single calls of several clients that ring
-// together: one thread runs them all, with the same timer behind it.
+// and takes over the rest. Who runs them puts it off as long as they are quick. So many small calls
+// cost no thread hop, and a slow one delays the others by no more than that. While they are quick,
+// other threads do not help, nor wake for what other clients ring (Reactor::run_on). The same goes
+// for single calls of several clients that ring together: one thread runs them all, with the same
+// timer behind it.
 //
 // Once a method has priority, as many threads again may be made, which no other call takes (see
 // Backlog): they read, run priority calls, and leave the others to those who have a place.
@@ -63,6 +64,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
         corked;           // What the timer flushes, should their thread block.
     bool closed = false;  // The server stops: nothing is queued any more.
     bool timer_armed = false;
+    base::TimePoint armed_at{};
     uint64_t finished = 0;            // Queued calls that were run, and turns under a promise,
     uint64_t finished_at_arming = 0;  // and how many when the timer was armed.
   };
@@ -76,6 +78,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     Cork cork;
     Router::Last last;
     std::shared_ptr<Session> kept{};  // Whose client's next call this thread looks for.
+    bool running = false;             // It counts as running: also between two calls.
   };
   struct Life {
     Phase phase = Phase::kServing;
@@ -95,6 +98,9 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // The next queued call. Flushes the cork before a call that may leave it behind.
   Backlog::Next next_call(Cork& cork);
   static bool is_full(const Cork& cork);
+  // One more call, or turn, begins while others wait for this thread: sees to the timer. True if it
+  // was put off: flush_corked() is due in its stead.
+  bool stand_by(Queue& queue);
   // Sends all answers that are kept back, of any thread.
   void flush_corked();
   std::shared_ptr<Session> next_readable();
@@ -113,8 +119,13 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   void take(const std::shared_ptr<Session>& session, std::vector<wire::Frame>& frames,
             Streak& streak);
   void run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame, Streak& streak);
-  void run_next(Backlog::Next& next, Router::Last& last);
-  void run(Call& call, Router::Last& last);
+  void run_next(Backlog::Next& next, Streak& streak);
+  void run(Call& call, Streak& streak);
+  // Before the first call that this thread runs, and those that follow it. False: none begins any
+  // more.
+  bool begin_running(Streak& streak);
+  // Before it waits for anything, or ends.
+  void end_running(Streak& streak);
   void hand_to_method(Call& call, Router::Last& last);
   // On a thread like those that run methods; the server's end waits for it.
   Status run_apart(std::function<void()> work);

@@ -13,6 +13,8 @@ namespace {
 // Until the greeting is done, a stranger gets no more memory than this.
 constexpr wire::FrameLimits kGreetingLimits{
     .body_bytes = 4096, .total_bytes = 4096, .buffers = 0, .method_bytes = 64};
+// A client that has sent so many messages and not taken the answers is likely to send more.
+constexpr size_t kBurst = 64;
 constexpr size_t kMaxCancelledIds = 65536;
 // Of answers that are kept back: what gathers beside a ring, into which more goes without a word,
 // and before a socket.
@@ -50,6 +52,8 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
       return out.reading_held = out.box.bytes() > kMaxUnsentBytes;
     });
     if (held) return Turn::kHeld;
+    if (burst_ >= kBurst) gather();
+    const size_t before = frames.size();
     const net::Io io = entrance_ != nullptr ? enter() : inlet_.read(socket_, false);
     if (io == net::Io::kClosed) return Turn::kClosed;
     if (io == net::Io::kInterrupted) continue;
@@ -60,7 +64,11 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
       }
       // A full read leaves more behind; a short one has drained the socket (epoll(7),
       // edge-triggered) of all but its end.
-      if (inlet_.filled() || socket_.end_noted()) continue;
+      burst_ += frames.size() - before;
+      if (inlet_.filled() || socket_.end_noted()) {
+        reactor_->unexpect();
+        continue;
+      }
     }
     // Rings tell of more only if they are asked to.
     if (net::Rings* const rings = socket_.rings(); rings != nullptr && !rings->ask_for_bytes())
@@ -68,6 +76,14 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
     if (edges_.compare_exchange_strong(seen, 0, std::memory_order_acq_rel)) return Turn::kDrained;
     // Another edge came while this thread read; `seen` is its number now.
   }
+}
+
+void Session::gather() {
+  const net::Rings* const rings = socket_.rings();
+  if (rings == nullptr || rings->drained())
+    burst_ = 0;
+  else if (!reactor_->crowded())
+    rings->gather();
 }
 
 net::Io Session::enter() {

@@ -122,6 +122,8 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
     }
   };
 
+  // In the midst of a burst of messages: lets some more gather.
+  void gather();
   // One step through the entrance; kInterrupted: it is through.
   net::Io enter();
   // Logs why, then tells the client.
@@ -150,10 +152,11 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   const wire::FrameLimits limits_;
   Inlet inlet_;                         // The reading thread's.
   std::unique_ptr<Entrance> entrance_;  // The reading thread's; null once it is through.
-  std::atomic<bool> known_{false};      // It has greeted.
-  Peer peer_;                           // Set by the greeting, constant after.
-  std::atomic<uint32_t> edges_{0};      // Unhandled edges; not 0: somebody reads.
-  std::atomic<int64_t> calls_{0};       // In flight.
+  size_t burst_ = 0;  // The reading thread's: messages since the client was seen to take answers.
+  std::atomic<bool> known_{false};  // It has greeted.
+  Peer peer_;                       // Set by the greeting, constant after.
+  std::atomic<uint32_t> edges_{0};  // Unhandled edges; not 0: somebody reads.
+  std::atomic<int64_t> calls_{0};   // In flight.
   std::atomic<base::TimePoint> answered_at_{};
   std::atomic<bool> closed_{false};
   std::atomic<bool> any_cancelled_{false};  // Whether Out::cancelled holds any.

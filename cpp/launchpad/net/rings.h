@@ -50,6 +50,12 @@ class Rings {
   // True, once: the server's threads want to be poked at the socket.
   bool poke_due() { return poke_due_.load(std::memory_order_relaxed) && poke_due_.exchange(false); }
 
+  // Whether the other end has read all that was written. For any thread.
+  bool drained() const { return out_.drained(); }
+  // Lets the other end write more before it is read, for some microseconds at most, or until it
+  // reads itself: to read each message while the next is written takes both ends longer, since the
+  // same lines of cache go back and forth.
+  void gather() const;
   // The server's: asks to be rung for when there are bytes. False: there are some, or the end.
   bool ask_for_bytes();
   // The same for room.

@@ -93,6 +93,18 @@ TEST_F(RingsTest, WhatIsWrittenQuietlyIsThereButRingsOnlyWhenTold) {
   EXPECT_EQ(doorbell_->take(), 5u);
 }
 
+TEST_F(RingsTest, WhatGathersIsWaitedForOnlyWhileTheOtherEndDoesNotRead) {
+  EXPECT_TRUE(server_.rings()->drained());
+  server_.rings()->gather();
+  write(client_, "ask");
+  write(server_, "answer");
+  EXPECT_FALSE(server_.rings()->drained());
+  server_.rings()->gather();  // Nothing comes; it ends.
+  EXPECT_EQ(read(server_, 3), "ask");
+  EXPECT_EQ(read(client_, 6), "answer");
+  EXPECT_TRUE(server_.rings()->drained());
+}
+
 TEST_F(RingsTest, TheServerHearsOfRoomAtItsDoorbell) {
   EXPECT_EQ(write(server_, std::string(2 * shm::kRingBytes, 'x')).size, shm::kRingBytes);
   EXPECT_EQ(write(server_, "x").io, Io::kWouldBlock);
@@ -128,15 +140,15 @@ TEST_F(RingsTest, AClientThatIsNotHeardInsistsAgainAndAgain) {
     EXPECT_EQ(client_.wait(readable, writable, {}), Io::kWouldBlock);
   };
   for (int time = 0; time < 3; ++time) {
-    const uint32_t turn = doorbell_->enter();
+    const auto bed = doorbell_->enter();
     std::atomic<bool> woken{false};
     std::thread sleeper([&] {
-      doorbell_->sleep(turn);
+      doorbell_->sleep(bed);
       woken.store(true);
     });
     while (!woken.load()) wait();
     sleeper.join();
-    doorbell_->leave();
+    doorbell_->leave(bed);
   }
 }
 

@@ -16,6 +16,8 @@ constexpr uint32_t kWordBits = 64;
 constexpr uint32_t kWords = Doorbell::kNumbers / kWordBits;
 // Looks, of some 20 ns each, before a sleeping thread is woken: that takes longer.
 constexpr int kGrace = 64;
+// That of all who come when the other places are taken.
+constexpr uint32_t kLastPlace = uint32_t{1} << 31;
 
 }  // namespace
 
@@ -30,6 +32,7 @@ struct Doorbell::Page {
   std::atomic<uint32_t> lookers;
   std::atomic<uint32_t> poke;
   std::atomic<uint64_t> rung[kWords];
+  std::atomic<uint32_t> places;  // Of the sleepers, but for the last one.
 };
 
 Doorbell::Doorbell(std::shared_ptr<Segment> memory)
@@ -142,19 +145,38 @@ void Doorbell::look(bool looking) {
     page_.lookers.fetch_sub(1);
 }
 
-uint32_t Doorbell::enter() {
-  const uint32_t turn = page_.turns.load();
-  page_.sleepers.fetch_add(1);
-  return turn;
+uint32_t Doorbell::take_place() {
+  uint32_t places = page_.places.load();
+  uint32_t place = 0;
+  do {
+    place = ~places & (places + 1);
+    if (place == kLastPlace || place == 0) return kLastPlace;
+  } while (!page_.places.compare_exchange_weak(places, places | place));
+  return place;
 }
 
-void Doorbell::sleep(uint32_t turn) { futex_wait(page_.turns, turn); }
-void Doorbell::leave() { page_.sleepers.fetch_sub(1); }
+Doorbell::Bed Doorbell::enter() {
+  const uint32_t turn = page_.turns.load();
+  const uint32_t place = take_place();
+  page_.sleepers.fetch_add(1);
+  return {turn, place};
+}
+
+void Doorbell::sleep(Bed bed) { futex_wait_as(page_.turns, bed.turn, bed.place); }
+
+void Doorbell::leave(Bed bed) {
+  page_.sleepers.fetch_sub(1);
+  if (bed.place != kLastPlace) page_.places.fetch_and(~bed.place);
+}
 
 bool Doorbell::anybody_sleeps() const { return page_.sleepers.load() > 0; }
 
 bool Doorbell::nudge(int count) {
   page_.turns.fetch_add(1);
+  const uint32_t places = page_.places.load();
+  const uint32_t lowest = places & (~places + 1);
+  // It may be on its way out of bed already.
+  if (count == 1 && lowest != 0 && futex_wake(page_.turns, 1, lowest) > 0) return true;
   return futex_wake(page_.turns, count) > 0;
 }
 

@@ -48,10 +48,16 @@ class Doorbell {
   // Somebody looks at `rung` all the time: who rings wakes nobody.
   void look(bool looking);
   // Going to sleep: what was looked at between `enter` and `sleep`, and was not yet so, wakes the
-  // thread if it is rung or nudged for. `leave` after either.
-  uint32_t enter();
-  void sleep(uint32_t turn);
-  void leave();
+  // thread if it is rung or nudged for. `leave` after either. Who has the lowest place is woken
+  // first, and has it again: one thread does the work, where its memory is in the cache and where
+  // the scheduler had a core for it, and not each in turn.
+  struct Bed {
+    uint32_t turn;
+    uint32_t place;  // A bit.
+  };
+  Bed enter();
+  void sleep(Bed bed);
+  void leave(Bed bed);
   bool anybody_sleeps() const;
   // Wakes so many, though nobody rang. False: none of them slept.
   bool nudge(int count);
@@ -63,6 +69,7 @@ class Doorbell {
  private:
   struct Page;
 
+  uint32_t take_place();
   bool wake_one();
 
   explicit Doorbell(std::shared_ptr<Segment> memory);

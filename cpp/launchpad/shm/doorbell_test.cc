@@ -6,8 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace lp::shm {
 namespace {
@@ -58,9 +63,9 @@ TEST_F(DoorbellTest, WakesAThreadThatSleeps) {
   uint32_t taken = 0;
   std::thread server([&] {
     while (true) {
-      const uint32_t turn = doorbell_->enter();
-      if (!doorbell_->rung()) doorbell_->sleep(turn);
-      doorbell_->leave();
+      const auto bed = doorbell_->enter();
+      if (!doorbell_->rung()) doorbell_->sleep(bed);
+      doorbell_->leave(bed);
       if (const auto number = doorbell_->take()) {
         taken = *number;
         return;
@@ -71,6 +76,49 @@ TEST_F(DoorbellTest, WakesAThreadThatSleeps) {
   EXPECT_FALSE(doorbell_->ring(7));
   server.join();
   EXPECT_EQ(taken, 7u);
+}
+
+// Whether a thread of this process sleeps in the kernel.
+bool sleeps(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  const std::string stat((std::istreambuf_iterator<char>(file)), {});
+  return stat.at(stat.rfind(')') + 2) == 'S';
+}
+
+// Not the one that has slept longest: one thread does all the work that it can do alone.
+TEST_F(DoorbellTest, WakesTheSameOneOfManySleepersEachTime) {
+  constexpr int kSleepers = 40;  // More than there are places.
+  std::vector<std::atomic<pid_t>> beds(kSleepers);
+  std::atomic<int> woken{-1};
+  std::atomic<bool> end{false};
+  const auto sleep_until_end = [&](int number) {
+    while (!end.load()) {
+      const auto bed = doorbell_->enter();
+      beds[number].store(::gettid());
+      doorbell_->sleep(bed);
+      beds[number].store(0);
+      doorbell_->leave(bed);
+      if (!end.load()) woken.store(number);
+    }
+  };
+  const auto await_sleep = [&](int number) {
+    while (beds[number].load() == 0 || !sleeps(beds[number].load())) std::this_thread::yield();
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kSleepers; ++i) {
+    threads.emplace_back(sleep_until_end, i);
+    await_sleep(i);
+  }
+  for (int turn = 0; turn < 20; ++turn) {
+    EXPECT_TRUE(doorbell_->nudge(1));
+    while (woken.load() < 0) std::this_thread::yield();
+    const int first = woken.exchange(-1);
+    EXPECT_EQ(first, 0);
+    await_sleep(first);
+  }
+  end.store(true);
+  doorbell_->nudge(kSleepers);
+  for (auto& thread : threads) thread.join();
 }
 
 TEST_F(DoorbellTest, AsksForAPokeOnceAndOnlyIfNobodySleeps) {

@@ -24,8 +24,13 @@ Slept futex_wait(std::atomic<uint32_t>& word, uint32_t expected,
   return errno == EINTR ? Slept::kInterrupted : Slept::kWoken;
 }
 
-int futex_wake(std::atomic<uint32_t>& word, int count) {
-  return static_cast<int>(::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0));
+void futex_wait_as(std::atomic<uint32_t>& word, uint32_t expected, uint32_t bits) {
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, expected, nullptr, nullptr, bits);
+}
+
+int futex_wake(std::atomic<uint32_t>& word, int count, uint32_t bits) {
+  return static_cast<int>(
+      ::syscall(SYS_futex, &word, FUTEX_WAKE_BITSET, count, nullptr, nullptr, bits));
 }
 
 }  // namespace lp::shm

@@ -19,7 +19,10 @@ enum class Slept {
 // Sleeps while `word` is `expected`; no longer than `longest`, if given.
 Slept futex_wait(std::atomic<uint32_t>& word, uint32_t expected,
                  std::optional<base::Nanos> longest = std::nullopt);
-// Wakes up to `count` of those who sleep on it, and says how many.
-int futex_wake(std::atomic<uint32_t>& word, int count);
+// As long as it takes, as one of those whom `bits` are to wake.
+void futex_wait_as(std::atomic<uint32_t>& word, uint32_t expected, uint32_t bits);
+// Wakes up to `count` of those who sleep on it, as one of `bits`, and says how many. Of several the
+// one that has slept longest comes first.
+int futex_wake(std::atomic<uint32_t>& word, int count, uint32_t bits = UINT32_MAX);
 
 }  // namespace lp::shm

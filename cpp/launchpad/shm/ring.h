@@ -41,12 +41,18 @@ class RingWriter {
 
   // Asks to be woken when something was read. True: it was asked before, or the ring is full.
   bool ask_for_room();
+  // Whether the reader has read all. For any thread.
+  bool drained() const {
+    return ring_.tail.load(std::memory_order_relaxed) == ring_.head.load(std::memory_order_relaxed);
+  }
   // Whether the reader has asked to be woken.
   bool reader_sleeps() const { return ring_.reader_waits.load(std::memory_order_relaxed) != 0; }
   // After writing: true, once, if the reader asked to be woken.
   bool reader_asked();
 
  private:
+  void own_next(uint32_t room) const;
+
   Ring& ring_;
   uint32_t tail_ = 0;
   uint32_t head_ = 0;  // As last seen.
@@ -62,6 +68,8 @@ class RingReader {
   std::optional<size_t> read(std::span<std::byte> space);
   // Whether there is anything to read; a broken ring counts as if.
   bool has_bytes() const { return ring_.tail.load() != head_; }
+  // How much there is to read; what a broken ring claims.
+  uint32_t bytes() const { return ring_.tail.load(std::memory_order_relaxed) - head_; }
   // How often the writer counted something beside the bytes that were read.
   uint32_t marks() const { return ring_.marks.load(std::memory_order_relaxed); }
 

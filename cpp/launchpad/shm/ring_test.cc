@@ -56,6 +56,18 @@ TEST_F(RingTest, WritesPartsAsOne) {
   EXPECT_EQ(read(), "onetwo");
 }
 
+TEST_F(RingTest, SaysHowMuchThereIsAndWhetherAllIsRead) {
+  EXPECT_TRUE(writer_.drained());
+  write("abc");
+  EXPECT_EQ(reader_.bytes(), 3u);
+  EXPECT_FALSE(writer_.drained());
+  read(2);
+  EXPECT_EQ(reader_.bytes(), 1u);
+  EXPECT_FALSE(writer_.drained());
+  read();
+  EXPECT_TRUE(writer_.drained());
+}
+
 TEST_F(RingTest, TellsOnceWhoAskedForBytes) {
   write("x");
   EXPECT_FALSE(writer_.reader_asked());
