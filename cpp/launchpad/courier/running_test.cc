@@ -18,6 +18,16 @@ TEST(Running, NothingBeginsOnceItIsClosed) {
   EXPECT_EQ(running.count(), 0);
 }
 
+TEST(Running, WhatRunsHearsThatNothingMoreBegins) {
+  Running running;
+  ASSERT_TRUE(running.begin());
+  EXPECT_FALSE(running.closed());
+  running.close();
+  EXPECT_TRUE(running.closed());
+  running.end();
+  EXPECT_TRUE(running.closed());
+}
+
 TEST(Running, WaitsUntilFewEnoughRun) {
   Running running;
   ASSERT_TRUE(running.begin());
