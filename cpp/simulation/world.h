@@ -33,6 +33,7 @@ class World {
   // Whom a wake is for: any of those who wait as one of these.
   using Bits = uint32_t;
   static constexpr Bits kAll = UINT32_MAX;
+
   struct Thread {
     Fiber fiber;
     int number = 0;  // In the order of their beginning, from the schedule's first.

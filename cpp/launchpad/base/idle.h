@@ -4,15 +4,28 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
 namespace lp::base {
+
+// The size that things for `size` bytes are made of and kept by: whole units, and at most an eighth
+// more than that, so that sizes which are nearly the same use the same things again. Throws
+// std::bad_alloc if it cannot be addressed.
+inline size_t size_class(size_t size, size_t smallest_unit) {
+  const size_t wanted = std::max<size_t>(size, 1);
+  const size_t unit = std::max(smallest_unit, std::bit_floor(wanted) / 8);
+  const size_t rounded = (wanted + unit - 1) / unit * unit;
+  if (rounded < wanted) throw std::bad_alloc();
+  return rounded;
+}
 
 // T moves.
 template <class T>

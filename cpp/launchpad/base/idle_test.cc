@@ -2,11 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <memory>
+#include <new>
 #include <vector>
 
 namespace lp::base {
 namespace {
+
+TEST(SizeClass, IsAtMostAnEighthMoreThanWholeUnits) {
+  EXPECT_EQ(size_class(0, 64), 64u);
+  EXPECT_EQ(size_class(65, 64), 128u);
+  EXPECT_EQ(size_class(1025, 64), 1152u);
+  volatile size_t most = std::numeric_limits<size_t>::max();
+  EXPECT_THROW(size_class(most, 64), std::bad_alloc);
+}
 
 TEST(Idle, GivesBackWhatCameLastOfExactlyThatSize) {
   Idle<int> idle(100, 10);

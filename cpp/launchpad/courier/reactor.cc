@@ -166,11 +166,10 @@ void Reactor::look_no_more(Looker& looker) {
 
 // To read takes less than to wake another thread, and the client may go on writing: this one still
 // counts as a looker until it runs a call.
-void Reactor::read_first(Looker& looker) {
+void Reactor::read_first(const Looker& looker) {
   if (looker.promised) promised_.store(Promise::kNone);
   if (!looker.counted) doorbell_->look(true);
   expected_at = this;
-  looker = {};
 }
 
 std::optional<Reactor::Event> Reactor::take_rung(Looker looker) {

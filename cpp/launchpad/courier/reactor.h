@@ -100,7 +100,7 @@ class Reactor {
   std::optional<Event> look_for_ring(Looker looker);
   std::optional<Event> take_rung(Looker looker);
   void look_no_more(Looker& looker);
-  void read_first(Looker& looker);
+  void read_first(const Looker& looker);
   // False: the promise was not what it is to change from.
   bool change_promise(Promise from, Promise to) {
     return promised_.compare_exchange_strong(from, to);

@@ -19,8 +19,6 @@ constexpr int kMaxCorkedAnswers = 256;
 // Finished calls per kStealAfter from which the queue counts as moving: another thread would only
 // contend.
 constexpr uint64_t kMovingCalls = 16;
-// How often a thread that runs queued calls asks for the time.
-constexpr uint64_t kCallsPerLook = 16;
 // A client at a socket that called again so soon after its last answer is likely to do so once
 // more, and a call that took no longer gains by not waking a thread for the next one.
 constexpr base::Nanos kSoonAgain{100'000};
@@ -223,7 +221,7 @@ bool ServerCore::stand_by(Queue& queue) {
     arm_timer(queue, kStealAfter);
     return false;
   }
-  if (queue.finished % kCallsPerLook != 0) return false;
+  if (queue.finished % kMovingCalls != 0) return false;
   if (base::steady_clock().now() - queue.armed_at < kStealAfter / 2) return false;
   arm_timer(queue, kStealAfter);
   return true;

@@ -66,6 +66,7 @@ Session::Turn Session::read(std::vector<wire::Frame>& frames) {
       // edge-triggered) of all but its end.
       burst_ += frames.size() - before;
       if (inlet_.filled() || socket_.end_noted()) {
+        // To read on may take long: who rings must not count on this thread meanwhile.
         reactor_->unexpect();
         continue;
       }

@@ -93,7 +93,7 @@ TEST_F(RingsTest, WhatIsWrittenQuietlyIsThereButRingsOnlyWhenTold) {
   EXPECT_EQ(doorbell_->take(), 5u);
 }
 
-TEST_F(RingsTest, WhatGathersIsWaitedForOnlyWhileTheOtherEndDoesNotRead) {
+TEST_F(RingsTest, GatheringEndsThoughNothingComes) {
   EXPECT_TRUE(server_.rings()->drained());
   server_.rings()->gather();
   write(client_, "ask");

@@ -3,9 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <bit>
 #include <vector>
 
 namespace lp::shm {
@@ -34,10 +32,7 @@ void Pool::reset_after_fork() {
   instance().state_ = new base::Guarded<State>();
 }
 
-size_t Pool::capacity_for(size_t size) {
-  const size_t unit = std::max(kPage, std::bit_floor(std::max<size_t>(size, 1)) / 8);
-  return (std::max<size_t>(size, 1) + unit - 1) / unit * unit;
-}
+size_t Pool::capacity_for(size_t size) { return base::size_class(size, kPage); }
 
 std::shared_ptr<Block> Pool::allocate(size_t size) {
   const size_t capacity = capacity_for(size);

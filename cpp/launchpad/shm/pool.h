@@ -27,7 +27,8 @@ class Pool {
   static Pool& instance();
 
   // A block of at least `size` bytes with any content, exclusive; null if there is no memory or no
-  // descriptor for it, or kMaxSegments are in use: then ordinary memory must do.
+  // descriptor for it, or kMaxSegments are in use: then ordinary memory must do. Throws
+  // std::bad_alloc if no memory has so many bytes.
   std::shared_ptr<Block> allocate(size_t size);
 
   // Gives all that is idle back to the system.

@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <limits>
+#include <new>
 #include <vector>
 
 namespace lp::shm {
@@ -63,6 +65,12 @@ TEST(PoolTest, ManySegmentsInUseAreRefusedNotAnError) {
   blocks.clear();
   EXPECT_NE(pool.allocate(4096), nullptr);
   pool.trim();
+}
+
+TEST(PoolTest, MoreBytesThanCanBeAddressedAreRefused) {
+  // The rounding up must not wrap around to a small segment.
+  volatile size_t size = std::numeric_limits<size_t>::max();
+  EXPECT_THROW(Pool::instance().allocate(size), std::bad_alloc);
 }
 
 TEST(PoolTest, CapacityWastesAtMostAnEighth) {

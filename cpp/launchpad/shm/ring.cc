@@ -22,13 +22,11 @@ bool take_flag(std::atomic<uint32_t>& flag) { return flag.load() != 0 && flag.ex
 // The lines of cache that the next message goes into are the reader's still, if it has read the
 // last one that lay there: asked for now they are here when it is written, which else waits for
 // each.
-void RingWriter::own_next(uint32_t room) const {
+void RingWriter::own_next([[maybe_unused]] uint32_t room) const {
 #ifdef __x86_64__
   if (room < 2 * kNextBytes) return;
   for (uint32_t ahead = 0; ahead < kNextBytes; ahead += kLine)
     asm volatile("prefetchw %0" : : "m"(ring_.bytes[(tail_ + kLine - 1 + ahead) & kMask]));
-#else
-  (void)room;
 #endif
 }
 

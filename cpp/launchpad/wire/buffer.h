@@ -24,7 +24,7 @@ class Buffer {
       : data_(block->segment()->data()), size_(size), block_(block.get()) {
     owner_ = std::move(block);
   }
-  // Fresh, uninitialised memory, 64-byte aligned. Throws std::bad_alloc.
+  // Memory of its own with any content, 64-byte aligned. Throws std::bad_alloc.
   static Buffer allocate(size_t size);
   // The same in shared memory, if it is worth it and there is some; else as above. `transient`: to
   // carry a copy to a receiver, which may become its owner.

@@ -3,8 +3,6 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <new>
 #include <utility>
@@ -23,6 +21,7 @@
 namespace lp::wire {
 namespace {
 
+constexpr size_t kHugePageBytes = 2 << 20;
 constexpr size_t kMostIdle = 64;
 
 // Memory out of use, which whoever still uses it is caught at under ASan.
@@ -55,7 +54,7 @@ class LargeMemory {
   }
 
   std::shared_ptr<void> allocate(size_t size) {
-    const size_t capacity = capacity_for(size);
+    const size_t capacity = base::size_class(size, kHugePageBytes);
     auto found = idle_->with([&](Idle& idle) { return idle.take(capacity); });
     void* const memory = found ? found->use() : fresh(capacity);
     return {memory, [this, capacity](void* unused) { take_back(unused, capacity); }};
@@ -73,15 +72,6 @@ class LargeMemory {
   static GuardedIdle* make_idle() { return new GuardedIdle(kMaxIdleLargeBytes, kMostIdle); }
   // Its lock may be held there, by a thread that the child does not have.
   static void reset_after_fork() { instance().idle_ = make_idle(); }
-
-  // Whole huge pages, at most an eighth more than they must be: sizes that are nearly the same use
-  // the same memory again.
-  static size_t capacity_for(size_t size) {
-    const size_t unit = std::max(kHugePageBytes, std::bit_floor(size) / 8);
-    const size_t capacity = (size + unit - 1) / unit * unit;
-    if (capacity < size) throw std::bad_alloc();
-    return capacity;
-  }
 
   static void* fresh(size_t capacity) {
     void* const memory = std::aligned_alloc(kHugePageBytes, capacity);

@@ -14,10 +14,9 @@ inline constexpr size_t kLargeBytes = 4 << 20;
 // What lies unused for later use, at most.
 inline constexpr size_t kMaxIdleLargeBytes = 128 << 20;
 
-// At least `size` bytes with any content, aligned for kHugePageBytes; idle again when the last copy
+// At least `size` bytes with any content, aligned for huge pages; idle again when the last copy
 // of the pointer goes. Throws std::bad_alloc.
 std::shared_ptr<void> allocate_large(size_t size);
-inline constexpr size_t kHugePageBytes = 2 << 20;
 
 // What lies unused now. For tests.
 size_t idle_large_bytes();
