@@ -94,10 +94,10 @@ WIDE_WORKS = (
     ),
     (
         "futex_clients",
-        "The least that so many processes cost",
+        "The same by bare futexes",
         "calls/s of all clients together, one outstanding each, at a server of one thread that "
-        "never sleeps, looks at a word of shared memory for each client, and wakes it by a futex: "
-        "what is left is the kernel's switching between the clients.",
+        "never sleeps, looks at a word of shared memory for each client, and wakes it by a futex "
+        "for each call: what is left is the kernel's switching between the clients.",
     ),
     (
         "pipelining_clients",

@@ -227,6 +227,67 @@ TEST(CallsThroughRings, AreHeardThoughAnotherClientsCallWaitsForThem) {
   other->close();
 }
 
+// They are more than the machine has cores for, sleep, and are woken one after the other; each does
+// something else at times, and no longer calls when its turn comes.
+TEST(CallsThroughRings, OfClientsThatTakeTurnsAreAllAnswered) {
+  const uint64_t seed = base::fresh_seed();
+  SCOPED_TRACE("LP_SEED=" + std::to_string(seed));
+  std::atomic<int> opened{0};
+  Server server({.threads = 3});
+  serve_gate(server, opened);
+  const auto arguments = no_arguments();
+  std::vector<std::jthread> clients;
+  for (int client = 0; client < 48; ++client) {
+    clients.emplace_back([&, client] {
+      base::Rng rng(seed + client);
+      const auto channel = Channel::make(server.address(), {});
+      for (int call = 0; call < 100; ++call) {
+        EXPECT_TRUE(channel->call("quick", arguments, {}).ok());
+        if (rng() % 20 != 0) continue;
+        std::vector<std::shared_ptr<Pending>> together;
+        for (int i = 0; i < 5; ++i)
+          together.push_back(channel->start("quick", arguments, {}).value());
+        for (const auto& each : together) EXPECT_TRUE(channel->wait(each).ok());
+      }
+      channel->close();
+    });
+  }
+  clients.clear();
+}
+
+// The thread that let a client stand in line does not look.
+TEST(CallsThroughRings, AreAnsweredThoughHandlersGoOnAfterAnswersToClientsThatTakeTurns) {
+  std::atomic<bool> enough{false};
+  std::atomic<int> opened{0};
+  Server server({.threads = 8});
+  server.router()
+      .bind("linger",
+            [&](Call call) {
+              const int round = opened.load();
+              call.reply(call.arguments());
+              opened.wait(round);
+            })
+      .value_or_throw();
+  serve_gate(server, opened);
+  const auto arguments = no_arguments();
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back([&] {
+      const auto channel = Channel::make(server.address(), {});
+      while (!enough) EXPECT_TRUE(channel->call("quick", arguments, {}).ok());
+      channel->close();
+    });
+  }
+  const auto channel = Channel::make(server.address(), {});
+  for (int round = 0; round < 100; ++round) {
+    EXPECT_TRUE(channel->call("linger", arguments, {}).ok());
+    EXPECT_TRUE(channel->call("open", arguments, {}).ok());
+  }
+  enough = true;
+  clients.clear();
+  channel->close();
+}
+
 TEST(CallsThroughRings, LargerThanARingArriveWhole) {
   Desk desk;
   Server server;

@@ -11,6 +11,7 @@
 
 #include "launchpad/base/event.h"
 #include "launchpad/base/log.h"
+#include "launchpad/base/processors.h"
 
 namespace lp::courier {
 namespace {
@@ -27,11 +28,20 @@ constexpr base::Nanos kQuickTurn{10'000};
 constexpr int kTurnsPerLook = 4;
 constexpr int kQuickPerSlow = 8;
 constexpr int kMostQuick = 64;
+// A client's turn has paused after so many looks.
+constexpr int kPauseLooks = 64;
+// A thread whose core others took so often in a row moves to another one, if that idles: so often
+// at most, and how often it is seen whether one does.
+constexpr int kCrowdedLooks = 16;
+constexpr base::Nanos kBetweenMoves{5'000'000};
+constexpr base::Nanos kBetweenCounts{500'000};
 // Who rings waits no longer than about this for it.
 constexpr base::Nanos kRingPatience{200'000};
 
 // Where this thread is expected to wait soon.
 thread_local const Reactor* expected_at = nullptr;
+// Where this thread works for a client while others wait.
+thread_local const Reactor* busy_at = nullptr;
 
 // The queued calls that this thread runs.
 struct Queued {
@@ -49,9 +59,16 @@ thread_local Queued queued;
 struct Turns {
   int count = 0;
   int quick = 0;                           // How many more than those that were not, weighed.
+  int quick_by_call = 0;                   // The same, for the calls that came in a turn.
   std::optional<base::TimePoint> since{};  // When this one began, if it is timed.
 };
 thread_local Turns turns;
+
+// Whether most are quick, with one more that is or is not.
+bool weigh(int& quick, bool one_more) {
+  quick = std::clamp(quick + (one_more ? 1 : -kQuickPerSlow), -kQuickPerSlow, kMostQuick);
+  return quick >= 0;
+}
 
 bool control(int epoll, int operation, int fd, uint32_t events) {
   epoll_event event{};
@@ -87,10 +104,12 @@ void Reactor::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nul
 
 std::optional<Reactor::Event> Reactor::look() {
   if (!has_rings()) return std::nullopt;
+  if (std::exchange(busy_at, nullptr) == this) busy_.fetch_sub(1);
   Looker looker{.counted = std::exchange(expected_at, nullptr) == this};
   const bool promised = queued.at == this && queued.promised;
   queued.at = nullptr;
   if (turns.since) time_turn();
+  queued.calls = 0;
   if (promised && change_promise(Promise::kAway, Promise::kBack)) {
     if (looker.counted) doorbell_->look(false);
     looker = {.counted = true, .promised = true};
@@ -145,17 +164,71 @@ std::optional<Reactor::Event> Reactor::sleep_at_doorbell() {
 }
 
 std::optional<Reactor::Event> Reactor::look_for_ring(Looker looker) {
+  if (wake_line_.waits() && !takes_turns()) wake_line_.wake_all();
+  wake_line_.pass_turn();
   bool rung = doorbell_->rung();
   if (!rung && std::exchange(looker.promised, false)) promised_.store(Promise::kNone);
-  if (!rung && !looking_.exchange(true)) {
+  // Whoever looked may have been about to stop when somebody came to wait in line.
+  bool again = !rung;
+  while (again && !looking_.exchange(true)) {
     if (!looker.counted) doorbell_->look(true);
     looker.counted = true;
-    rung = spin_.until([this] { return doorbell_->rung() || ending_.load(); });
+    if (wake_line_.waits()) wake_in_line();
+    rung = spin_.until([&] { return doorbell_->rung() || ending_.load() || wake_line_.waits(); }) &&
+           doorbell_->rung();
+    leave_crowd();
     looking_.store(false);
+    again = !rung && wake_line_.waits() && !ending_.load();
   }
   if (rung) return take_rung(looker);
   look_no_more(looker);
   return std::nullopt;
+}
+
+// Until somebody rings, or nobody waits.
+void Reactor::wake_in_line() {
+  while (wake_line_.waits() && !ending_.load()) {
+    for (int i = spin_.crowded() ? 1 : kPauseLooks; i > 0; --i) {
+      if (doorbell_->rung()) return;
+      shm::Spin::relax();
+    }
+    const WakeLine::Pause pause = wake_line_.pause();
+    spin_.lend();
+    if (doorbell_->rung()) return;
+    if (pause == WakeLine::Pause::kOver) wake_line_.next();
+  }
+}
+
+// Where this thread and its client share a core while another one idles, the system may leave them
+// there for many milliseconds, since both give their core away all the time.
+void Reactor::leave_crowd() {
+  crowded_looks_ = spin_.crowded() ? crowded_looks_ + 1 : 0;
+  if (crowded_looks_ < kCrowdedLooks) return;
+  crowded_looks_ = 0;
+  const base::TimePoint now = base::steady_clock().now();
+  if (now < move_at_) return;
+  const bool idles = base::running_threads() <= base::processors();
+  move_at_ = now + (idles ? kBetweenMoves : kBetweenCounts);
+  if (idles) base::change_core();
+}
+
+// Not while turns take long, since calls do, or others have the machine: who waits would wait for
+// that.
+bool Reactor::takes_turns() {
+  return quick_turns_.load() && promises_.load() && !ending_.load() && wake_line_.open();
+}
+
+void Reactor::called(LineClient& client) {
+  if (takes_turns()) wake_line_.called(client);
+}
+
+bool Reactor::stand_in_line(const std::shared_ptr<LineClient>& client) {
+  return takes_turns() && wake_line_.join(client);
+}
+
+void Reactor::answered() {
+  line_comes_();
+  if (!takes_turns()) wake_line_.wake_all();
 }
 
 void Reactor::look_no_more(Looker& looker) {
@@ -179,14 +252,17 @@ std::optional<Reactor::Event> Reactor::take_rung(Looker looker) {
     return std::nullopt;
   }
   const bool more = doorbell_->rung();
-  if (!more || !promise_to_look(looker)) {
+  Event event;
+  if ((more || wake_line_.waits()) && promise_to_look(looker)) {
+    event.promise_begins = !looker.promised;
+  } else {
     read_first(looker);
+    if (more && std::exchange(busy_at, this) != this) busy_.fetch_add(1);
     if (more && !promised()) pass_on();
   }
   auto session = sessions_.with([&](auto& sessions) {
     return *number < sessions.size() ? sessions[*number].lock() : nullptr;
   });
-  Event event;
   if (session == nullptr) return event;
   event.kind = Event::Kind::kRing;
   event.session = std::move(session);
@@ -195,16 +271,17 @@ std::optional<Reactor::Event> Reactor::take_rung(Looker looker) {
 
 // The calling thread's last one has ended.
 void Reactor::time_turn() {
-  const bool quick = base::steady_clock().now() - *turns.since <= kQuickTurn;
+  const base::Nanos took = base::steady_clock().now() - *turns.since;
   turns.since.reset();
-  turns.quick = std::clamp(turns.quick + (quick ? 1 : -kQuickPerSlow), -kQuickPerSlow, kMostQuick);
-  quick_turns_.store(turns.quick >= 0);
+  quick_turns_.store(weigh(turns.quick, took <= kQuickTurn));
+  const base::Nanos for_calls = queued.calls * kQuickCalls / kCallsPerLook;
+  quick_by_call_.store(weigh(turns.quick_by_call, took <= kQuickTurn + for_calls));
 }
 
 // False: another thread must look, or has promised to.
 bool Reactor::promise_to_look(const Looker& looker) {
   if (++turns.count % kTurnsPerLook == 0) turns.since = base::steady_clock().now();
-  if (!quick_turns_.load() || !promises_.load()) return false;
+  if (!promises_.load() || (!quick_turns_.load() && !all_busy())) return false;
   if (!change_promise(looker.promised ? Promise::kBack : Promise::kNone, Promise::kAway))
     return false;
   if (!looker.counted) doorbell_->look(true);
@@ -257,7 +334,8 @@ void Reactor::run_on() {
       queued.rung_since.reset();
     else if (!queued.rung_since)
       queued.rung_since = now;
-    if (queued.rung_since && now - *queued.rung_since > kRingPatience) queued.given_up = true;
+    if (queued.rung_since && now - *queued.rung_since > kRingPatience && !all_busy())
+      queued.given_up = true;
     if (queued.promised && (!quick || queued.given_up)) {
       queued.promised = false;
       break_promise();
@@ -267,6 +345,10 @@ void Reactor::run_on() {
   if (!change_promise(Promise::kNone, Promise::kAway)) return;
   doorbell_->look(true);
   queued.promised = true;
+}
+
+bool Reactor::all_busy() const {
+  return quick_by_call_.load() && busy_.load() >= base::processors();
 }
 
 bool Reactor::promised_here() const { return queued.at == this && queued.promised && promised(); }
@@ -288,6 +370,7 @@ bool Reactor::attended() {
 
 void Reactor::end() {
   ending_.store(true);
+  wake_line_.wake_all();
   base::set_event(ended_.get());
   if (doorbell_) doorbell_->nudge(INT_MAX);
 }

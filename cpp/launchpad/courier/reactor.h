@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "launchpad/base/fd.h"
 #include "launchpad/base/guarded.h"
 #include "launchpad/base/timer.h"
+#include "launchpad/courier/wake_line.h"
 #include "launchpad/shm/doorbell.h"
 #include "launchpad/shm/spin.h"
 
@@ -34,7 +36,8 @@ class Reactor {
     Kind kind = Kind::kNone;
     int fd = -1;                         // Of a descriptor,
     uint32_t events = 0;                 // and what epoll says of it.
-    std::shared_ptr<Session> session{};  // Of a ring.
+    std::shared_ptr<Session> session{};  // Of a ring;
+    bool promise_begins = false;         // for it this thread makes a promise anew.
   };
   // What has happened already, or does so while this thread looks for it, which it does no longer
   // than pays. Nothing: it is to sleep.
@@ -54,6 +57,16 @@ class Reactor {
   // call takes long after all.
   void run_on();
   void break_promise();
+  // A client has sent one call, and waits for the answer.
+  void called(LineClient& client);
+  // Called when a client comes to stand in line, by the thread that has its answer.
+  void on_line(std::function<void()> comes) { line_comes_ = std::move(comes); }
+  // The calling thread has an answer for a client that sleeps. True: the client is woken in its
+  // turn, by whoever looks. Should nobody do so soon, since a call takes long, somebody must.
+  bool stand_in_line(const std::shared_ptr<LineClient>& client);
+  // Then, after the answer was written.
+  void answered();
+  WakeLine& wake_line() { return wake_line_; }
   // From now on other threads are always wanted, and nobody promises.
   void promise_no_more() { promises_.store(false); }
   bool promised() const { return promised_.load() != Promise::kNone; }
@@ -99,6 +112,9 @@ class Reactor {
   std::optional<Event> sleep_at_doorbell();
   std::optional<Event> look_for_ring(Looker looker);
   std::optional<Event> take_rung(Looker looker);
+  bool takes_turns();
+  void wake_in_line();
+  void leave_crowd();
   void look_no_more(Looker& looker);
   void read_first(const Looker& looker);
   // False: the promise was not what it is to change from.
@@ -106,6 +122,8 @@ class Reactor {
     return promised_.compare_exchange_strong(from, to);
   }
   bool promise_to_look(const Looker& looker);
+  // As many do quick calls as there are cores: more would only take these from each other.
+  bool all_busy() const;
   void time_turn();
   void pass_on();
   void summon();
@@ -117,16 +135,22 @@ class Reactor {
   Status made_;
   std::shared_ptr<shm::Doorbell> doorbell_;
   std::atomic<bool> ending_{false};
-  std::atomic<bool> rings_{false};       // There are, or were, connections that are rings.
-  std::atomic<int> at_sockets_{0};       // Threads that wait there,
-  std::atomic<bool> looking_{false};     // and one that looks whether anybody rings.
-  std::atomic<bool> quick_{true};        // The last calls that were read together were,
-  std::atomic<bool> quick_turns_{true};  // and the last turns of clients that rang together.
-  std::atomic<bool> promises_{true};     // Threads may promise.
+  std::atomic<bool> rings_{false};         // There are, or were, connections that are rings.
+  std::atomic<int> at_sockets_{0};         // Threads that wait there,
+  std::atomic<bool> looking_{false};       // and one that looks whether anybody rings.
+  std::atomic<bool> quick_{true};          // The last calls that were read together were,
+  std::atomic<bool> quick_turns_{true};    // and the last turns of clients that rang together.
+  std::atomic<bool> quick_by_call_{true};  // or only long for their many calls.
+  std::atomic<bool> promises_{true};       // Threads may promise.
   // A thread looks soon: it is one of the doorbell's lookers.
   std::atomic<Promise> promised_{Promise::kNone};
+  std::atomic<int> busy_{0};           // Threads that do something while others ring.
   std::atomic<bool> summoned_{false};  // A thread was woken, and does not run yet.
   shm::Spin spin_;                     // The looking thread's.
+  int crowded_looks_ = 0;              // In a row,
+  base::TimePoint move_at_{};          // and when it may move to another core.
+  WakeLine wake_line_;
+  std::function<void()> line_comes_ = [] {};
   base::Guarded<std::vector<std::weak_ptr<Session>>> sessions_;  // By number.
 };
 

@@ -3,10 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 #include <thread>
 
 namespace lp::courier {
 namespace {
+
+// A client that sleeps until it is woken.
+struct Sleeper : LineClient {
+  bool wake() override { return woken = true; }
+  void ask_to_rest(shm::Rest) override {}
+  uint32_t core() const override { return 0; }
+  bool woken = false;
+};
 
 // A reactor with connections that are rings, all but one of them ended. A thread remembers what it
 // said to one, so that each test has a thread of its own.
@@ -32,6 +41,15 @@ class ReactorTest : public testing::Test {
       [[maybe_unused]] const bool pokes = reactor_.doorbell()->ring(number, true);
     reactor_.look();
     reactor_.doorbell()->ask_for_poke();
+  }
+
+  // As many as there are cores for are woken at once; the next one waits.
+  std::shared_ptr<Sleeper> fill_line() {
+    while (true) {
+      auto sleeper = std::make_shared<Sleeper>();
+      reactor_.called(*sleeper);
+      if (reactor_.stand_in_line(sleeper)) return sleeper;
+    }
   }
 
   static void on_a_thread(const std::function<void()>& test) { std::thread(test).join(); }
@@ -114,6 +132,37 @@ TEST_F(ReactorTest, NoThreadPromisesToLookOnceTurnsTakeLong) {
       while (!soon.passed()) continue;
     }
     EXPECT_FALSE(reactor_.promised());
+  });
+}
+
+TEST_F(ReactorTest, WhoLooksWakesThoseWhoWaitInLine) {
+  on_a_thread([&] {
+    const auto last = fill_line();
+    EXPECT_FALSE(last->woken);
+    reactor_.look();
+    EXPECT_TRUE(last->woken);
+    EXPECT_FALSE(reactor_.wake_line().waits());
+  });
+}
+
+TEST_F(ReactorTest, WhoHearsOfARingWhileOthersWaitInLinePromisesToLookForThem) {
+  on_a_thread([&] {
+    const auto last = fill_line();
+    [[maybe_unused]] const bool pokes = reactor_.doorbell()->ring(number_, true);
+    reactor_.look();
+    EXPECT_TRUE(reactor_.promised_here());
+    EXPECT_FALSE(last->woken);
+    reactor_.break_promise();
+  });
+}
+
+TEST_F(ReactorTest, NobodyWaitsInLineAfterTheEnd) {
+  on_a_thread([&] {
+    const auto last = fill_line();
+    reactor_.end();
+    EXPECT_TRUE(last->woken);
+    EXPECT_FALSE(reactor_.stand_in_line(last));
+    EXPECT_FALSE(reactor_.wake_line().waits());
   });
 }
 

@@ -19,6 +19,8 @@ constexpr int kMaxCorkedAnswers = 256;
 // Finished calls per kStealAfter from which the queue counts as moving: another thread would only
 // contend.
 constexpr uint64_t kMovingCalls = 16;
+// A thread that gives turns to several clients sees to the timer after so many.
+constexpr uint64_t kTurnsPerWatch = 8;
 // A client at a socket that called again so soon after its last answer is likely to do so once
 // more, and a call that took no longer gains by not waking a thread for the next one.
 constexpr base::Nanos kSoonAgain{100'000};
@@ -41,6 +43,7 @@ ServerCore::ServerCore(ServerOptions options)
       limit_(options_.threads),
       queue_(options_.threads) {
   router_.on_first_priority([this] { reserve_threads(); });
+  reactor_->on_line([this] { watch_line(); });
 }
 
 Status ServerCore::start(std::unique_ptr<net::Listener> listener) {
@@ -65,6 +68,7 @@ void ServerCore::keep_a_reader() {
   }
   // All are busy: nobody would hear the timer.
   flush_corked();
+  reactor_->wake_line().wake_all();
 }
 
 void ServerCore::flush_corked() {
@@ -180,7 +184,9 @@ void ServerCore::wait_for_event(Streak& streak) {
     case Reactor::Event::Kind::kDescriptor:
       return on_descriptor(event.fd, event.events, streak);
     case Reactor::Event::Kind::kRing:
-      if (reactor_->promised_here()) watch_promise();
+      if (event.promise_begins) streak.turns = 0;
+      if (reactor_->promised_here() && streak.turns++ % kTurnsPerWatch == 0)
+        watch_promise(kTurnsPerWatch);
       if (event.session->flush_ready()) read(event.session, streak);
       if (event.session->claim_turn()) read(event.session, streak);
       return;
@@ -193,7 +199,8 @@ void ServerCore::on_timer(Streak& streak) {
   bool slow = false;
   Backlog::Next next = queue_.with([&](Queue& queue) {
     queue.timer_armed = false;
-    if (queue.calls.empty() && !reactor_->promised() && !linger_.keeps()) return Backlog::Next();
+    const bool relied_on = reactor_->promised() || reactor_->wake_line().waits() || linger_.keeps();
+    if (queue.calls.empty() && !relied_on) return Backlog::Next();
     slow = queue.finished - queue.finished_at_arming < kMovingCalls;
     if (!slow) {
       arm_timer(queue, kStealAfter);
@@ -221,7 +228,8 @@ bool ServerCore::stand_by(Queue& queue) {
     arm_timer(queue, kStealAfter);
     return false;
   }
-  if (queue.finished % kMovingCalls != 0) return false;
+  if (queue.finished - queue.finished_at_look < kMovingCalls) return false;
+  queue.finished_at_look = queue.finished;
   if (base::steady_clock().now() - queue.armed_at < kStealAfter / 2) return false;
   arm_timer(queue, kStealAfter);
   return true;
@@ -230,13 +238,19 @@ bool ServerCore::stand_by(Queue& queue) {
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
   queue.timer_armed = true;
   queue.armed_at = base::steady_clock().now();
-  queue.finished_at_arming = queue.finished;
+  queue.finished_at_arming = queue.finished_at_look = queue.finished;
   reactor_->arm_timer(delay);
 }
 
-void ServerCore::watch_promise() {
+void ServerCore::watch_line() {
+  queue_.with([&](Queue& queue) {
+    if (!queue.timer_armed) arm_timer(queue, kStealAfter);
+  });
+}
+
+void ServerCore::watch_promise(uint64_t turns) {
   const bool put_off = queue_.with([&](Queue& queue) {
-    ++queue.finished;
+    queue.finished += turns;
     return stand_by(queue);
   });
   if (put_off) flush_corked();
@@ -297,6 +311,7 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
   if (calls == 0) return;
   const bool any_priority = router_.any_priority();
   if (calls == 1 && !any_priority) return run_single(session, std::move(*last_call), streak);
+  reactor_->wake_line().called_often(*session);
   Calls urgent, others;
   for (wire::Frame& frame : frames) {
     if (frame.type != wire::FrameType::kCall) continue;
@@ -318,11 +333,14 @@ void ServerCore::take(const std::shared_ptr<Session>& session, std::vector<wire:
 void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame&& frame,
                             Streak& streak) {
   Call call(session, std::move(frame));
-  if (reactor_->has_rings()) return run(call, streak);
+  if (reactor_->has_rings()) {
+    reactor_->called(*session);
+    return run(call, streak);
+  }
   const base::TimePoint start = base::steady_clock().now();
   const bool keeps =
       start - session->answered_at() <= kSoonAgain && reactor_->watched() && linger_.keep(session);
-  if (keeps) watch_promise();
+  if (keeps) watch_promise(1);
   run(call, streak);
   const base::TimePoint end = base::steady_clock().now();
   session->set_answered_at(end);
@@ -353,6 +371,8 @@ void ServerCore::run(Call& call, Streak& streak) {
   // Somebody must go on waiting for events while this thread is away. That was seen to before the
   // first of several quick calls, and whoever waited then sees to it before it goes away.
   if (!reactor_->goes_on()) keep_a_reader();
+  // Who waits in line relies on this thread, too.
+  if (reactor_->wake_line().waits() && !reactor_->promised_here()) watch_promise(1);
   if (call.deadline().passed()) {
     call.fail(Error(Code::kDeadlineExceeded, "the deadline of '" + call.method() +
                                                  "' passed before the call was run: it was not"));

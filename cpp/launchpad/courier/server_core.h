@@ -66,7 +66,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     bool timer_armed = false;
     base::TimePoint armed_at{};
     uint64_t finished = 0;            // Queued calls that were run, and turns under a promise,
-    uint64_t finished_at_arming = 0;  // and how many when the timer was armed.
+    uint64_t finished_at_arming = 0;  // and how many when the timer was armed,
+    uint64_t finished_at_look = 0;    // and when the clock was looked at.
   };
   // A thread's own: the session whose answers it holds back, and how many.
   struct Cork {
@@ -78,6 +79,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
     Cork cork;
     Router::Last last;
     std::shared_ptr<Session> kept{};  // Whose client's next call this thread looks for.
+    uint64_t turns = 0;               // That it gave to clients as it has promised.
     bool running = false;             // It counts as running: also between two calls.
   };
   struct Life {
@@ -87,9 +89,11 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
 
   // Unless a thread waits for events already, or there are as many as may be.
   void keep_a_reader();
-  // Should this thread not look at the rings soon, as it has promised, or at the connection that it
-  // keeps, another does.
-  void watch_promise();
+  // Should this thread not look at the rings soon, as it has promised or as clients in line rely
+  // on, or at the connection that it keeps, another does. `turns`: how many it has given since.
+  void watch_promise(uint64_t turns);
+  // Should the thread that answers go on in its call, another one wakes those in line.
+  void watch_line();
   void spawn_thread(bool first);
   void reserve_threads();
   void work();

@@ -203,7 +203,9 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
   const bool last = is_answer && calls_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   std::optional<wire::Payload> copies;
   const wire::Payload& sent = as_sent(payload, copies, peer_.shares, peer_.packs);
-  if (running_session == this && running_id == id && corked_session != this) reactor_->expect();
+  const bool waits_next = running_session == this && running_id == id && corked_session != this;
+  if (waits_next) reactor_->expect();
+  bool stands = false;  // In line.
   out_.with([&](Out& out) {
     if (last && !out.cancelled.empty()) forget_cancelled(out);
     if (out.closing || closed()) return;
@@ -213,8 +215,11 @@ void Session::answer(wire::FrameType type, uint64_t id, uint64_t argument,
     } else {
       out.box.append(type, id, argument, {}, sent);
     }
-    if (corked_session != this || !keep_back(out)) flush_locked(out);
+    if (corked_session == this && keep_back(out)) return;
+    stands = waits_next && waits_for_turn();
+    flush_locked(out, stands);
   });
+  if (stands) reactor_->answered();
 }
 
 bool Session::keep_back(Out& out) {
@@ -239,18 +244,34 @@ void Session::answer_with_stream(uint64_t id, std::shared_ptr<wire::PayloadStrea
   answer(wire::FrameType::kReply, id, wire::kStreamFollows, nothing);
 }
 
-void Session::flush() {
-  out_.with([&](Out& out) { flush_locked(out); });
+bool Session::flush() {
+  return out_.with([&](Out& out) { return flush_locked(out); });
 }
 
-void Session::flush_locked(Out& out) {
-  if (net::Rings* const rings = socket_.rings()) rings->tell();
-  if (out.box.empty() || out.watching || closed()) return;
+bool Session::waits_for_turn() {
+  return client_sleeps() && reactor_->stand_in_line(shared_from_this());
+}
+
+bool Session::flush_locked(Out& out, bool quietly) {
+  net::Rings* const rings = socket_.rings();
+  bool told = false;
+  if (rings != nullptr && quietly)
+    rings->keep_quiet();
+  else if (rings != nullptr)
+    told = rings->tell();
+  if (out.box.empty() || out.watching || closed()) return told;
   net::Io io;
   do {
     io = out.box.flush(socket_);
   } while (io == net::Io::kWouldBlock && !watch(out));
   if (io == net::Io::kClosed) out.box.clear();
+  // Only the client can make room.
+  if (quietly && !out.box.empty()) told = rings->tell();
+  return told;
+}
+
+void Session::ask_to_rest(shm::Rest rest) {
+  if (net::Rings* const rings = socket_.rings()) rings->ask_to_rest(rest);
 }
 
 bool Session::note_edge(bool ended) {

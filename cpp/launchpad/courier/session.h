@@ -28,7 +28,7 @@ inline constexpr size_t kMaxFramesPerTurn = 256;
 // What the poller tells of a connection.
 inline constexpr uint32_t kReadingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
-class Session : public Flushable, public std::enable_shared_from_this<Session> {
+class Session : public Flushable, public LineClient, public std::enable_shared_from_this<Session> {
  public:
   Session(net::Socket socket, std::shared_ptr<Reactor> reactor, Peer self,
           wire::FrameLimits limits);
@@ -67,7 +67,12 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // Sends an answer. From a thread that has corked this session it waits for flush(), in the outbox
   // or in the ring, or until these are full.
   void answer(wire::FrameType type, uint64_t id, uint64_t argument, const wire::Payload& payload);
-  void flush();
+  // True: the client slept.
+  bool flush();
+  // The line's.
+  bool wake() override { return flush(); }
+  void ask_to_rest(shm::Rest rest) override;
+  uint32_t core() const override { return socket_.rings()->reader_core(); }
   // The flusher's.
   void flush_due() override { flush(); }
   static void set_corked_on_this_thread(const Session* session);
@@ -139,7 +144,10 @@ class Session : public Flushable, public std::enable_shared_from_this<Session> {
   // The calling thread goes on to other calls of this session's, and flushes then. False: it must
   // do so now.
   bool keep_back(Out& out);
-  void flush_locked(Out& out);
+  // `quietly`: a client that sleeps is not woken. True: it slept, and was.
+  bool flush_locked(Out& out, bool quietly = false);
+  // Whether the client sleeps and is woken in its turn.
+  bool waits_for_turn();
   // False: there is room already.
   bool watch(Out& out);
   // Tells the poller what is watched.

@@ -11,11 +11,16 @@ namespace {
 constexpr base::Nanos kTick{200'000'000};
 // How long it believes, at first, that a thread of the server, that was about to look, will do so.
 constexpr base::Nanos kInsistAfter{1'000'000};
+// One that was asked to sleep waits for its turn, too, and others would lose theirs to it.
+constexpr base::Nanos kInsistAtRest{20'000'000};
 // So much is gathered, for so many looks at most; some 20 ns pass so many times between them: to
 // look is what the writer pays for.
 constexpr uint32_t kGatheredBytes = 2 * 1024;
 constexpr int kGatherLooks = 4;
 constexpr int kGatherPause = 48;
+// Looks whether the server has heard of a call by a client that is about to sleep: it need not
+// insist then.
+constexpr int kTakerLooks = 512;
 
 }  // namespace
 
@@ -69,8 +74,10 @@ Moved Rings::write(std::span<const iovec> parts, bool marked) {
   return {Io::kMoved, *size};
 }
 
-void Rings::tell() {
-  if (std::exchange(quiet_, false) && out_.reader_asked()) tell_other();
+bool Rings::tell() {
+  if (!std::exchange(quiet_, false) || !out_.reader_asked()) return false;
+  tell_other();
+  return true;
 }
 
 void Rings::tell_other() {
@@ -92,7 +99,9 @@ Io Rings::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
     return readable || writable;
   };
   // Who waits for room only may not be the only one who waits.
-  if (reading ? spin_.until(look) : look()) return Io::kMoved;
+  const bool rests = reading && shall_rest();
+  if (rests) await_taker();
+  if (reading && !rests ? spin_.until(look) : look()) return Io::kMoved;
   const uint32_t turn = memory_.bell.load();
   bool sleep = true;
   if (reading) sleep = in_.ask_for_bytes();
@@ -102,12 +111,13 @@ Io Rings::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
     base::Nanos longest = deadline.never() ? kTick : std::min(kTick, deadline.left());
     const bool unheard = doorbell_ != nullptr && doorbell_->pending(number_);
     const bool insists = !insisted_.exchange(unheard) && unheard;
-    if (insists) longest = std::min(longest, kInsistAfter);
+    if (insists) longest = std::min(longest, rests ? kInsistAtRest : kInsistAfter);
     slept = shm::futex_wait(memory_.bell, turn, longest);
     const bool again = unheard && slept == shm::Slept::kTimedOut;
     if ((insists || again) && doorbell_->insist(number_)) poke_due_.store(true);
   }
   if (reading) in_.ask_no_more();
+  if (rests) spin_.has_core();
   if (look()) return Io::kMoved;
   if (slept == shm::Slept::kInterrupted) return Io::kInterrupted;
   if (slept == shm::Slept::kTimedOut && ended()) {
@@ -116,6 +126,16 @@ Io Rings::wait(bool& readable, bool& writable, const base::Deadline& deadline) {
     return Io::kMoved;
   }
   return Io::kWouldBlock;
+}
+
+bool Rings::shall_rest() {
+  const shm::Rest rest = in_.take_rest();
+  return rest == shm::Rest::kYes || (rest == shm::Rest::kIfCrowded && spin_.crowded());
+}
+
+void Rings::await_taker() const {
+  for (int i = 0; i < kTakerLooks && doorbell_ != nullptr && doorbell_->pending(number_); ++i)
+    shm::Spin::relax();
 }
 
 void Rings::gather() const {

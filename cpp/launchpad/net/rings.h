@@ -34,10 +34,15 @@ class Rings {
   // From now on writes do not wake the other end, which may find their bytes if it is awake; until
   // `tell`, by the thread that writes.
   void keep_quiet() { quiet_ = true; }
-  void tell();
+  // True: the other end slept.
+  bool tell();
+  // The server's: how the client shall wait next. Any thread.
+  void ask_to_rest(shm::Rest rest) { out_.ask_to_rest(rest); }
   bool has_room() const { return out_.has_room(); }
   // Whether the other end sleeps until there is something to read.
   bool reader_sleeps() const { return out_.reader_sleeps(); }
+  // On which of the machine's cores it went to sleep.
+  uint32_t reader_core() const { return out_.reader_core(); }
   // What the other end has told of, and was not asked for before.
   bool new_marks() const { return in_.marks() != marks_; }
   void take_mark() { ++marks_; }
@@ -73,6 +78,8 @@ class Rings {
   struct Memory;
 
   void tell_other();
+  bool shall_rest();
+  void await_taker() const;
 
   const std::shared_ptr<shm::Segment> segment_;
   const std::shared_ptr<shm::Doorbell> doorbell_;  // The client's.

@@ -1,5 +1,7 @@
 #include "launchpad/shm/ring.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -82,6 +84,7 @@ std::optional<size_t> RingReader::read(std::span<std::byte> space) {
 }
 
 bool RingReader::ask_for_bytes() {
+  ring_.reader_core.store(static_cast<uint32_t>(::sched_getcpu()), std::memory_order_relaxed);
   ring_.reader_waits.store(1);
   if (!has_bytes()) return true;
   ask_no_more();

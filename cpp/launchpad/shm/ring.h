@@ -22,10 +22,15 @@ struct Ring {
   alignas(64) std::atomic<uint32_t> tail;  // Bytes that were ever written,
   std::atomic<uint32_t> marks;             // and what the writer counts beside them.
   std::atomic<uint32_t> reader_waits;
+  std::atomic<uint32_t> reader_core;       // Where it was when it asked to be woken.
+  std::atomic<uint32_t> rest;              // How the writer wants it to wait.
   alignas(64) std::atomic<uint32_t> head;  // Bytes that were ever read.
   std::atomic<uint32_t> writer_waits;
   alignas(64) std::byte bytes[kRingBytes];
 };
+
+// Whether who waits for bytes shall sleep, though to look for them might pay: others need its core.
+enum class Rest : uint32_t { kNo, kIfCrowded, kYes };
 
 class RingWriter {
  public:
@@ -47,6 +52,12 @@ class RingWriter {
   }
   // Whether the reader has asked to be woken.
   bool reader_sleeps() const { return ring_.reader_waits.load(std::memory_order_relaxed) != 0; }
+  // How the reader shall wait when it does so next. For any thread.
+  void ask_to_rest(Rest rest) {
+    ring_.rest.store(static_cast<uint32_t>(rest), std::memory_order_relaxed);
+  }
+  // On which of the machine's cores it was then.
+  uint32_t reader_core() const { return ring_.reader_core.load(std::memory_order_relaxed); }
   // After writing: true, once, if the reader asked to be woken.
   bool reader_asked();
 
@@ -70,6 +81,12 @@ class RingReader {
   bool has_bytes() const { return ring_.tail.load() != head_; }
   // How much there is to read; what a broken ring claims.
   uint32_t bytes() const { return ring_.tail.load(std::memory_order_relaxed) - head_; }
+  // What the writer asked for, once.
+  Rest take_rest() {
+    const uint32_t rest = ring_.rest.load(std::memory_order_relaxed);
+    if (rest != 0) ring_.rest.store(0, std::memory_order_relaxed);
+    return static_cast<Rest>(rest);
+  }
   // How often the writer counted something beside the bytes that were read.
   uint32_t marks() const { return ring_.marks.load(std::memory_order_relaxed); }
 

@@ -1,6 +1,7 @@
 #include "launchpad/shm/ring.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <cstring>
 #include <memory>
@@ -125,6 +126,21 @@ TEST_F(RingTest, CarriesAStreamBetweenTwoThreads) {
   }
   sender.join();
   EXPECT_TRUE(right);
+}
+
+TEST_F(RingTest, TheReaderHearsOnceHowItShallWait) {
+  EXPECT_EQ(reader_.take_rest(), Rest::kNo);
+  writer_.ask_to_rest(Rest::kIfCrowded);
+  writer_.ask_to_rest(Rest::kYes);
+  EXPECT_EQ(reader_.take_rest(), Rest::kYes);
+  EXPECT_EQ(reader_.take_rest(), Rest::kNo);
+}
+
+TEST_F(RingTest, TheWriterHearsWhereTheReaderSleeps) {
+  const int core = ::sched_getcpu();
+  ASSERT_TRUE(reader_.ask_for_bytes());
+  const bool moved = ::sched_getcpu() != core;
+  EXPECT_TRUE(moved || writer_.reader_core() == static_cast<uint32_t>(core));
 }
 
 }  // namespace

@@ -56,6 +56,15 @@ class Spin {
   // When this thread last lent its core, somebody took it. Any thread may ask.
   bool crowded() const { return crowded_.load(std::memory_order_relaxed); }
 
+  // This thread was woken because it has its core for itself now.
+  void has_core() { crowded_.store(false, std::memory_order_relaxed); }
+
+  // Lends the core once. True: somebody took it.
+  bool lend() {
+    lend_core(base::steady_clock().now());
+    return crowded();
+  }
+
   // True once there() holds, false if it did not soon.
   template <class There>
   bool until(const There& there, Look look = Look::kFree) {

@@ -1,0 +1,156 @@
+#include "launchpad/courier/wake_line.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "launchpad/base/processors.h"
+
+namespace lp::courier {
+namespace {
+
+// The clock is read for one in so many calls.
+constexpr uint32_t kCallsPerLook = 8;
+// A client that is told to sleep calls once more before it does, or twice if it finds an answer
+// while it is about to.
+constexpr int kCallsAtRest = 2;
+// So long the line is closed once it has cost more than it brought.
+constexpr base::Nanos kClosed{100'000'000};
+
+}  // namespace
+
+WakeLine::Machine WakeLine::this_machine() {
+  const auto core = [] { return static_cast<uint32_t>(::sched_getcpu()); };
+  return {std::max(1, static_cast<int>(base::usable_processors()) - 1), core, base::steady_clock()};
+}
+
+void WakeLine::begin_turn(LineClient& client) {
+  if (!is_awake(client)) {
+    client.awake_in_.store(round_.load(), std::memory_order_relaxed);
+    awake_.fetch_add(1);
+  }
+  const base::TimePoint now = machine_.clock.now();
+  client.turn_began_.store(now, std::memory_order_relaxed);
+  heard_at_.store(now, std::memory_order_relaxed);
+}
+
+void WakeLine::note_asleep(LineClient& client) {
+  if (client.awake_in_.exchange(0, std::memory_order_relaxed) == round_.load()) awake_.fetch_sub(1);
+}
+
+void WakeLine::end_turn(LineClient& client, shm::Rest rest) {
+  client.ask_to_rest(rest);
+  client.resting_.store(kCallsAtRest, std::memory_order_relaxed);
+  note_asleep(client);
+}
+
+void WakeLine::called(LineClient& client) {
+  client.single_.store(true, std::memory_order_relaxed);
+  if (const int calls = client.resting_.load(std::memory_order_relaxed); calls > 0) {
+    client.resting_.store(calls - 1, std::memory_order_relaxed);
+    return;
+  }
+  if (!is_awake(client)) {
+    if (has_core()) return begin_turn(client);
+    return end_turn(client, waits() ? shm::Rest::kYes : shm::Rest::kIfCrowded);
+  }
+  if (!waits() || calls_.fetch_add(1, std::memory_order_relaxed) % kCallsPerLook != 0) return;
+  const int waiting = waiting_.load(std::memory_order_relaxed);
+  const base::Nanos turn = std::min(kTurn + waiting * kTurnForEach, kLongestTurn);
+  const base::TimePoint began = client.turn_began_.load(std::memory_order_relaxed);
+  if (machine_.clock.now() - began < turn) return;
+  end_turn(client, shm::Rest::kYes);
+  turn_over_.store(has_core());
+  credit_.store(std::min(credit_.load(std::memory_order_relaxed) + kTurnIsWorth, kMostCredit));
+}
+
+void WakeLine::called_often(LineClient& client) {
+  if (!client.single_.load(std::memory_order_relaxed)) return;
+  client.single_.store(false, std::memory_order_relaxed);
+  client.resting_.store(0, std::memory_order_relaxed);
+  note_asleep(client);
+}
+
+bool WakeLine::join(const std::shared_ptr<LineClient>& client) {
+  if (!client->single_.load(std::memory_order_relaxed)) return false;
+  client->resting_.store(0, std::memory_order_relaxed);
+  note_asleep(*client);
+  if (has_core() && !waits()) {
+    begin_turn(*client);
+    return false;
+  }
+  line_.with([&](Line& line) {
+    if (std::exchange(client->waits_, true)) return;
+    line.waiting.push_back({client, client->core()});
+    waiting_.store(static_cast<int>(line.waiting.size()));
+  });
+  return true;
+}
+
+// Whoever slept where this thread runs would wait for its core: the others come first, once each.
+WakeLine::Waiting WakeLine::take_first() {
+  const uint32_t here = machine_.core();
+  return line_.with([&](Line& line) -> Waiting {
+    auto& waiting = line.waiting;
+    if (waiting.empty()) return {};
+    auto first = waiting.begin();
+    if (first->core == here && line.passed_over < waiting.size()) {
+      first = std::find_if(first, waiting.end(),
+                           [&](const Waiting& each) { return each.core != here; });
+      if (first == waiting.end()) first = waiting.begin();
+    }
+    line.passed_over = first == waiting.begin() ? 0 : line.passed_over + 1;
+    Waiting taken = std::move(*first);
+    waiting.erase(first);
+    taken.client->waits_ = false;
+    waiting_.store(static_cast<int>(waiting.size()));
+    return taken;
+  });
+}
+
+WakeLine::Pause WakeLine::pause() {
+  if (awake_.load() <= 0) return Pause::kOver;
+  const base::TimePoint now = machine_.clock.now();
+  if (const uint32_t calls = calls_.load(); calls_heard_.exchange(calls) != calls)
+    heard_at_.store(now, std::memory_order_relaxed);
+  if (now - heard_at_.load(std::memory_order_relaxed) < kWaking) return Pause::kWaking;
+  // They do something else, are gone, or wait for a core.
+  awake_.store(0);
+  round_.fetch_add(1);
+  return Pause::kOver;
+}
+
+void WakeLine::pay() {
+  if (credit_.fetch_sub(1) > 0) return;
+  credit_.store(kMostCredit / 4);
+  closed_until_.store(machine_.clock.now() + kClosed);
+  closed_.store(true);
+}
+
+bool WakeLine::open() {
+  if (!closed_.load(std::memory_order_relaxed)) return true;
+  if (machine_.clock.now() < closed_until_.load()) return false;
+  closed_.store(false);
+  return true;
+}
+
+bool WakeLine::next() {
+  turn_over_.store(false);
+  while (waits()) {
+    const auto client = take_first().client;
+    if (client == nullptr) return false;
+    if (!client->wake()) continue;
+    begin_turn(*client);
+    pay();
+    return true;
+  }
+  return false;
+}
+
+void WakeLine::wake_all() {
+  while (next()) {
+  }
+}
+
+}  // namespace lp::courier

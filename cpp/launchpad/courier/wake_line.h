@@ -1,0 +1,129 @@
+// WakeLine is in which order a server wakes clients that sleep until their call is answered, where
+// they have fewer cores than they are: a client is woken for a turn of many calls, and told to
+// sleep when it is over, since others wait. Who has a core finds each answer while it looks for it.
+// Were all woken at once, each would have its core for a single call, and to switch between
+// processes takes longer than most calls do. Clients that send many calls together are woken as
+// soon as they are answered: their calls are a turn already.
+//
+// Who lets a client join sees to it that its threads go on to call `pass_turn` before they look for
+// calls and, while none comes, `pause` and `next`, as long as somebody `waits`. Any thread; what is
+// counted is a hint, so that of two threads one may count too much.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "launchpad/base/clock.h"
+#include "launchpad/base/guarded.h"
+#include "launchpad/shm/ring.h"
+
+namespace lp::courier {
+
+// How long a turn is, so that switching is a small part of it; and how much longer for each who
+// waits, up to a limit: the more they are, the less of a client's memory is left in the caches when
+// its turn comes. 256 clients wait for each other for 0.1 s, then.
+inline constexpr base::Nanos kTurn{100'000};
+inline constexpr base::Nanos kTurnForEach{1'200};
+inline constexpr base::Nanos kLongestTurn{400'000};
+// Who was woken calls within this time, or does something else.
+inline constexpr base::Nanos kWaking{20'000};
+
+// A client as the line sees it.
+class LineClient {
+ public:
+  virtual ~LineClient() = default;
+  // Wakes it. False: it did not sleep, or is gone.
+  virtual bool wake() = 0;
+  // How it shall wait next.
+  virtual void ask_to_rest(shm::Rest rest) = 0;
+  // Where it was when it went to sleep.
+  virtual uint32_t core() const = 0;
+
+ private:
+  friend class WakeLine;
+
+  std::atomic<bool> single_{false};    // It makes one call at a time.
+  std::atomic<uint32_t> awake_in_{0};  // The line's round in which it was seen to be.
+  std::atomic<int> resting_{0};        // It may call so often before it sleeps as it was told to.
+  std::atomic<base::TimePoint> turn_began_{};
+  bool waits_ = false;  // Under the line's lock.
+};
+
+class WakeLine {
+ public:
+  // What it knows of the machine.
+  struct Machine {
+    int cores;  // How many clients can run at the same time, beside a thread of the server,
+    uint32_t (*core)();  // where the calling thread runs,
+    const base::Clock& clock;
+  };
+  explicit WakeLine(const Machine& machine = this_machine()) : machine_(machine) {}
+  static Machine this_machine();
+
+  // It has sent one call, or several at once.
+  void called(LineClient& client);
+  void called_often(LineClient& client);
+  // A client that sleeps has its answer. True: it is woken in its turn. False: it is to be woken
+  // now.
+  bool join(const std::shared_ptr<LineClient>& client);
+
+  // Whether it pays. Not so where turns are cut short more often than not, since clients do other
+  // things between calls, or others have the cores.
+  bool open();
+  bool waits() const { return waiting_.load() > 0; }
+  // Wakes the next one if a turn is over. Not before that turn's last call was answered.
+  void pass_turn() {
+    if (turn_over_.load(std::memory_order_relaxed)) next();
+  }
+  // Nobody has called for a moment.
+  enum class Pause {
+    kWaking,  // Somebody is about to.
+    kOver,    // Nobody is: the next one can be woken.
+  };
+  Pause pause();
+  // Wakes the next one. False: nobody waits.
+  bool next();
+  void wake_all();
+
+ private:
+  struct Waiting {
+    std::shared_ptr<LineClient> client;
+    uint32_t core = 0;
+  };
+
+  bool is_awake(const LineClient& client) const {
+    return client.awake_in_.load(std::memory_order_relaxed) == round_.load();
+  }
+  // Whether one more can run.
+  bool has_core() const { return awake_.load(std::memory_order_relaxed) < machine_.cores; }
+  void begin_turn(LineClient& client);
+  void end_turn(LineClient& client, shm::Rest rest);
+  void note_asleep(LineClient& client);
+  Waiting take_first();
+  void pay();
+
+  // To wake somebody costs one; a turn that was not cut short is worth so many.
+  static constexpr int kTurnIsWorth = 4;
+  static constexpr int kMostCredit = 64;
+
+  const Machine machine_;
+  std::atomic<int> waiting_{0};
+  std::atomic<bool> turn_over_{false};
+  std::atomic<int> awake_{0};       // Who have called, or were woken, and do not sleep,
+  std::atomic<uint32_t> round_{1};  // since this one began.
+  std::atomic<uint32_t> calls_{0};  // While others waited,
+  std::atomic<uint32_t> calls_heard_{0};
+  std::atomic<int> credit_{kMostCredit};
+  std::atomic<bool> closed_{false};
+  std::atomic<base::TimePoint> closed_until_{};
+  std::atomic<base::TimePoint> heard_at_{};  // and when the last one was heard of, or woken.
+  struct Line {
+    std::deque<Waiting> waiting;
+    size_t passed_over = 0;  // How many were taken before the first one.
+  };
+  base::Guarded<Line> line_;
+};
+
+}  // namespace lp::courier
