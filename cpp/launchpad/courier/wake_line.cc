@@ -15,8 +15,11 @@ constexpr uint32_t kCallsPerLook = 8;
 // A client that is told to sleep calls once more before it does, or twice if it finds an answer
 // while it is about to.
 constexpr int kCallsAtRest = 2;
-// So long the line is closed once it has cost more than it brought.
-constexpr base::Nanos kClosed{100'000'000};
+// So long the line is closed once it has cost more than it brought; twice as long each time, until
+// it has brought so many turns.
+constexpr base::Nanos kClosed{10'000'000};
+constexpr base::Nanos kLongestClosed{160'000'000};
+constexpr int kTurnsThatTell = 256;
 
 }  // namespace
 
@@ -63,6 +66,7 @@ void WakeLine::called(LineClient& client) {
   end_turn(client, shm::Rest::kYes);
   turn_over_.store(has_core());
   credit_.store(std::min(credit_.load(std::memory_order_relaxed) + kTurnIsWorth, kMostCredit));
+  if (turns_.fetch_add(1, std::memory_order_relaxed) == kTurnsThatTell) closings_.store(0);
 }
 
 void WakeLine::called_often(LineClient& client) {
@@ -121,13 +125,6 @@ WakeLine::Pause WakeLine::pause() {
   return Pause::kOver;
 }
 
-void WakeLine::pay() {
-  if (credit_.fetch_sub(1) > 0) return;
-  credit_.store(kMostCredit / 4);
-  closed_until_.store(machine_.clock.now() + kClosed);
-  closed_.store(true);
-}
-
 bool WakeLine::open() {
   if (!closed_.load(std::memory_order_relaxed)) return true;
   if (machine_.clock.now() < closed_until_.load()) return false;
@@ -136,20 +133,31 @@ bool WakeLine::open() {
 }
 
 bool WakeLine::next() {
+  if (!wake_first()) return false;
+  if (credit_.fetch_sub(1) > 0) return true;
+  credit_.store(kMostCredit);
+  turns_.store(0);
+  closed_until_.store(machine_.clock.now() +
+                      std::min(kClosed * (1 << std::min(closings_.load(), 8)), kLongestClosed));
+  closings_.fetch_add(1);
+  closed_.store(true);
+  return true;
+}
+
+bool WakeLine::wake_first() {
   turn_over_.store(false);
   while (waits()) {
     const auto client = take_first().client;
     if (client == nullptr) return false;
     if (!client->wake()) continue;
     begin_turn(*client);
-    pay();
     return true;
   }
   return false;
 }
 
 void WakeLine::wake_all() {
-  while (next()) {
+  while (wake_first()) {
   }
 }
 

@@ -102,11 +102,11 @@ class WakeLine {
   void end_turn(LineClient& client, shm::Rest rest);
   void note_asleep(LineClient& client);
   Waiting take_first();
-  void pay();
+  bool wake_first();
 
   // To wake somebody costs one; a turn that was not cut short is worth so many.
   static constexpr int kTurnIsWorth = 4;
-  static constexpr int kMostCredit = 64;
+  static constexpr int kMostCredit = 256;
 
   const Machine machine_;
   std::atomic<int> waiting_{0};
@@ -116,6 +116,8 @@ class WakeLine {
   std::atomic<uint32_t> calls_{0};  // While others waited,
   std::atomic<uint32_t> calls_heard_{0};
   std::atomic<int> credit_{kMostCredit};
+  std::atomic<int> turns_{0};     // That were not cut short, since it was closed,
+  std::atomic<int> closings_{0};  // and how often that was.
   std::atomic<bool> closed_{false};
   std::atomic<base::TimePoint> closed_until_{};
   std::atomic<base::TimePoint> heard_at_{};  // and when the last one was heard of, or woken.

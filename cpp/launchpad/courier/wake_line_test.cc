@@ -248,7 +248,7 @@ TEST_F(WakeLineTest, ClosesForAWhileIfTurnsAreCutShort) {
     return turns;
   };
   EXPECT_EQ(turns_until_closed(false), 999);
-  EXPECT_LT(turns_until_closed(true), 100);
+  EXPECT_LT(turns_until_closed(true), 500);
   EXPECT_FALSE(line_.open());
   pass(std::chrono::seconds(1));
   EXPECT_TRUE(line_.open());
