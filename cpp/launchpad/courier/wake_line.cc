@@ -116,7 +116,7 @@ WakeLine::Waiting WakeLine::take_first() {
 WakeLine::Pause WakeLine::pause() {
   if (awake_.load() <= 0) return Pause::kOver;
   const base::TimePoint now = machine_.clock.now();
-  if (const uint32_t calls = calls_.load(); calls_heard_.exchange(calls) != calls)
+  if (const uint32_t calls = calls_.load(); calls_seen_.exchange(calls) != calls)
     heard_at_.store(now, std::memory_order_relaxed);
   if (now - heard_at_.load(std::memory_order_relaxed) < kWaking) return Pause::kWaking;
   // They do something else, are gone, or wait for a core.

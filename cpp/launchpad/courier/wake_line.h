@@ -69,8 +69,8 @@ class WakeLine {
   // now.
   bool join(const std::shared_ptr<LineClient>& client);
 
-  // Whether it pays. Not so where turns are cut short more often than not, since clients do other
-  // things between calls, or others have the cores.
+  // Whether it pays. Not so, for a while, where turns are cut short again and again, since clients
+  // do other things between calls, or other programs have the cores.
   bool open();
   bool waits() const { return waiting_.load() > 0; }
   // Wakes the next one if a turn is over. Not before that turn's last call was answered.
@@ -110,17 +110,18 @@ class WakeLine {
 
   const Machine machine_;
   std::atomic<int> waiting_{0};
-  std::atomic<bool> turn_over_{false};
-  std::atomic<int> awake_{0};       // Who have called, or were woken, and do not sleep,
-  std::atomic<uint32_t> round_{1};  // since this one began.
-  std::atomic<uint32_t> calls_{0};  // While others waited,
-  std::atomic<uint32_t> calls_heard_{0};
+  std::atomic<bool> turn_over_{false};  // And the next one is not woken yet.
+  std::atomic<int> awake_{0};           // Who have called, or were woken, and do not sleep,
+  std::atomic<uint32_t> round_{1};      // since this one began.
+  std::atomic<uint32_t> calls_{0};      // While others waited; and how many were seen at a pause.
+  std::atomic<uint32_t> calls_seen_{0};
+  std::atomic<base::TimePoint> heard_at_{};  // When one was seen last, or somebody woken.
+  // Whether it is closed, and since when, and what tells for and against that.
   std::atomic<int> credit_{kMostCredit};
-  std::atomic<int> turns_{0};     // That were not cut short, since it was closed,
-  std::atomic<int> closings_{0};  // and how often that was.
+  std::atomic<int> turns_{0};     // That were not cut short, since it was closed last,
+  std::atomic<int> closings_{0};  // and how often it was before.
   std::atomic<bool> closed_{false};
   std::atomic<base::TimePoint> closed_until_{};
-  std::atomic<base::TimePoint> heard_at_{};  // and when the last one was heard of, or woken.
   struct Line {
     std::deque<Waiting> waiting;
     size_t passed_over = 0;  // How many were taken before the first one.
