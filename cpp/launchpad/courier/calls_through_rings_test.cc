@@ -42,6 +42,20 @@ void serve_gate(Server& server, std::atomic<int>& opened) {
       .value_or_throw();
 }
 
+// So many clients, which call `quick` until it is enough.
+std::vector<std::jthread> keep_calling(const Server& server, int count,
+                                       const std::atomic<bool>& enough) {
+  std::vector<std::jthread> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.emplace_back([&server, &enough] {
+      const auto channel = Channel::make(server.address(), {});
+      while (!enough) EXPECT_TRUE(channel->call("quick", no_arguments(), {}).ok());
+      channel->close();
+    });
+  }
+  return clients;
+}
+
 bool goes_through_rings(const Server& server) {
   const auto channel = Channel::make(server.address(), {});
   const auto peer = channel->peer({});
@@ -204,14 +218,7 @@ TEST(CallsThroughRings, AreHeardThoughAnotherClientsCallWaitsForThem) {
   Server server({.threads = 3});
   serve_gate(server, opened);
   const auto arguments = no_arguments();
-  std::vector<std::jthread> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back([&] {
-      const auto channel = Channel::make(server.address(), {});
-      while (!enough) EXPECT_TRUE(channel->call("quick", arguments, {}).ok());
-      channel->close();
-    });
-  }
+  auto clients = keep_calling(server, 3, enough);
   const auto one = Channel::make(server.address(), {});
   const auto other = Channel::make(server.address(), {});
   for (int round = 0; round < 100; ++round) {
@@ -270,14 +277,7 @@ TEST(CallsThroughRings, AreAnsweredThoughHandlersGoOnAfterAnswersToClientsThatTa
       .value_or_throw();
   serve_gate(server, opened);
   const auto arguments = no_arguments();
-  std::vector<std::jthread> clients;
-  for (int i = 0; i < 6; ++i) {
-    clients.emplace_back([&] {
-      const auto channel = Channel::make(server.address(), {});
-      while (!enough) EXPECT_TRUE(channel->call("quick", arguments, {}).ok());
-      channel->close();
-    });
-  }
+  auto clients = keep_calling(server, 6, enough);
   const auto channel = Channel::make(server.address(), {});
   for (int round = 0; round < 100; ++round) {
     EXPECT_TRUE(channel->call("linger", arguments, {}).ok());

@@ -35,15 +35,9 @@ class WakeLineTest : public testing::Test {
     client->slept_on = core;
     return client;
   }
-  // One that called, and sleeps until it is answered.
-  std::shared_ptr<Client> sleeper(uint32_t core = 1) {
+  // One that has called: it has the core if nobody else has, and may sleep until it is answered.
+  std::shared_ptr<Client> caller(uint32_t core = 1) {
     auto client = make_client(core);
-    line_.called(*client);
-    return client;
-  }
-  // Somebody who has the core.
-  std::shared_ptr<Client> runner() {
-    auto client = make_client();
     line_.called(*client);
     return client;
   }
@@ -64,7 +58,7 @@ class WakeLineTest : public testing::Test {
 };
 
 TEST_F(WakeLineTest, WhoSleepsWhileNobodyHasItsCoreIsWokenAtOnce) {
-  const auto client = sleeper();
+  const auto client = caller();
   for (int call = 0; call < 3; ++call) {
     EXPECT_FALSE(line_.join(client));
     line_.called(*client);
@@ -73,9 +67,9 @@ TEST_F(WakeLineTest, WhoSleepsWhileNobodyHasItsCoreIsWokenAtOnce) {
 }
 
 TEST_F(WakeLineTest, WhoSleepsWhileAnotherHasTheCoreIsWokenInItsTurn) {
-  const auto holder = runner();
-  const auto first = sleeper();
-  const auto second = sleeper();
+  const auto holder = caller();
+  const auto first = caller();
+  const auto second = caller();
   EXPECT_TRUE(line_.join(first));
   EXPECT_TRUE(line_.join(first)) << "it stands there once";
   EXPECT_TRUE(line_.join(second));
@@ -89,8 +83,8 @@ TEST_F(WakeLineTest, WhoSleepsWhileAnotherHasTheCoreIsWokenInItsTurn) {
 }
 
 TEST_F(WakeLineTest, NobodyOvertakesThoseWhoWait) {
-  const auto holder = runner();
-  const auto first = sleeper();
+  const auto holder = caller();
+  const auto first = caller();
   EXPECT_TRUE(line_.join(first));
   EXPECT_TRUE(line_.join(holder)) << "it sleeps too, and the core idles, but others were before it";
   EXPECT_TRUE(line_.next());
@@ -98,18 +92,18 @@ TEST_F(WakeLineTest, NobodyOvertakesThoseWhoWait) {
 }
 
 TEST_F(WakeLineTest, WhoFindsNoCoreIsAskedToSleepIfOthersNeedIts) {
-  const auto holder = runner();
-  const auto other = runner();
+  const auto holder = caller();
+  const auto other = caller();
   EXPECT_EQ(holder->rest, shm::Rest::kNo);
   EXPECT_EQ(other->rest, shm::Rest::kIfCrowded) << "it may have one that nobody else wants";
-  EXPECT_TRUE(line_.join(sleeper()));
-  EXPECT_EQ(runner()->rest, shm::Rest::kYes) << "others sleep for want of a core";
+  EXPECT_TRUE(line_.join(caller()));
+  EXPECT_EQ(caller()->rest, shm::Rest::kYes) << "others sleep for want of a core";
 }
 
 TEST_F(WakeLineTest, ATurnIsOverWhenItWasLongAndOthersWait) {
-  const auto holder = runner();
+  const auto holder = caller();
   EXPECT_EQ(call(*holder, 1000, kTurn), 1000) << "nobody waits";
-  const auto other = sleeper();
+  const auto other = caller();
   ASSERT_TRUE(line_.join(other));
   EXPECT_LE(call(*holder, 1000, kTurn), 16) << "not each call looks at the clock";
   EXPECT_EQ(other->wakes, 0) << "its last call is not answered yet";
@@ -146,18 +140,18 @@ TEST_F(WakeLineTest, TurnsAreLongerTheMoreWaitUpToALimit) {
 
 // It is on its way to sleep.
 TEST_F(WakeLineTest, WhoWasToldToSleepHasNoTurnThoughItCallsOnceMore) {
-  const auto holder = runner();
-  ASSERT_TRUE(line_.join(sleeper()));
+  const auto holder = caller();
+  ASSERT_TRUE(line_.join(caller()));
   call(*holder, 1000, kTurn);
   line_.called(*holder);
-  EXPECT_EQ(runner()->rest, shm::Rest::kNo) << "the core is free";
+  EXPECT_EQ(caller()->rest, shm::Rest::kNo) << "the core is free";
   EXPECT_TRUE(line_.join(holder));
 }
 
 TEST_F(WakeLineTest, NobodyIsWokenForATurnThatAnotherWhoIsAwakeCanHave) {
-  const auto holder = runner();
-  const auto first = sleeper();
-  const auto second = sleeper();
+  const auto holder = caller();
+  const auto first = caller();
+  const auto second = caller();
   ASSERT_TRUE(line_.join(first));
   ASSERT_TRUE(line_.join(second));
   ASSERT_TRUE(line_.next()) << "the holder paused";
@@ -168,8 +162,8 @@ TEST_F(WakeLineTest, NobodyIsWokenForATurnThatAnotherWhoIsAwakeCanHave) {
 }
 
 TEST_F(WakeLineTest, WhoPausesIsWaitedForNoLongerThanItTakesToWakeOne) {
-  const auto holder = runner();
-  const auto other = sleeper();
+  const auto holder = caller();
+  const auto other = caller();
   ASSERT_TRUE(line_.join(other));
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kWaking);
   pass(kWaking);
@@ -179,23 +173,23 @@ TEST_F(WakeLineTest, WhoPausesIsWaitedForNoLongerThanItTakesToWakeOne) {
 }
 
 TEST_F(WakeLineTest, WhoCallsIsHeardThoughNoClockWasReadThen) {
-  const auto holder = runner();
-  ASSERT_TRUE(line_.join(sleeper()));
+  const auto holder = caller();
+  ASSERT_TRUE(line_.join(caller()));
   pass(kWaking);
   line_.called(*holder);
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kWaking);
 }
 
 TEST_F(WakeLineTest, ThePauseIsOverAtOnceIfAllSleep) {
-  const auto holder = runner();
-  ASSERT_TRUE(line_.join(sleeper()));
+  const auto holder = caller();
+  ASSERT_TRUE(line_.join(caller()));
   ASSERT_TRUE(line_.join(holder));
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kOver);
 }
 
 TEST_F(WakeLineTest, WhoSendsManyCallsTogetherIsWokenAtOnce) {
-  const auto holder = runner();
-  const auto many = sleeper();
+  const auto holder = caller();
+  const auto many = caller();
   line_.called_often(*many);
   EXPECT_FALSE(line_.join(many));
   line_.called(*many);
@@ -203,10 +197,10 @@ TEST_F(WakeLineTest, WhoSendsManyCallsTogetherIsWokenAtOnce) {
 }
 
 TEST_F(WakeLineTest, WhoSleptOnTheServersCoreComesAfterTheOthers) {
-  const auto holder = runner();
-  const auto near = sleeper(0);
-  const auto far = sleeper(1);
-  const auto farther = sleeper(2);
+  const auto holder = caller();
+  const auto near = caller(0);
+  const auto far = caller(1);
+  const auto farther = caller(2);
   for (const auto& each : {near, far, farther}) ASSERT_TRUE(line_.join(each));
   ASSERT_TRUE(line_.next());
   EXPECT_EQ(far->wakes, 1);
@@ -218,9 +212,9 @@ TEST_F(WakeLineTest, WhoSleptOnTheServersCoreComesAfterTheOthers) {
 }
 
 TEST_F(WakeLineTest, NobodyIsPassedOverForEver) {
-  const auto holder = runner();
-  const auto near = sleeper(0);
-  const auto far = sleeper(1);
+  const auto holder = caller();
+  const auto near = caller(0);
+  const auto far = caller(1);
   ASSERT_TRUE(line_.join(near));
   int turns = 0;
   while (near->wakes == 0) {
@@ -232,8 +226,8 @@ TEST_F(WakeLineTest, NobodyIsPassedOverForEver) {
 }
 
 TEST_F(WakeLineTest, ClosesForAWhileIfTurnsAreCutShort) {
-  const auto holder = runner();
-  const std::vector<std::shared_ptr<Client>> clients = {sleeper(), sleeper(), sleeper()};
+  const auto holder = caller();
+  const std::vector<std::shared_ptr<Client>> clients = {caller(), caller(), caller()};
   for (const auto& client : clients) ASSERT_TRUE(line_.join(client));
   const auto turns_until_closed = [&](bool cut_short) {
     int turns = 0;
@@ -255,9 +249,9 @@ TEST_F(WakeLineTest, ClosesForAWhileIfTurnsAreCutShort) {
 }
 
 TEST_F(WakeLineTest, WhoIsAwakeOrGoneIsSkipped) {
-  const auto holder = runner();
-  const auto awake = sleeper();
-  const auto other = sleeper();
+  const auto holder = caller();
+  const auto awake = caller();
+  const auto other = caller();
   ASSERT_TRUE(line_.join(awake));
   ASSERT_TRUE(line_.join(other));
   awake->sleeps = false;
@@ -267,10 +261,10 @@ TEST_F(WakeLineTest, WhoIsAwakeOrGoneIsSkipped) {
 }
 
 TEST_F(WakeLineTest, AllCanBeWoken) {
-  const auto holder = runner();
+  const auto holder = caller();
   std::vector<std::shared_ptr<Client>> clients;
   for (int i = 0; i < 100; ++i) {
-    clients.push_back(sleeper(i % 3));
+    clients.push_back(caller(i % 3));
     ASSERT_TRUE(line_.join(clients.back()));
   }
   line_.wake_all();

@@ -59,11 +59,8 @@ class Spin {
   // This thread was woken because it has its core for itself now.
   void has_core() { crowded_.store(false, std::memory_order_relaxed); }
 
-  // Lends the core once. True: somebody took it.
-  bool lend() {
-    lend_core(base::steady_clock().now());
-    return crowded();
-  }
+  // Lends the core once.
+  void lend() { lend_core(base::steady_clock().now()); }
 
   // True once there() holds, false if it did not soon.
   template <class There>
