@@ -230,14 +230,15 @@ bool ServerCore::stand_by(Queue& queue) {
   }
   if (queue.finished - queue.finished_at_look < kMovingCalls) return false;
   queue.finished_at_look = queue.finished;
-  if (base::steady_clock().now() - queue.armed_at < kStealAfter / 2) return false;
-  arm_timer(queue, kStealAfter);
+  if (base::steady_clock().now() - queue.armed_at < queue.delay / 2) return false;
+  arm_timer(queue, kStealAfterQuick);
   return true;
 }
 
 void ServerCore::arm_timer(Queue& queue, base::Nanos delay) {
   queue.timer_armed = true;
   queue.armed_at = base::steady_clock().now();
+  queue.delay = delay;
   queue.finished_at_arming = queue.finished_at_look = queue.finished;
   reactor_->arm_timer(delay);
 }
@@ -334,7 +335,7 @@ void ServerCore::run_single(const std::shared_ptr<Session>& session, wire::Frame
                             Streak& streak) {
   Call call(session, std::move(frame));
   if (reactor_->has_rings()) {
-    reactor_->called(*session);
+    if (session->over_rings()) reactor_->called(*session);
     return run(call, streak);
   }
   const base::TimePoint start = base::steady_clock().now();

@@ -3,8 +3,9 @@
 //
 // Calls that arrive in one read are queued and run one after the other, with their answers corked;
 // should one of them block, a timer (kStealAfter) wakes another thread, which sends those answers
-// and takes over the rest. Who runs them puts it off as long as they are quick. So many small calls
-// cost no thread hop, and a slow one delays the others by no more than that. While they are quick,
+// and takes over the rest. Who runs them puts it off as long as they are quick (kStealAfterQuick).
+// So many small calls cost no thread hop, and a slow one delays the others by no more than that,
+// or by a little more than the latter if it follows quick ones. While they are quick,
 // other threads do not help, nor wake for what other clients ring (Reactor::run_on). The same goes
 // for single calls of several clients that ring together: one thread runs them all, with the same
 // timer behind it.
@@ -33,6 +34,9 @@
 namespace lp::courier {
 
 inline constexpr base::Nanos kStealAfter{500'000};
+// Once many calls have ended meanwhile: to put off a timer that goes off before the system's next
+// tick may take 2 us, several calls' time.
+inline constexpr base::Nanos kStealAfterQuick{2'000'000};
 
 class ServerCore : public std::enable_shared_from_this<ServerCore> {
  public:
@@ -64,7 +68,8 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
         corked;           // What the timer flushes, should their thread block.
     bool closed = false;  // The server stops: nothing is queued any more.
     bool timer_armed = false;
-    base::TimePoint armed_at{};
+    base::TimePoint armed_at{};  // When that was, and for how long.
+    base::Nanos delay{};
     uint64_t finished = 0;            // Queued calls that were run, and turns under a promise,
     uint64_t finished_at_arming = 0;  // and how many when the timer was armed,
     uint64_t finished_at_look = 0;    // and when the clock was looked at.

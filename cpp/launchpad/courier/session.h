@@ -102,6 +102,8 @@ class Session : public Flushable, public LineClient, public std::enable_shared_f
   int fd() const { return socket_.fd(); }
   // Whether the client has said who it is.
   bool known() const { return known_.load(std::memory_order_acquire); }
+  // Whether its bytes go through memory.
+  bool over_rings() const { return socket_.rings() != nullptr; }
   // Whether the client must be woken to take an answer, as far as memory tells.
   bool client_sleeps() const {
     const net::Rings* const rings = socket_.rings();

@@ -58,7 +58,11 @@ void WakeLine::called(LineClient& client) {
     if (has_core()) return begin_turn(client);
     return end_turn(client, waits() ? shm::Rest::kYes : shm::Rest::kIfCrowded);
   }
-  if (!waits() || calls_.fetch_add(1, std::memory_order_relaxed) % kCallsPerLook != 0) return;
+  if (!waits()) return;
+  // Of two threads one may count too few.
+  const uint32_t calls = calls_.load(std::memory_order_relaxed) + 1;
+  calls_.store(calls, std::memory_order_relaxed);
+  if (calls % kCallsPerLook != 0) return;
   const int waiting = waiting_.load(std::memory_order_relaxed);
   const base::Nanos turn = std::min(kTurn + waiting * kTurnForEach, kLongestTurn);
   const base::TimePoint began = client.turn_began_.load(std::memory_order_relaxed);

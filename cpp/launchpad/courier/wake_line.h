@@ -23,10 +23,10 @@ namespace lp::courier {
 
 // How long a turn is, so that switching is a small part of it; and how much longer for each who
 // waits, up to a limit: the more they are, the less of a client's memory is left in the caches when
-// its turn comes. 256 clients wait for each other for 0.1 s, then.
+// its turn comes. 256 clients wait for each other for 0.15 s, then.
 inline constexpr base::Nanos kTurn{100'000};
-inline constexpr base::Nanos kTurnForEach{1'200};
-inline constexpr base::Nanos kLongestTurn{400'000};
+inline constexpr base::Nanos kTurnForEach{2'000};
+inline constexpr base::Nanos kLongestTurn{600'000};
 // Who was woken calls within this time, or does something else.
 inline constexpr base::Nanos kWaking{20'000};
 
