@@ -129,15 +129,20 @@ LATER = (
     *(
         Target(
             name,
-            ("courier-cpp", work, "256"),
+            (contender, work, "256"),
             0.8,
-            ("courier-cpp", work, "1"),
+            (contender, work, "1"),
             above=True,
         )
-        for name, work in (
-            ("256 clients, a call outstanding each, C++", "clients"),
-            ("256 clients, 256 calls outstanding each, C++", "pipelining_clients"),
-            ("256 clients in one process, C++", "driven_clients"),
+        for name, contender, work in (
+            ("256 clients, a call outstanding each, C++", "courier-cpp", "clients"),
+            ("256 clients, a call outstanding each, Python", "ours-py", "clients"),
+            (
+                "256 clients, 256 calls outstanding each, C++",
+                "courier-cpp",
+                "pipelining_clients",
+            ),
+            ("256 clients in one process, C++", "courier-cpp", "driven_clients"),
         )
     ),
     Target(

@@ -15,6 +15,10 @@ constexpr uint32_t kCallsPerLook = 8;
 // A client that is told to sleep calls once more before it does, or twice if it finds an answer
 // while it is about to.
 constexpr int kCallsAtRest = 2;
+// How long it took somebody to wake up is known with the second call that follows, and is so much
+// of what is known of all.
+constexpr int kCallsToHear = 2;
+constexpr int kTurnsToLearn = 8;
 // So long the line is closed once it has cost more than it brought; twice as long each time, until
 // it has brought so many turns.
 constexpr base::Nanos kClosed{10'000'000};
@@ -38,6 +42,23 @@ void WakeLine::begin_turn(LineClient& client) {
   heard_at_.store(now, std::memory_order_relaxed);
 }
 
+// Who thinks before each call tells nothing of how long it took to wake up.
+void WakeLine::hear_woken(LineClient& client, int calls_to_hear) {
+  const base::TimePoint now = machine_.clock.now();
+  const base::TimePoint began = client.turn_began_.load(std::memory_order_relaxed);
+  client.calls_to_hear_.store(calls_to_hear - 1, std::memory_order_relaxed);
+  if (calls_to_hear == kCallsToHear) {
+    client.waking_.store(now - began, std::memory_order_relaxed);
+    client.turn_began_.store(now, std::memory_order_relaxed);
+    return;
+  }
+  const base::Nanos took = client.waking_.load(std::memory_order_relaxed);
+  if (now - began >= kPatience || took >= kLongestWaking) return;
+  const base::Nanos known = waking_.load(std::memory_order_relaxed);
+  const base::Nanos wanted = std::clamp(2 * took, kPatience, kLongestWaking);
+  waking_.store(known + (wanted - known) / kTurnsToLearn, std::memory_order_relaxed);
+}
+
 void WakeLine::note_asleep(LineClient& client) {
   if (client.awake_in_.exchange(0, std::memory_order_relaxed) == round_.load()) awake_.fetch_sub(1);
 }
@@ -50,6 +71,8 @@ void WakeLine::end_turn(LineClient& client, shm::Rest rest) {
 
 void WakeLine::called(LineClient& client) {
   client.single_.store(true, std::memory_order_relaxed);
+  if (const int calls = client.calls_to_hear_.load(std::memory_order_relaxed); calls > 0)
+    hear_woken(client, calls);
   if (const int calls = client.resting_.load(std::memory_order_relaxed); calls > 0) {
     client.resting_.store(calls - 1, std::memory_order_relaxed);
     return;
@@ -122,7 +145,7 @@ WakeLine::Pause WakeLine::pause() {
   const base::TimePoint now = machine_.clock.now();
   if (const uint32_t calls = calls_.load(); calls_seen_.exchange(calls) != calls)
     heard_at_.store(now, std::memory_order_relaxed);
-  if (now - heard_at_.load(std::memory_order_relaxed) < kWaking) return Pause::kWaking;
+  if (now - heard_at_.load(std::memory_order_relaxed) < kPatience) return Pause::kWaking;
   // They do something else, are gone, or wait for a core.
   awake_.store(0);
   round_.fetch_add(1);
@@ -155,6 +178,9 @@ bool WakeLine::wake_first() {
     if (client == nullptr) return false;
     if (!client->wake()) continue;
     begin_turn(*client);
+    client->calls_to_hear_.store(kCallsToHear, std::memory_order_relaxed);
+    calls_seen_.store(calls_.load());
+    heard_at_.store(machine_.clock.now() + waking_.load() - kPatience, std::memory_order_relaxed);
     return true;
   }
   return false;

@@ -27,8 +27,11 @@ namespace lp::courier {
 inline constexpr base::Nanos kTurn{100'000};
 inline constexpr base::Nanos kTurnForEach{2'000};
 inline constexpr base::Nanos kLongestTurn{600'000};
-// Who was woken calls within this time, or does something else.
-inline constexpr base::Nanos kWaking{20'000};
+// Who has called calls again within this time, or does something else.
+inline constexpr base::Nanos kPatience{20'000};
+// Who was woken has twice as long as others took lately, up to a limit: where clients are many, or
+// Python's, one's memory is far away when its turn comes.
+inline constexpr base::Nanos kLongestWaking{300'000};
 
 // A client as the line sees it.
 class LineClient {
@@ -48,7 +51,9 @@ class LineClient {
   std::atomic<uint32_t> awake_in_{0};  // The line's round in which it was seen to be.
   std::atomic<int> resting_{0};        // It may call so often before it sleeps as it was told to.
   std::atomic<base::TimePoint> turn_began_{};
-  bool waits_ = false;  // Under the line's lock.
+  std::atomic<int> calls_to_hear_{0};  // Until it is known how long it took to wake up,
+  std::atomic<base::Nanos> waking_{};  // which is this if it goes on to call.
+  bool waits_ = false;                 // Under the line's lock.
 };
 
 class WakeLine {
@@ -99,6 +104,7 @@ class WakeLine {
   // Whether one more can run.
   bool has_core() const { return awake_.load(std::memory_order_relaxed) < machine_.cores; }
   void begin_turn(LineClient& client);
+  void hear_woken(LineClient& client, int calls_to_hear);
   void end_turn(LineClient& client, shm::Rest rest);
   void note_asleep(LineClient& client);
   Waiting take_first();
@@ -115,7 +121,8 @@ class WakeLine {
   std::atomic<uint32_t> round_{1};      // since this one began.
   std::atomic<uint32_t> calls_{0};      // While others waited; and how many were seen at a pause.
   std::atomic<uint32_t> calls_seen_{0};
-  std::atomic<base::TimePoint> heard_at_{};  // When one was seen last, or somebody woken.
+  std::atomic<base::TimePoint> heard_at_{};  // When one was seen last, or is awake at last.
+  std::atomic<base::Nanos> waking_{kPatience};
   // Whether it is closed, and since when, and what tells for and against that.
   std::atomic<int> credit_{kMostCredit};
   std::atomic<int> turns_{0};     // That were not cut short, since it was closed last,

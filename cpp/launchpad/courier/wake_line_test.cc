@@ -161,21 +161,82 @@ TEST_F(WakeLineTest, NobodyIsWokenForATurnThatAnotherWhoIsAwakeCanHave) {
   EXPECT_EQ(second->wakes, 0);
 }
 
-TEST_F(WakeLineTest, WhoPausesIsWaitedForNoLongerThanItTakesToWakeOne) {
+TEST_F(WakeLineTest, WhoPausesIsWaitedForOnlyShortly) {
   const auto holder = caller();
   const auto other = caller();
   ASSERT_TRUE(line_.join(other));
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kWaking);
-  pass(kWaking);
+  pass(kPatience);
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kOver);
   EXPECT_TRUE(line_.next());
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kWaking) << "who was woken is on its way";
 }
 
+// Two have turns, each woken and called by after so long, and after so long again.
+class WakingUpTest : public WakeLineTest {
+ protected:
+  WakingUpTest() { EXPECT_TRUE(line_.join(clients_[0])); }
+
+  void turns(base::Nanos waking, base::Nanos between) {
+    for (int turn = 0; turn < 200; ++turn) {
+      Client& client = *clients_[0];
+      EXPECT_TRUE(line_.join(clients_[1]));
+      EXPECT_TRUE(line_.next());
+      call(client, 1, waking);
+      call(client, 2, between);
+      std::swap(clients_[0], clients_[1]);
+    }
+  }
+  // How long who was woken now, and does not call, is waited for.
+  base::Nanos patience() {
+    EXPECT_TRUE(line_.join(clients_[1]));
+    EXPECT_TRUE(line_.next());
+    base::Nanos waited{0};
+    for (; line_.pause() == WakeLine::Pause::kWaking; waited += base::Nanos(1'000))
+      pass(base::Nanos(1'000));
+    std::swap(clients_[0], clients_[1]);
+    return waited;
+  }
+
+  const std::shared_ptr<Client> holder_ = caller();
+  std::shared_ptr<Client> clients_[2] = {caller(), caller()};
+};
+
+TEST_F(WakingUpTest, WhoWasWokenHasTwiceAsLongAsOthersTook) {
+  turns(2 * kPatience, kPatience / 10);
+  EXPECT_GT(patience(), 3 * kPatience);
+  EXPECT_LE(patience(), 4 * kPatience);
+  turns(kPatience / 4, kPatience / 10);
+  EXPECT_LE(patience(), kPatience + base::Nanos(1'000));
+}
+
+TEST_F(WakingUpTest, WhoThinksBeforeEachCallTellsNothingOfThat) {
+  turns(2 * kPatience, 2 * kPatience);
+  EXPECT_LE(patience(), kPatience);
+}
+
+TEST_F(WakingUpTest, WhoThinksLongBeforeManyCallsTellsNothingOfThat) {
+  turns(10 * kLongestWaking, kPatience / 10);
+  EXPECT_LE(patience(), kPatience);
+}
+
+TEST_F(WakingUpTest, NobodyIsWaitedForWithoutALimit) {
+  turns(kLongestWaking * 9 / 10, kPatience / 10);
+  EXPECT_GT(patience(), kLongestWaking / 2);
+  EXPECT_LE(patience(), kLongestWaking);
+}
+
+TEST_F(WakingUpTest, ItIsNoPartOfTheTurn) {
+  EXPECT_TRUE(line_.join(clients_[1]));
+  EXPECT_TRUE(line_.next());
+  EXPECT_EQ(call(*clients_[0], 1, 2 * kTurn), 1);
+  EXPECT_EQ(call(*clients_[0], 64, kTurn / 64), 64);
+}
+
 TEST_F(WakeLineTest, WhoCallsIsHeardThoughNoClockWasReadThen) {
   const auto holder = caller();
   ASSERT_TRUE(line_.join(caller()));
-  pass(kWaking);
+  pass(kPatience);
   line_.called(*holder);
   EXPECT_EQ(line_.pause(), WakeLine::Pause::kWaking);
 }
