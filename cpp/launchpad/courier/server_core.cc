@@ -7,6 +7,7 @@
 #include "launchpad/base/log.h"
 #include "launchpad/courier/current_call.h"
 #include "launchpad/net/peer_user.h"
+#include "launchpad/net/tls.h"
 #include "launchpad/wire/writer.h"
 
 namespace lp::courier {
@@ -94,6 +95,7 @@ void ServerCore::spawn_thread(bool first) {
     self->work();
     if (first) self->reactor_->let_doorbell_go();
     if (self->options_.on_thread_end) self->options_.on_thread_end();
+    net::free_tls_of_thread();
     self->life_.with_notify([](Life& life) { --life.threads; });
   }).detach();
 }
@@ -408,6 +410,7 @@ Status ServerCore::run_apart(std::function<void()> work) {
       std::exchange(work, nullptr)();
       running_core = nullptr;
       if (self->options_.on_thread_end) self->options_.on_thread_end();
+      net::free_tls_of_thread();
       self->running_.end();
     }).detach();
   } catch (const std::system_error& error) {

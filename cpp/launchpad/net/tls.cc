@@ -238,4 +238,6 @@ Moved TlsStream::write(std::span<const iovec> parts) {
   });
 }
 
+void free_tls_of_thread() { ::OPENSSL_thread_stop(); }
+
 }  // namespace lp::net

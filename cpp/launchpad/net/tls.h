@@ -67,4 +67,8 @@ class TlsStream : public SocketLayer {
   base::Guarded<State> state_;
 };
 
+// Gives back what OpenSSL keeps for the calling thread. It does so by itself when the thread ends,
+// but not for one that nobody joins and that still ends when the program does.
+void free_tls_of_thread();
+
 }  // namespace lp::net
