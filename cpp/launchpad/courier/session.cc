@@ -276,7 +276,7 @@ void Session::ask_to_rest(shm::Rest rest) {
 
 bool Session::note_edge(bool ended) {
   socket_.note_edge(ended);
-  return socket_.rings() == nullptr;
+  return !over_rings();
 }
 
 bool Session::flush_ready() {
@@ -284,7 +284,7 @@ bool Session::flush_ready() {
   return out_.with([&](Out& out) {
     if (out.watching) {
       out.watching = false;
-      if (socket_.rings() == nullptr) rewatch(out);
+      if (!over_rings()) rewatch(out);
       flush_locked(out);
     }
     if (out.closing && out.box.empty()) close();

@@ -32,14 +32,14 @@ WakeLine::Machine WakeLine::this_machine() {
   return {std::max(1, static_cast<int>(base::usable_processors()) - 1), core, base::steady_clock()};
 }
 
-void WakeLine::begin_turn(LineClient& client) {
+void WakeLine::begin_turn(LineClient& client, base::Nanos waking) {
   if (!is_awake(client)) {
     client.awake_in_.store(round_.load(), std::memory_order_relaxed);
     awake_.fetch_add(1);
   }
   const base::TimePoint now = machine_.clock.now();
   client.turn_began_.store(now, std::memory_order_relaxed);
-  heard_at_.store(now, std::memory_order_relaxed);
+  heard_at_.store(now + waking, std::memory_order_relaxed);
 }
 
 // Who thinks before each call tells nothing of how long it took to wake up.
@@ -177,10 +177,9 @@ bool WakeLine::wake_first() {
     const auto client = take_first().client;
     if (client == nullptr) return false;
     if (!client->wake()) continue;
-    begin_turn(*client);
+    begin_turn(*client, waking_.load(std::memory_order_relaxed) - kPatience);
     client->calls_to_hear_.store(kCallsToHear, std::memory_order_relaxed);
     calls_seen_.store(calls_.load());
-    heard_at_.store(machine_.clock.now() + waking_.load() - kPatience, std::memory_order_relaxed);
     return true;
   }
   return false;

@@ -103,7 +103,8 @@ class WakeLine {
   }
   // Whether one more can run.
   bool has_core() const { return awake_.load(std::memory_order_relaxed) < machine_.cores; }
-  void begin_turn(LineClient& client);
+  // `waking`: how much longer than else it may take until it calls.
+  void begin_turn(LineClient& client, base::Nanos waking = {});
   void hear_woken(LineClient& client, int calls_to_hear);
   void end_turn(LineClient& client, shm::Rest rest);
   void note_asleep(LineClient& client);
