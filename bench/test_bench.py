@@ -312,6 +312,17 @@ def test_limits_and_ours_take_turns_work_by_work_and_peers_measure_all_at_once(m
     monkeypatch.setattr(run.os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr(one_run, "measure", lambda e, _, more: runs.append((e.name, *more[1::2])))
     one_run.rounds()
-    alone = [("sync",), ("echo",), ("sync", "1"), ("sync", "0,1")]
-    assert runs[:8] == [(name, *work) for work in alone for name in ("raw-py", "ours-py")]
-    assert runs[8:] == [("pyzmq", "sync,echo"), ("pyzmq", "sync", "1"), ("pyzmq", "sync", "0,1")]
+    once = [("sync",), ("echo",), ("sync", "1"), ("sync", "0,1")]
+    again = [("sync",), ("sync", "1"), ("sync", "0,1")]
+    near = [(name, *work) for work in once + 2 * again for name in ("raw-py", "ours-py")]
+    far = [("pyzmq", "sync,echo"), ("pyzmq", "sync", "1"), ("pyzmq", "sync", "0,1")]
+    assert runs == near + far
+
+
+def test_a_quick_run_measures_all_once(monkeypatch):
+    one_run = run.Run(run.parse(["--works", "clients,echo", "--quick"]))
+    one_run.commands = {e: [e.name] for e in entries.ENTRIES if e.name == "raw-py"}
+    runs = []
+    monkeypatch.setattr(one_run, "measure", lambda e, _, more: runs.append(more[1]))
+    one_run.rounds()
+    assert runs == ["clients", "echo"]

@@ -146,9 +146,9 @@ inline void run_in_a_client(const std::function<void()>& life, const char* failu
   if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) throw std::runtime_error(failure);
 }
 
-// How fast a count grows, per second, measured for so long after a quarter of that.
+// How fast a count grows, per second, measured for so long after half of that.
 inline double rate_of(const std::function<uint64_t()>& count, double seconds) {
-  usleep(static_cast<useconds_t>(seconds / 4 * 1e6));
+  usleep(static_cast<useconds_t>(seconds / 2 * 1e6));
   const uint64_t before = count();
   const double start = now();
   usleep(static_cast<useconds_t>(seconds * 1e6));
@@ -214,7 +214,7 @@ inline double client_rate(ClientPage& page, int count, double seconds,
 inline void measure_client_rate(const char* name, const char* work, int count,
                                 const Options& options, const ConnectRounds& connect) {
   const Shared<ClientPage> page;
-  const double rate = client_rate(*page, count, options.seconds, connect);
+  const double rate = client_rate(*page, count, options.seconds / 2, connect);
   emit(name, work, std::to_string(count), rate, "calls/s");
 }
 

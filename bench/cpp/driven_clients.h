@@ -47,7 +47,7 @@ inline void measure_driven_clients(const char* name, const Options& options,
       std::vector<std::thread> threads;
       for (size_t i = 0; i < std::min<size_t>(kThreads, clients.size()); ++i)
         threads.emplace_back([&, i] { drive_clients(clients, i, kThreads, enough, calls); });
-      const double rate = rate_of([&] { return calls.load(); }, options.seconds);
+      const double rate = rate_of([&] { return calls.load(); }, options.seconds / 2);
       enough = true;
       for (std::thread& thread : threads) thread.join();
       emit(name, "driven_clients", std::to_string(count), rate, "calls/s");

@@ -113,7 +113,11 @@ bool ServerCore::run_queued(Streak& streak) {
   Cork& cork = streak.cork;
   if (queue_.note() == 0 && cork.session == nullptr) return false;
   if (const auto kept = std::exchange(streak.kept, nullptr)) linger_.let_go(kept);
-  if (cork.session == nullptr && reactor_->promised() && !reactor_->promised_here()) return false;
+  if (reactor_->promised() && !reactor_->promised_here()) {
+    // Whoever has promised goes on with the calls: two would only be in each other's way.
+    if (const auto held = std::exchange(cork, {}).session) held->flush();
+    return false;
+  }
   if (Backlog::Next next = next_call(cork)) {
     run_next(next, streak);
     return true;
